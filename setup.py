@@ -1,0 +1,80 @@
+from pathlib import Path
+
+from setuptools import find_namespace_packages, setup
+
+
+here = Path(__file__).parent
+zcml = ['zope.component[zcml]']
+demo = ['pyftpdlib']
+progress = ['tqdm']
+metrics = ['prometheus_client']
+completion = ['shtab']
+docs = ['repoze.sphinx.autointerface', 'sphinx']
+
+
+setup(
+    name='zeit.cds',
+    version='1.0',
+    description='Exchange articles through a Content-Drehscheibe, an FTP '
+                'directory guarded by lock files',
+    long_description='\n\n'.join(
+        (here / name).read_text(encoding='utf-8')
+        for name in ['README.txt', 'CHANGES.txt']),
+    long_description_content_type='text/x-rst',
+    author='The zeit.cds contributors',
+    license='ZPL-2.1',
+    license_files=['LICENSE.txt'],
+    keywords='ftp cds news wire import export spool maildir zope',
+    classifiers=[
+        'Environment :: Console',
+        'Intended Audience :: System Administrators',
+        'Operating System :: POSIX',
+        'Programming Language :: Python :: 3 :: Only',
+        'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+        'Programming Language :: Python :: 3.13',
+        'Topic :: Internet :: File Transfer Protocol (FTP)',
+    ],
+    package_dir={'': 'src'},
+    packages=find_namespace_packages('src', include=['zeit.*']),
+    include_package_data=True,
+    package_data={'': ['*.zcml', '*.txt']},
+    zip_safe=False,
+    python_requires='>=3.11',
+    install_requires=[
+        'gocept.filestore',
+        'tenacity',
+        'zc.lockfile',
+        'zope.component',
+        'zope.event',
+        'zope.interface',
+        'zope.schema',
+    ],
+    extras_require={
+        'bench': ['matplotlib'],
+        'completion': completion,
+        'demo': demo,
+        'docs': docs,
+        'metrics': metrics,
+        'progress': progress,
+        'test': zcml + demo + progress + metrics + completion + docs + [
+            'build',
+            'hypothesis',
+            'PyOpenSSL',    # pyftpdlib speaks TLS by way of it
+            'setuptools',
+            'trustme',
+            'zc.buildout',
+            'zc.recipe.egg',
+            'zope.security',
+            'zope.testing',
+            'zope.testrunner',
+        ],
+        'zcml': zcml,
+    },
+    entry_points={
+        'console_scripts': [
+            'cds-demo = zeit.cds.demo:main',
+            'cds-import = zeit.cds.cli:import_',
+        ],
+    },
+)

@@ -1,0 +1,1 @@
+"""Exchange articles through a Content-Drehscheibe: see interfaces.py."""
