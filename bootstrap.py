@@ -28,6 +28,7 @@ BUILDOUT = '''\
 import os
 import subprocess
 import sys
+import warnings
 
 import zc.buildout.buildout
 
@@ -42,6 +43,8 @@ def index():
     return ['buildout:index=' + url] if url else []
 
 
+# zc is a namespace; an egg of its own for each recipe is as it should be.
+warnings.filterwarnings('ignore', 'Module zc was already imported')
 os.environ['PIP_NO_BUILD_ISOLATION'] = '0'
 os.environ['PIP_DISABLE_PIP_VERSION_CHECK'] = '1'
 sys.exit(zc.buildout.buildout.main(index() + sys.argv[1:]))

@@ -36,7 +36,8 @@ setup(
         'Topic :: Internet :: File Transfer Protocol (FTP)',
     ],
     package_dir={'': 'src'},
-    packages=find_namespace_packages('src', include=['zeit.*']),
+    # With "zeit" itself a develop install is a plain path, no import hook.
+    packages=find_namespace_packages('src', include=['zeit', 'zeit.*']),
     include_package_data=True,
     package_data={'': ['*.zcml', '*.txt']},
     zip_safe=False,
