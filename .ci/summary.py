@@ -1,0 +1,36 @@
+"""Sum up the output of zope.testrunner: LOG LEAST_TESTS STATUS."""
+import re
+import sys
+
+# The first form ends a run of several layers, the second that of one.
+TOTALS = [
+    r'^Total: (\d+) tests, (\d+) failures, (\d+) errors and (\d+) skipped',
+    r'^ *Ran (\d+) tests with (\d+) failures, (\d+) errors and (\d+) skipped',
+]
+
+
+def totals(text):
+    """The numbers of tests, failures, errors and skipped tests."""
+    for form in TOTALS:
+        found = re.findall(form, text, re.MULTILINE)
+        if found:
+            return map(int, found[-1])
+    return 0, 0, 0, 0
+
+
+def main(log, least_tests, status):
+    with open(log, encoding='utf-8', errors='replace') as f:
+        tests, failures, errors, skipped = totals(f.read())
+    failed = failures + errors
+    if tests < int(least_tests):
+        print('.ci/run: %d tests ran, at least %s must' % (tests, least_tests))
+        status = int(status) or 1
+    if failed:
+        status = int(status) or 1
+    print('%d passed, %d failed, %d skipped' % (
+        max(tests - failed - skipped, 0), failed, skipped))
+    return int(status)
+
+
+if __name__ == '__main__':
+    sys.exit(main(*sys.argv[1:]))
