@@ -34,8 +34,7 @@ def ftp_server(directory):
 
     def serve():
         while not stopped.is_set():
-            server.serve_forever(
-                timeout=0.1, blocking=False, handle_exit=False)
+            server.ioloop.loop(timeout=0.1, blocking=False)
 
     Handler.authorizer.add_user(
         USER, PASSWORD, str(directory), perm='elradfmwMT')
