@@ -39,6 +39,8 @@ def ftp_server(directory):
     Handler.authorizer.add_user(
         USER, PASSWORD, str(directory), perm='elradfmwMT')
     server = FTPServer((HOST, 0), Handler)
+    # Without a handler pyftpdlib would write its own log to the terminal.
+    logging.getLogger('pyftpdlib').addHandler(logging.NullHandler())
     stopped = threading.Event()
     thread = threading.Thread(target=serve)
     thread.start()
@@ -123,8 +125,12 @@ def main(argv=None):
         print('cds-demo: the FTP server is missing; install it with: '
               "pip install 'zeit.cds[demo]'", file=sys.stderr)
         return 1
-    if run(path):
-        return 0
+    try:
+        if run(path):
+            return 0
+    except OSError as error:
+        print('cds-demo: %s' % error, file=sys.stderr)
+        return 1
     print('cds-demo: not every article arrived; the log above says why.',
           file=sys.stderr)
     return 1
