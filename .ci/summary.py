@@ -1,4 +1,7 @@
-"""Sum up the output of zope.testrunner: LOG LEAST_TESTS STATUS."""
+"""Sum up the output of zope.testrunner: summary.py LOG [LEAST_TESTS [STATUS]]
+
+LEAST_TESTS is how many must have run, STATUS that of the test runner.
+"""
 import re
 import sys
 
@@ -18,7 +21,7 @@ def totals(text):
     return 0, 0, 0, 0
 
 
-def main(log, least_tests, status):
+def main(log, least_tests='1', status='0'):
     with open(log, encoding='utf-8', errors='replace') as f:
         tests, failures, errors, skipped = totals(f.read())
     failed = failures + errors
