@@ -76,6 +76,9 @@ def check():
         fail('this Python cannot make virtual environments (%s). On Debian '
              'or Ubuntu: apt-get install python%d.%d-venv' % (
                  (error,) + sys.version_info[:2]))
+    if TOP.split() != [TOP]:
+        fail('the first line of a script cannot name a path with blanks. '
+             'Move the checkout from %r to a path without.' % TOP)
 
 
 def pins():
