@@ -1,0 +1,207 @@
+"""The control connection: commands out, replies in, several to a round trip (RFC 959, 4 and 5.4)."""
+import collections
+import logging
+import socket
+import time
+
+import zope.interface
+
+from zeit.cds import protocol
+from zeit.cds.interfaces import ConnectionLost, IPending, ProtocolError, ReplyError
+
+
+log = logging.getLogger(__name__)
+
+STEP_COMMANDS = 8       # so many commands at most go out in one write, and
+STEP_BYTES = 1000       # so many bytes: ProFTPD trips over a command that spans two segments
+PRELIMINARY = 4         # so many 1yz replies are borne before a final one
+
+
+@zope.interface.implementer(IPending)
+class Pending:
+    """A command that is queued, and later what came of it."""
+
+    __slots__ = ('line', '_control', '_interpret', '_value', '_error', '_done')
+
+    def __init__(self, control, line, interpret):
+        self.line, self._control, self._interpret = line, control, interpret
+        self._value = self._error = None
+        self._done = False
+
+    def answer(self, reply):
+        self._done = True
+        try:
+            self._value = self._interpret(reply)
+        except ReplyError as e:
+            self._error = e
+
+    def fail(self, error):
+        if not self._done:
+            self._done, self._error = True, error
+
+    def get(self):
+        if not self._done:
+            self._control.flush()
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+class Control:
+    """Sends commands and reads replies on a connected socket.
+
+    Anything that fails here ends the connection: `alive` is False then, all that was queued or unanswered has failed,
+    and ConnectionLost is raised.
+    """
+
+    def __init__(self, sock, timeout):
+        self.alive = True
+        self._sock = sock
+        self._timeout = timeout
+        self._replies = protocol.ReplyReader()
+        self._queue = collections.deque()
+
+    # ------------------------------------------------------------ one after the other
+
+    def send(self, *commands):
+        """Send commands, each a tuple of verb and perhaps argument, in one write."""
+        self.transmit(b''.join([self._line(*c) for c in commands]))
+
+    def transmit(self, data):
+        """Send bytes that are whole command lines."""
+        try:
+            self._sock.sendall(data)
+        except (OSError, ValueError) as e:
+            raise self.lost(e) from e
+
+    def reply(self):
+        """The next Reply, which may be preliminary. Raises ConnectionLost after `timeout` seconds, and for a 421."""
+        try:
+            reply = self._replies.next() or self._wait()
+        except (OSError, ValueError) as e:
+            raise self.lost(e) from e
+        except ProtocolError as e:
+            raise self.lost(e)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug('< %s', reply)
+        if reply.code == 421:
+            raise self.lost(ConnectionLost('The server ended the session: %s' % reply))
+        return reply
+
+    def final(self):
+        """The next reply that isn't preliminary (1yz)."""
+        for _ in range(PRELIMINARY):
+            if (reply := self.reply()).code >= 200:
+                return reply
+        raise self.lost(ProtocolError('The server sends one preliminary reply after the other: %s' % reply))
+
+    def ask(self, *commands):
+        """Send what is queued, then these commands in one write; the list of their final replies."""
+        self.flush()
+        self.send(*commands)
+        return [self.final() for _ in commands]
+
+    def _wait(self):
+        # The limit is for the reply as a whole: a server that sends a byte now and then is as good as silent.
+        end = time.monotonic() + self._timeout
+        while True:
+            data = self._sock.recv(65536)
+            if not data:
+                raise ConnectionError('The server closed the connection.')
+            self._replies.receive(data)
+            if reply := self._replies.next():
+                return reply
+            if time.monotonic() > end:
+                raise TimeoutError
+
+    def _line(self, verb, argument=None):
+        line = protocol.command(verb, argument)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug('> %s', 'PASS ***' if verb == 'PASS' else protocol.printable(
+                verb if argument is None else '%s %s' % (verb, argument)))
+        return line
+
+    # ------------------------------------------------------------ several to a round trip
+
+    def later(self, interpret, verb, argument=None):
+        """Queue a command; returns its Pending.
+
+        interpret -- turns the Reply into the Pending's value, or raises ReplyError
+        """
+        pending = Pending(self, self._line(verb, argument), interpret)
+        if self.alive:
+            self._queue.append(pending)
+        else:
+            pending.fail(ConnectionLost('The session has ended.'))
+        return pending
+
+    def step(self):
+        """Take from the queue what fits into one write: a list of Pending."""
+        taken, size = [], 0
+        while self._queue and len(taken) < STEP_COMMANDS:
+            size += len(self._queue[0].line)
+            if taken and size > STEP_BYTES:
+                break
+            taken.append(self._queue.popleft())
+        return taken
+
+    def answer(self, taken):
+        """Read the replies for some Pendings whose commands were sent."""
+        for n, pending in enumerate(taken):
+            try:
+                pending.answer(self.final())
+            except ConnectionLost as e:
+                self.give_up(taken[n:], e)
+                raise
+
+    def flush(self):
+        """Send all that is queued, and read the replies."""
+        while taken := self.step():
+            try:
+                self.transmit(b''.join([p.line for p in taken]))
+            except ConnectionLost as e:
+                self.give_up(taken, e)
+                raise
+            self.answer(taken)
+
+    @staticmethod
+    def give_up(pendings, error):
+        """Nobody will answer these any more."""
+        for pending in pendings:
+            pending.fail(error)
+
+    # ------------------------------------------------------------ the end
+
+    def lost(self, reason):
+        """End the connection because of an exception; returns the ConnectionLost to raise."""
+        if not isinstance(reason, ConnectionLost):
+            text = ('The server was silent for %g s.' % self._timeout if isinstance(reason, TimeoutError)
+                    else 'The connection was lost: %s' % (reason or type(reason).__name__))
+            reason = ConnectionLost(text)
+        self.give_up(self._queue, reason)
+        self._queue.clear()
+        self.close()
+        return reason
+
+    def abort(self):
+        """Make whatever waits on this connection fail at once. For another thread."""
+        self.alive = False
+        try:
+            self._sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass        # it was closed or never connected: nobody waits
+
+    def secure(self, tunnel):
+        """Go on inside TLS."""
+        if not self._replies.empty:
+            raise ProtocolError('Plain text after the reply to AUTH TLS: somebody tampers with the connection.')
+        self._sock = tunnel.wrap(self._sock)
+
+    @property
+    def tls_session(self):
+        """What a data connection continues: an ssl.SSLSession."""
+        return self._sock.session
+
+    def close(self):
+        self.alive = False
+        self._sock.close()

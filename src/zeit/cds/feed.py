@@ -1,0 +1,55 @@
+"""A feed: the settings of one exchange, checked against IFeed."""
+import os
+
+import zope.interface
+import zope.schema
+
+from zeit.cds.interfaces import ConfigurationError, IFeed
+
+
+SETTINGS = dict(zope.schema.getFieldsInOrder(IFeed))
+
+
+@zope.interface.implementer(IFeed)
+class Feed:
+    """See IFeed. Its attributes don't change once it is made."""
+
+    def __init__(self, **settings):
+        """Raises ConfigurationError for an unknown, missing or wrong setting."""
+        for name in settings.keys() - SETTINGS.keys():
+            raise ConfigurationError('There is no setting %r.' % name)
+        for name, field in SETTINGS.items():
+            self.__dict__[name] = check(field, settings[name]) if name in settings else default(field)
+
+    def __setattr__(self, name, value):
+        raise AttributeError('A feed cannot be changed. Make another one.')
+
+    def __repr__(self):
+        return '<Feed %s: %s@%s:%d%s -> %s>' % (
+            self.name or '(unnamed)', self.user, self.hostname, self.port, self.ftp_dir, self.store_dir)
+
+
+def default(field):
+    if field.required and field.default is None:
+        raise ConfigurationError('The setting %r is missing: %s.' % (field.__name__, field.title))
+    return field.default
+
+
+def check(field, value):
+    """The value as the field wants it: paths become str, lists become tuples, whole numbers floats where these are meant.
+
+    Raises ConfigurationError, which never shows a password.
+    """
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    elif isinstance(field, zope.schema.Tuple) and isinstance(value, list):
+        value = tuple(value)
+    elif isinstance(field, zope.schema.Float) and type(value) is int:
+        value = float(value)
+    try:
+        field.validate(value)
+    except zope.interface.Invalid as e:
+        shown = '***' if isinstance(field, zope.schema.Password) else repr(value)
+        raise ConfigurationError('The setting %s is wrong: %s (%s: %s)' % (
+            field.__name__, shown, field.title, type(e).__name__)) from None
+    return value

@@ -1,0 +1,434 @@
+"""Sessions with an FTP directory.
+
+Why not ftplib: it waits for the reply of each command before it sends the next, repeats TYPE for each file, and
+decodes names with one codec. What matters here, three round trips for a small file, needs commands to share them.
+
+The steps of one file in a session::
+
+    us                                    server
+    -- connect to the port of EPSV -->                            1st round trip
+    -- RETR x ------------------------>
+    <------------------- 150, the data and their end              2nd
+    -- SIZE x, DELE w, EPSV ---------->                           (w: an earlier file, durable by now)
+    <-------------------- 226, 213, 250, 229                      3rd
+
+The third begins before the 226 was read, since vsftpd and ProFTPD hold it back until we close the data connection;
+but a DELE goes out only after the 226 of its own file was read.
+"""
+import logging
+import os
+import socket
+import time
+import uuid
+
+import zope.interface
+
+from zeit.cds import protocol
+from zeit.cds.control import Control
+from zeit.cds.interfaces import (
+    ConnectionLost, Entry, FTPError, ICDSConnection, ICDSSession, LoginRefused, PermanentError, ReplyError,
+    RunLimitReached, TemporaryError, Unreachable, UntrustedServer)
+
+
+log = logging.getLogger(__name__)
+
+BUFFER = 256 * 1024         # bytes: one read for a small file, few for a large one
+PASSIVE_TRIES = 5           # a busy server may answer EPSV with 425 now and then
+NOT_IMPLEMENTED = (500, 501, 502, 504, 522)
+
+
+@zope.interface.implementer(ICDSConnection)
+class FTPConnection:
+    """FTP, and FTP over TLS, as the feed's `security` says."""
+
+    def open(self, feed):
+        session = FTPSession(feed)
+        try:
+            session.start()
+        except BaseException:
+            session.abort()
+            raise
+        return session
+
+
+def done(reply):
+    """What most commands want: 2yz, and nothing more."""
+    if reply.code // 100 != 2:
+        raise ReplyError.of(reply)
+
+
+@zope.interface.implementer(ICDSSession)
+class FTPSession:
+    """See ICDSSession."""
+
+    def __init__(self, feed):
+        self._feed = feed
+        self._control = None
+        self._tunnel = None
+        self._address = None            # of the server, for data connections
+        self._port = None               # of a data connection that was asked for in advance
+        self._epsv = True               # until the server refuses it
+        self._features = {}
+        self._ragged = False            # did the last TLS data connection end without close_notify?
+        self._buffer = memoryview(bytearray(BUFFER))
+        self._deadline = time.monotonic() + feed.run_limit
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    @property
+    def alive(self):
+        return self._control is not None and self._control.alive
+
+    # ------------------------------------------------------------ the session's beginning and end
+
+    def start(self):
+        """Connect, log in, ask for the features, change the directory."""
+        feed = self._feed
+        if feed.security != 'none':
+            from zeit.cds.tls import Tunnel     # a plain session shall not pay for it
+            self._tunnel = Tunnel(feed)
+        sock = self._connect_control()
+        if feed.security == 'implicit':
+            sock = self._tunnel.wrap(sock)
+        self._control = Control(sock, feed.timeout)
+        greeting = self._control.final()
+        if not greeting.positive:
+            raise ReplyError.of(greeting)
+        if feed.security == 'explicit':
+            self._secure()
+        self._login()
+        binary, feat, cwd = self._control.ask(('TYPE', 'I'), ('FEAT',), ('CWD', feed.ftp_dir))
+        self._features = protocol.features(feat)
+        if not cwd.positive:
+            raise self._hint(ReplyError.of(cwd), 'Check the directory %r on %s:%d, and that user %r may enter it.' % (
+                feed.ftp_dir, feed.hostname, feed.port, feed.user))
+        done(binary)
+
+    def _connect_control(self):
+        feed = self._feed
+        try:
+            sock = socket.create_connection((feed.hostname, feed.port), feed.timeout)
+        except (OSError, UnicodeError) as e:
+            raise self._hint(Unreachable('No connection to %s:%d: %s' % (feed.hostname, feed.port, e)),
+                             'Check host name and port, and that the server runs.') from e
+        self._address = (sock.family, sock.getpeername())
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+
+    def _secure(self):
+        reply, = self._control.ask(('AUTH', 'TLS'))
+        if not reply.positive:
+            raise self._hint(UntrustedServer('The server refuses TLS: %s' % reply),
+                             'No password was sent. Have TLS (RFC 4217) switched on there, or set security="none" '
+                             'if the line itself is safe.')
+        self._control.secure(self._tunnel)
+
+    def _login(self):
+        feed = self._feed
+        reply, = self._control.ask(('USER', feed.user))
+        if reply.code == 331:
+            reply, = self._control.ask(('PASS', feed.password))
+        if reply.code not in (230, 202):
+            if reply.code // 100 == 4:
+                raise ReplyError.of(reply)
+            raise self._hint(LoginRefused(str(reply)), 'Check user %r and the password on %s:%d.' % (
+                feed.user, feed.hostname, feed.port))
+        if self._tunnel:
+            for reply in self._control.ask(('PBSZ', '0'), ('PROT', 'P')):
+                if not reply.positive:
+                    raise UntrustedServer('The server does not protect data connections: %s' % reply)
+
+    @staticmethod
+    def _hint(error, note):
+        error.add_note(note)
+        return error
+
+    def close(self):
+        if not self.alive:
+            return
+        try:
+            self._control.ask(('QUIT',))
+        except FTPError as e:
+            log.debug('While saying QUIT: %s', e)
+        self._control.close()
+
+    def abort(self):
+        if self._control is not None:
+            self._control.abort()
+
+    # ------------------------------------------------------------ commands without data
+
+    def flush(self):
+        self._control.flush()
+
+    def remove(self, name):
+        return self._control.later(done, 'DELE', name)
+
+    def make_directory(self, name):
+        return self._control.later(done, 'MKD', name)
+
+    def remove_directory(self, name):
+        return self._control.later(done, 'RMD', name)
+
+    def rename(self, source, target):
+        self._control.later(lambda reply: None, 'RNFR', source)
+        return self._control.later(done, 'RNTO', target)
+
+    def modified(self, name):
+        return self._control.later(lambda reply: protocol.time(reply.text) if reply.code == 213 else None, 'MDTM', name)
+
+    def exists(self, name):
+        return self._control.later(lambda reply: reply.code == 350, 'RNFR', name)
+
+    def clock(self):
+        probe = '.cds-clock-%s' % uuid.uuid4().hex[:12]
+        try:
+            self.store(probe, b'?')
+        except ReplyError as e:
+            log.debug('The server does not let us look at its clock: %s', e)
+            return None
+        modified, removed = self.modified(probe), self.remove(probe)
+        removed.get()
+        return modified.get()
+
+    def facts(self, name):
+        if 'MLST' in self._features:
+            return self._control.later(lambda reply: self._mlst(name, reply), 'MLST', name)
+        return self._control.later(lambda reply: self._size(name, reply), 'SIZE', name)
+
+    def _mlst(self, name, reply):
+        if reply.code == 250:
+            entry = protocol.mlst_entry(reply)
+            if entry is None or entry.kind in ('file', None):
+                return Entry(name, entry and entry.size, entry and entry.modified, 'file')
+            return None
+        if reply.code in NOT_IMPLEMENTED and reply.code != 501:     # 501 is pyftpdlib's answer for a missing file
+            self._features.pop('MLST', None)
+            return Entry(name)
+        return self._missing(reply)
+
+    def _size(self, name, reply):
+        if reply.code == 213:
+            return Entry(name, protocol.size(reply), None, 'file')
+        if reply.code in NOT_IMPLEMENTED:
+            return Entry(name)
+        return self._missing(reply)
+
+    @staticmethod
+    def _missing(reply):
+        if reply.code // 100 == 5:
+            return None
+        raise ReplyError.of(reply)
+
+    # ------------------------------------------------------------ data connections
+
+    def _passive_command(self):
+        return ('EPSV',) if self._epsv else ('PASV',)
+
+    def _passive(self, reply):
+        """The port that the reply to EPSV or PASV names; None if it has to be asked for again."""
+        if reply.code == 229:
+            return protocol.epsv_port(reply)
+        if reply.code == 227:
+            return protocol.pasv_port(reply)
+        if self._epsv and reply.code // 100 == 5:
+            self._epsv = False
+            return None
+        if reply.code == 425:
+            return None
+        raise ReplyError.of(reply)
+
+    def _open_data(self):
+        """A data connection to the host of the control connection, whatever host PASV names. Plain so far."""
+        port, self._port = self._port, None
+        if port:
+            try:
+                return self._connect_data(port)
+            except TemporaryError as e:
+                log.debug('The port asked for in advance is of no use any more: %s', e)
+        for n in range(PASSIVE_TRIES):
+            reply, = self._control.ask(self._passive_command())
+            if port := self._passive(reply):
+                return self._connect_data(port)
+            time.sleep(0.01 * n)
+        raise ReplyError.of(reply)
+
+    def _connect_data(self, port):
+        family, address = self._address
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(self._feed.timeout)
+            sock.connect((address[0], port, *address[2:]))
+        except OSError as e:
+            sock.close()
+            raise TemporaryError('No data connection to port %d: %s' % (port, e)) from e
+        return sock
+
+    def _begin(self, verb, argument=None, offset=0):
+        """Open a data connection and start a transfer; returns the connection once the server said 1yz."""
+        self.flush()
+        data = self._open_data()
+        try:
+            if offset:
+                rest, = self._control.ask(('REST', str(offset)))
+                if rest.code != 350:
+                    raise ReplyError.of(rest)
+            self._control.send((verb, argument) if argument is not None else (verb,))
+            reply = self._control.reply()
+            if not reply.preliminary:
+                raise TemporaryError('No data: %s' % reply) if reply.positive else ReplyError.of(reply)
+            return self._tunnel.wrap(data, self._control) if self._tunnel else data
+        except BaseException:
+            data.close()
+            raise
+
+    def _receive(self, data, write):
+        """Read to the end of the data; returns their number. `write` gets each piece."""
+        buffer, count = self._buffer, 0
+        recv_into = data.recv_into
+        try:
+            while n := recv_into(buffer):
+                write(buffer[:n])
+                count += n
+                if time.monotonic() > self._deadline:
+                    raise RunLimitReached('The run took longer than %g s.' % self._feed.run_limit)
+        except TimeoutError as e:
+            raise self._control.lost(e) from e
+        except OSError as e:
+            if not (self._tunnel and self._tunnel.ragged(e)):
+                raise
+            self._ragged = True
+        return count
+
+    def _transfer(self, data, write):
+        """All data of a download. After a broken data connection the control connection is still in step."""
+        try:
+            return self._receive(data, write)
+        except (ConnectionError, EOFError) as e:
+            data.close()
+            reply = self._control.final()
+            raise TemporaryError('The data connection broke: %s (%s)' % (e, reply)) from e
+        except BaseException:
+            # Whatever stopped us (a full disk, say), the server still sends: this session can't go on.
+            self._control.close()
+            raise
+        finally:
+            data.close()
+
+    def _end(self, ahead=False):
+        """Send what is queued, and perhaps EPSV for the next transfer; read the final reply of this one, and theirs."""
+        taken = self._control.step()
+        lines = [p.line for p in taken]
+        if ahead:
+            lines.append(protocol.command(*self._passive_command()))
+        try:
+            if lines:
+                self._control.transmit(b''.join(lines))
+            final = self._control.final()
+        except ConnectionLost as e:
+            self._control.give_up(taken, e)
+            raise
+        self._control.answer(taken)
+        if ahead:
+            self._port = self._ahead(self._control.final())
+        if final.code // 100 != 2:
+            raise ReplyError.of(final)
+        return final
+
+    def _ahead(self, reply):
+        try:
+            return self._passive(reply)
+        except ReplyError as e:
+            log.debug('No port in advance: %s', e)
+
+    def fetch(self, name, write, ride=None, offset=0):
+        data = self._begin('RETR', name, offset)
+        self._ragged = False
+        count = self._transfer(data, write)
+        self._end(ahead=bool(ride and ride()))
+        if self._ragged:
+            self._confirm(name, offset + count)
+        return count
+
+    def _confirm(self, name, count):
+        """TLS ended without a farewell, which an attacker can bring about: only the size shows that all is here."""
+        entry = self.facts(name).get()
+        if entry is None or entry.size != count:
+            raise TemporaryError('The data connection ended without a TLS close_notify after %d bytes.' % count)
+
+    def load(self, name, limit=65536):
+        pieces = bytearray()
+        self.fetch(name, lambda piece: pieces.extend(piece[:max(0, limit - len(pieces))]))
+        return bytes(pieces)
+
+    def store(self, name, data, append=False):
+        sock = self._begin('APPE' if append else 'STOR', name)
+        count = 0
+        try:
+            for piece in (data,) if isinstance(data, bytes) else data:
+                sock.sendall(piece)
+                count += len(piece)
+            if self._tunnel:
+                self._tunnel.finish(sock)
+        except TimeoutError as e:
+            raise self._control.lost(e) from e
+        except OSError as e:
+            sock.close()
+            raise TemporaryError('The data connection broke: %s (%s)' % (e, self._control.final())) from e
+        except BaseException:
+            self._control.close()
+            raise
+        finally:
+            sock.close()
+        self._end()
+        return count
+
+    # ------------------------------------------------------------ listings
+
+    def list(self):
+        if 'MLST' in self._features:
+            try:
+                yield from self._listing('MLSD', protocol.mlsx_entry)
+                return
+            except PermanentError as e:
+                log.debug('The server announces MLSD, but refuses it: %s', e)
+                self._features.pop('MLST')
+        yield from self._listing('NLST', protocol.nlst_entry)
+
+    def names(self, directory):
+        return [entry.name.rpartition('/')[2] for entry in self._listing('NLST', protocol.nlst_entry, directory)
+                if entry.kind != 'self']
+
+    def _listing(self, verb, parse, argument=None):
+        try:
+            data = self._begin(verb, argument)
+        except ReplyError as e:
+            if verb == 'NLST' and self._says_empty(e):
+                return
+            raise
+        lines, found = protocol.Lines(), []
+        self._transfer(data, lambda piece: found.extend(self._entries(lines.receive(bytes(piece)), parse)))
+        found.extend(self._entries(lines.finish(), parse))
+        final = self._end()
+        if 'truncated' in final.text.lower():
+            log.debug('The server cut the listing off: %s', final)
+        yield from found
+
+    @staticmethod
+    def _says_empty(error):
+        """Some servers answer the NLST of an empty directory (which CWD has proved to be there) with an error."""
+        text = str(error).lower()
+        return text[:3] in ('450', '550') and any(word in text for word in ('no files', 'not found', 'no such', 'empty'))
+
+    @staticmethod
+    def _entries(lines, parse):
+        for line in lines:
+            entry = parse(line)
+            if entry is None:
+                log.warning('A line of the listing makes no sense: %s', protocol.printable(os.fsdecode(line[:200])))
+            elif entry.kind != 'self':
+                yield entry

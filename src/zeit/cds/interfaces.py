@@ -1,0 +1,416 @@
+"""The contracts of zeit.cds.
+
+Three utilities do the work, each with one verb and without any state::
+
+    ICDSConnection.open(feed)     -> ICDSSession   an open, logged-in connection with the FTP directory
+    ILockFile.hold(session, name) -> a context manager that holds the lock file while its block runs
+    IFileSink.open(feed)          -> ISpool        where files go to (or, for an export, come from)
+
+``zeit.cds.main.import_`` and ``export`` make an IFeed of their arguments, look the utilities up and hand them to the
+procedures in ``zeit.cds.transfer`` and ``zeit.cds.outgoing``, which decide what happens in which order, and know
+nothing but these interfaces. An application replaces one utility by one line of ZCML.
+
+The life of a file in an import::
+
+    on the server --fetch--> tmp/.NAME.part --commit--> tmp/NAME --removed on the server--> new/NAME
+                             never trusted              whole, durable                      published, once
+
+Names of files are ``str``, decoded with ``os.fsdecode``: ``os.fsencode`` gives back the very bytes that the server
+sent, whatever encoding they are in. Times are ``int``, nanoseconds since 1970 (UTC). Sizes are in bytes.
+"""
+from typing import NamedTuple
+
+import zope.interface
+import zope.schema
+
+
+# ---------------------------------------------------------------- what goes wrong
+
+class CDSError(Exception):
+    """Whatever goes wrong in a run; its text (and notes) tell a person what to do next."""
+
+
+class ConfigurationError(CDSError, ValueError):
+    """A setting is wrong or contradicts another. Raised at once, never merely logged."""
+
+
+class Locked(CDSError):
+    """Somebody else works in the directory or in the spool. A normal outcome: the next run tries again."""
+
+
+class SpoolError(CDSError):
+    """The spool can't be used: missing, read-only, full, or broken."""
+
+
+class FTPError(CDSError):
+    """The server or the network failed."""
+
+
+class ConnectionLost(FTPError):
+    """The control connection is gone or no longer of use: reset, closed, silent for too long. A new session may work."""
+
+
+class ProtocolError(ConnectionLost):
+    """The server sent what RFC 959 does not allow, so that nothing more can be believed on this connection."""
+
+
+class ReplyError(FTPError):
+    """The server answered with an error; `reply` is an `IReply` or None."""
+
+    reply = None
+
+    @classmethod
+    def of(cls, reply):
+        """The fitting exception for a reply: TemporaryError (4yz), PermanentError (5yz), else ProtocolError."""
+        kind = {4: TemporaryError, 5: PermanentError}.get(reply.code // 100, ProtocolError)
+        error = kind(str(reply))
+        error.reply = reply
+        return error
+
+
+class TemporaryError(ReplyError):
+    """Transient negative reply, 4yz (RFC 959, 4.2.1), or a data connection that failed: trying again may help."""
+
+
+class Unreachable(ConnectionLost):
+    """No connection could be made at all: name unknown, port closed, no route."""
+
+
+class PermanentError(ReplyError):
+    """Permanent negative reply, 5yz (RFC 959, 4.2.1): trying the same again won't help."""
+
+
+class LoginRefused(PermanentError):
+    """The server did not accept user and password (530)."""
+
+
+class UntrustedServer(FTPError):
+    """TLS is demanded but not to be had, or the certificate can't be verified. Never tried again, never downgraded."""
+
+
+class RunLimitReached(CDSError):
+    """The run took longer than the feed's `run_limit`."""
+
+
+class Interrupted(CDSError):
+    """The run was asked to stop (SIGTERM, SIGINT)."""
+
+
+# ---------------------------------------------------------------- settings
+
+def _one_line(value):
+    return not set(value) & {'\r', '\n', '\0'}
+
+
+class IFeed(zope.interface.Interface):
+    """All settings of one exchange. This is the only place where a setting is named, typed, explained and defaulted.
+
+    Keyword arguments, ZCML attributes, command-line options and the table in the documentation come from here.
+    """
+
+    name = zope.schema.TextLine(
+        title='Name of the feed, for logs and for choosing it on a command line', default='', required=False)
+    store_dir = zope.schema.TextLine(
+        title='Directory of the spool (a gocept.filestore with tmp, new, cur); it must exist')
+    hostname = zope.schema.TextLine(title='Host name or address of the FTP server', constraint=_one_line)
+    port = zope.schema.Int(title='TCP port of the control connection', min=1, max=65535, default=21)
+    user = zope.schema.TextLine(title='User to log in as', constraint=_one_line)
+    password = zope.schema.Password(
+        title='Password of the user (better: a password file)', default='', required=False, constraint=_one_line)
+    ftp_dir = zope.schema.TextLine(title='Directory on the server', default='/', constraint=_one_line)
+    logfile = zope.schema.TextLine(
+        title='File that the log goes to as well; a new one every week, five kept', default=None, required=False)
+    security = zope.schema.Choice(
+        title='none: plain FTP; explicit: AUTH TLS (RFC 4217); implicit: TLS from the first byte',
+        values=('none', 'explicit', 'implicit'), default='none')
+    ca_file = zope.schema.TextLine(
+        title="PEM file of the certificate authorities to trust instead of the system's", default=None, required=False)
+    connections = zope.schema.Int(
+        title='How many sessions at most; more than one only when enough files wait', min=1, max=64, default=4)
+    timeout = zope.schema.Float(
+        title='Seconds that a connect, a read or a write may take', min=0.1, default=60.0)
+    run_limit = zope.schema.Float(
+        title='Seconds that the whole run may take', min=1.0, default=3600.0)
+    retries = zope.schema.Int(
+        title='How often a run tries again what can pass by itself', min=0, max=100, default=3)
+    stale_after = zope.schema.Float(
+        title="Seconds after which a lock file of ours from another host is broken, by the server's clock",
+        min=60.0, default=7200.0)
+    include = zope.schema.Tuple(
+        title='Only files whose name matches one of these shell patterns',
+        value_type=zope.schema.TextLine(), default=(), required=False)
+    exclude = zope.schema.Tuple(
+        title='No files whose name matches one of these shell patterns',
+        value_type=zope.schema.TextLine(), default=(), required=False)
+    limit = zope.schema.Int(title='How many files a run takes at most', min=1, default=None, required=False)
+    replace = zope.schema.Bool(
+        title='Export: replace a file of the same name that is still on the server', default=False)
+    keep = zope.schema.Float(
+        title="Export: days after which an exported file is removed from the spool's cur (default: never)",
+        min=0.0, default=None, required=False)
+    connection = zope.schema.TextLine(title='Name of the ICDSConnection utility', default='', required=False)
+    lock = zope.schema.TextLine(title='Name of the ILockFile utility', default='', required=False)
+    sink = zope.schema.TextLine(title='Name of the IFileSink utility', default='', required=False)
+
+
+# ---------------------------------------------------------------- the FTP directory
+
+class Entry(NamedTuple):
+    """One line of a directory listing."""
+
+    name: str
+    size: int | None = None         # None: the listing does not tell
+    modified: int | None = None     # None: the listing does not tell
+    kind: str | None = None         # 'file', 'dir', 'other'; None: the listing does not tell
+
+
+class ICDSConnection(zope.interface.Interface):
+    """Utility: opens sessions. Keeps no state; may be called by several threads at once."""
+
+    def open(feed):
+        """Connect, log in, change into the feed's directory. Returns an ICDSSession.
+
+        Raises LoginRefused, UntrustedServer, PermanentError, TemporaryError, ConnectionLost.
+        """
+
+
+class IPending(zope.interface.Interface):
+    """The outcome of a command that goes out with the session's next step, or when somebody asks for it."""
+
+    def get():
+        """The outcome: what the verb's description says. Sends what is queued if need be.
+
+        Raises ReplyError, or ConnectionLost if the session ended before the answer came.
+        """
+
+
+class ICDSSession(zope.interface.Interface):
+    """An open, logged-in connection with the FTP directory; a context manager that closes it.
+
+    Used by one thread at a time. Verbs that return an IPending only queue their command, so that it shares a
+    round trip with others; the server runs them in the order of the calls. Everything else runs at once, after
+    what is queued. A file name that the protocol can't carry (CR, LF, NUL) raises ValueError before anything is sent.
+
+    Any verb raises ConnectionLost when the control connection fails; the session is of no use afterwards.
+    """
+
+    alive = zope.interface.Attribute('False once the control connection is closed or broken. bool')
+
+    def list():
+        """Iterate over the directory's entries (Entry, in the server's order; RFC 3659 MLSD, else RFC 959 NLST).
+
+        Also what is no file, and dotfiles as far as the server shows them. Raises ReplyError.
+        """
+
+    def fetch(name, write, ride=None, offset=0):
+        """RETR: call `write` with each piece of the file (a memoryview that is valid during the call only).
+
+        name -- str
+        write -- called in this thread; what it raises ends the transfer and comes through
+        ride -- called when all data are here and before the final reply was read; whatever it queues shares
+            that round trip. If it returns True, another fetch follows at once, and its way is prepared.
+        offset -- bytes to skip (REST); raises PermanentError where the server can't
+        Returns the number of bytes received. Raises ReplyError, TemporaryError for a broken data connection.
+        A positive answer does not prove that the file is whole: compare its size.
+        """
+
+    def facts(name):
+        """IPending of an Entry with the file's present size (and time, if the listing gave times too).
+
+        Its outcome is None where there is no such regular file. `kind` is None where the server can't tell.
+        """
+
+    def remove(name):
+        """IPending of None: DELE. Raises PermanentError where the server refuses or there is no such file."""
+
+    def modified(name):
+        """IPending of the file's modification time (MDTM), None where there is none or the server can't tell."""
+
+    def exists(name):
+        """IPending of bool: is there anything of this name, a directory too?"""
+
+    def make_directory(name):
+        """IPending of None: MKD. Raises PermanentError if there is something of this name, or it isn't allowed."""
+
+    def remove_directory(name):
+        """IPending of None: RMD."""
+
+    def load(name, limit=65536):
+        """The contents of a small file, bytes; at most `limit` bytes of it."""
+
+    def store(name, data, append=False):
+        """STOR (or APPE): write `data` (bytes, or an iterable of bytes) to a file. Returns the number of bytes sent."""
+
+    def rename(source, target):
+        """IPending of None: RNFR and RNTO. Overwrites an existing target on most servers."""
+
+    def names(directory):
+        """Names in a directory below this one (NLST), as a list of str without path."""
+
+    def clock():
+        """The server's time, int, by a probe file that is removed again. None where the server can't tell."""
+
+    def flush():
+        """Send what is queued and read all answers. Errors stay with their IPending."""
+
+    def close():
+        """Say QUIT and close; never raises; may be called twice."""
+
+    def abort():
+        """End whatever goes on in this session at once: it raises ConnectionLost. May be called by any thread."""
+
+
+class ILockFile(zope.interface.Interface):
+    """Utility: the lock protocol of the Content-Drehscheibe. Keeps no state."""
+
+    def hold(session, name, feed, reopen):
+        """A context manager: the directory is ours, under the lock file `name` ('read' or 'write'), in its block.
+
+        session -- ICDSSession
+        feed -- IFeed; `stale_after` is of interest here
+        reopen -- callable that gives a new ICDSSession, for removing the lock if the session has died
+        The value of the with statement is an ILock. Raises Locked if either lock file is there, ReplyError.
+        At the end the lock file is removed, after any failure too, unless it isn't ours any more.
+        Logs at INFO: 'Creating lock file: NAME', 'Lock file successfully created: NAME', 'Removing lock file: NAME',
+        'Lock file successfully removed: NAME'.
+        """
+
+    def inspect(session):
+        """What locks are there: a list of LockInfo."""
+
+    def break_(session, name):
+        """Remove the lock file (or mutex) `name`, whoever holds it. For a person who knows what they do."""
+
+
+class LockInfo(NamedTuple):
+    """Who holds a lock, as far as it can be told."""
+
+    name: str                       # 'read', 'write', or the mutex' name
+    owner: str                      # in words; 'unknown' for a foreign lock
+    ours: bool                      # made by zeit.cds
+    since: int | None = None        # nanoseconds since 1970, by the server's clock
+    age: int | None = None          # nanoseconds, by the server's clock
+
+
+class ILock(zope.interface.Interface):
+    """A lock that is held."""
+
+    name = zope.interface.Attribute('Name of the lock file. str')
+
+    def refresh(session):
+        """Show that we still work, if it is time to: renews the lock file's date. Raises Locked if it isn't ours."""
+
+
+# ---------------------------------------------------------------- the spool
+
+class IFileSink(zope.interface.Interface):
+    """Utility: opens spools. Keeps no state."""
+
+    def open(feed):
+        """Open the feed's spool for this process alone. Returns an ISpool.
+
+        Raises SpoolError, and Locked if another process uses the spool.
+        """
+
+
+class ISpool(zope.interface.Interface):
+    """An open spool; a context manager that closes it. Only `create` and what it returns are used by other threads.
+
+    Every verb raises SpoolError when the file system refuses.
+    """
+
+    path = zope.interface.Attribute('Where the spool is, for the log. str')
+
+    def impossible(name):
+        """Why no file of the spool can have this name: a sentence (str); None if it can."""
+
+    def leftovers():
+        """Entry of each whole file in tmp, in sorted order: what a killed run left. Other remains are removed."""
+
+    def unread(name):
+        """Does a file of this name wait in new, or in tmp for its publication? bool"""
+
+    def create(name):
+        """Begin a file: an IIncoming."""
+
+    def commit(incomings):
+        """Make files whole and durable as tmp/NAME: data, name and time are on the disk when this returns."""
+
+    def same(name, incoming):
+        """Is tmp/NAME byte for byte what `incoming` has received? bool"""
+
+    def secure(name):
+        """Make sure that tmp/NAME, found by `leftovers`, is durable."""
+
+    def publish(name):
+        """Move tmp/NAME to new/NAME in one atomic step that cannot overwrite. Returns its path (str).
+
+        Raises FileExistsError if an unread file has that name.
+        """
+
+    def sync():
+        """Make all publications so far durable."""
+
+    def close():
+        """Close; may be called twice."""
+
+
+class IIncoming(zope.interface.Interface):
+    """A file being received."""
+
+    name = zope.interface.Attribute('The name that it will have. str')
+    size = zope.interface.Attribute('Bytes received so far. int')
+
+    def write(data):
+        """Append data, a bytes-like object."""
+
+    def restart():
+        """Throw away what was received, and begin anew."""
+
+    def stamp(modified):
+        """Give it the server's modification time (int)."""
+
+    def discard():
+        """Remove it from the disk; may be called twice."""
+
+
+# ---------------------------------------------------------------- what happened
+
+class IFileImported(zope.interface.Interface):
+    """A file was published in the spool's new directory."""
+
+    feed = zope.interface.Attribute('The IFeed')
+    name = zope.interface.Attribute('Name of the file. str')
+    path = zope.interface.Attribute('Where it is now. str')
+    size = zope.interface.Attribute('Its size in bytes. int')
+
+
+class IFileExported(IFileImported):
+    """A file is on the server, whole; its copy in the spool was moved to cur."""
+
+
+class IFileSkipped(zope.interface.Interface):
+    """A file was not exchanged in this run."""
+
+    feed = zope.interface.Attribute('The IFeed')
+    name = zope.interface.Attribute('Name of the file. str')
+    reason = zope.interface.Attribute('Why, in words. str')
+    failed = zope.interface.Attribute('True: something is wrong; False: it is merely not its turn. bool')
+
+
+class IRunFinished(zope.interface.Interface):
+    """An import or export came to its end, whatever the end was."""
+
+    feed = zope.interface.Attribute('The IFeed')
+    outcome = zope.interface.Attribute('An IOutcome')
+
+
+class IOutcome(zope.interface.Interface):
+    """What a run did."""
+
+    files = zope.interface.Attribute('Number of files exchanged. int')
+    bytes = zope.interface.Attribute('Their size in all. int')
+    skipped = zope.interface.Attribute('List of (name, reason): left for a later run, nothing wrong')
+    failed = zope.interface.Attribute('List of (name, reason): not exchanged because something is wrong')
+    error = zope.interface.Attribute('The exception that ended the run before its time, or None')
+    seconds = zope.interface.Attribute('How long it took. float')

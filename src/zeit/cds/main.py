@@ -1,0 +1,84 @@
+"""The entry points."""
+import contextlib
+import logging
+import logging.handlers
+import pkgutil
+
+import zope.component
+
+from zeit.cds.feed import Feed
+from zeit.cds.interfaces import ConfigurationError, ICDSConnection, IFileSink, ILockFile
+from zeit.cds.transfer import Import
+
+
+DEFAULTS = {        # what configure.zcml registers, for an interpreter that loaded no ZCML
+    ICDSConnection: 'zeit.cds.ftp:FTPConnection',
+    ILockFile: 'zeit.cds.lock:LockFile',
+    IFileSink: 'zeit.cds.spool:FileSink',
+}
+
+WEEKS_KEPT = 5
+
+
+def import_(store_dir, hostname, port, user, password, ftp_dir, logfile=None, **settings):
+    """Import the files of a CDS directory into the `new` of a spool.
+
+    The arguments, and whatever else is given by keyword, are the settings that IFeed describes. Raises
+    ConfigurationError for a wrong one, at once. What goes wrong while importing (server, network, lock, disk) is
+    logged to the logger 'zeit.cds', and never raised. Returns None; `run_import` tells what was done.
+    """
+    run_import(Feed(store_dir=store_dir, hostname=hostname, port=port, user=user, password=password, ftp_dir=ftp_dir,
+                    logfile=logfile, **settings))
+
+
+def run_import(feed):
+    """Import by the settings of an IFeed. Returns an IOutcome; raises ConfigurationError."""
+    return _run(Import, feed)
+
+
+def _run(procedure, feed):
+    run = procedure(feed, utility(ICDSConnection, feed.connection), utility(ILockFile, feed.lock),
+                    utility(IFileSink, feed.sink))
+    with log_to(feed.logfile):
+        return run()
+
+
+def utility(interface, name=''):
+    """The registered utility; without a registered one, and without a name, a default of our own.
+
+    The application's registry is not touched. Raises ConfigurationError if there is none of that name.
+    """
+    found = zope.component.queryUtility(interface, name)
+    if found is not None:
+        return found
+    if name:
+        raise ConfigurationError('No %s utility is registered under the name %r.' % (interface.__name__, name))
+    return pkgutil.resolve_name(DEFAULTS[interface])()
+
+
+@contextlib.contextmanager
+def log_to(path):
+    """Everything from INFO on that 'zeit.cds' logs goes to that file as well; a new one each week, five are kept.
+
+    path -- str, or None for no file. Raises ConfigurationError if it can't be written.
+    """
+    if path is None:
+        yield
+        return
+    try:
+        handler = logging.handlers.TimedRotatingFileHandler(
+            path, when='W0', backupCount=WEEKS_KEPT, encoding='utf-8', errors='backslashreplace')
+    except OSError as e:
+        raise ConfigurationError('The log file cannot be written: %s' % e) from e
+    handler.setFormatter(logging.Formatter('%(asctime)s %(levelname)s %(message)s'))
+    log = logging.getLogger('zeit.cds')
+    level = log.level
+    log.addHandler(handler)
+    if not log.isEnabledFor(logging.INFO):
+        log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        log.removeHandler(handler)
+        handler.close()

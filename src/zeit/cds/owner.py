@@ -1,0 +1,102 @@
+"""Who holds a lock: the token that tells it, and whether that process still runs."""
+import functools
+import getpass
+import hashlib
+import os
+import socket
+import time
+import uuid
+from typing import NamedTuple
+from urllib.parse import quote, unquote
+
+
+MARK = 'zeit.cds'
+
+
+class Owner(NamedTuple):
+    """A process, as named by the token in a lock file. The token is a file name's worth of printable ASCII."""
+
+    host: str
+    machine: str        # tells hosts of one name apart, and containers from their host
+    boot: str           # changes with each start of the machine
+    pid: str
+    start: str          # clock ticks from boot to the process' start: a number is given again, but not with the same start
+    user: str
+    since: str          # when the token was made, by this machine's clock (UTC)
+    unique: str
+
+    @classmethod
+    def me(cls):
+        """A new token of this process."""
+        return cls(socket.gethostname() or 'unknown', _machine(), _boot(), str(os.getpid()), _start(os.getpid()),
+                   _user(), time.strftime('%Y%m%dT%H%M%SZ', time.gmtime()), uuid.uuid4().hex[:12])
+
+    @classmethod
+    def parse(cls, token):
+        """The Owner of a token (str); None if zeit.cds did not make it."""
+        mark, *pairs = token.strip().split(',')
+        values = dict(pair.partition('=')[::2] for pair in pairs)
+        if mark != MARK or sorted(values) != sorted(cls._fields):
+            return None
+        return cls(**{key: unquote(value) for key, value in values.items()})
+
+    @property
+    def token(self):
+        return ','.join([MARK, *('%s=%s' % (key, quote(value[:40], safe='')) for key, value in self._asdict().items())])
+
+    def __str__(self):
+        return 'process %s of user %s on host %s since %s' % (self.pid, self.user, self.host, self.since)
+
+    @property
+    def gone(self):
+        """Has the process certainly ended? False also if that can't be told, as for one on another host. bool"""
+        if (self.host, self.machine) != (socket.gethostname() or 'unknown', _machine()):
+            return False
+        return self.boot != _boot() or _start(self.pid) != self.start
+
+
+def _read(path):
+    try:
+        with open(path) as f:
+            return f.read().strip()
+    except OSError:
+        return ''
+
+
+@functools.cache
+def _machine():
+    try:
+        space = os.readlink('/proc/self/ns/pid')    # process numbers mean nothing outside of their name space
+    except OSError:
+        space = ''
+    return hashlib.sha256(('%s %s' % (_read('/etc/machine-id'), space)).encode()).hexdigest()[:12]
+
+
+@functools.cache
+def _boot():
+    return _read('/proc/sys/kernel/random/boot_id')[:8]
+
+
+def _start(pid):
+    """Clock ticks, str; '' if there is no such process. Where there is no /proc: '?' while it runs."""
+    if os.path.exists('/proc/self/stat'):
+        return _ticks(pid)
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError):
+        return ''
+    except PermissionError:
+        pass
+    return '?'
+
+
+def _ticks(pid):
+    fields = _read('/proc/%s/stat' % pid).rpartition(')')[2].split()
+    return fields[19] if len(fields) > 19 and fields[0] not in 'ZX' else ''
+
+
+def _user():
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

@@ -1,0 +1,298 @@
+"""The spool: a gocept.filestore, with the durability that it lacks.
+
+    tmp/.NAME.part   being received; worthless after a crash
+    tmp/NAME         whole and on the disk
+    new/NAME         published
+    cur/             the consumer's
+
+One process at a time uses a spool; it holds the lock `import.lock` there, which the operating system
+releases when the process dies.
+"""
+import contextlib
+import ctypes
+import errno
+import functools
+import hashlib
+import os
+import stat
+
+import gocept.filestore.filestore
+import zc.lockfile
+import zope.interface
+
+from zeit.cds.interfaces import Entry, IFileSink, IIncoming, ISpool, Locked, SpoolError
+
+
+LOCK = 'import.lock'
+NAME_MAX = 255          # bytes; what ext4, XFS, and most others allow
+RENAME_NOREPLACE = 1    # Linux, renameat2(2)
+
+
+@zope.interface.implementer(IFileSink)
+class FileSink:
+    """Spools on a local file system."""
+
+    def open(self, feed):
+        return Spool(feed.store_dir)
+
+
+def complains(verb):
+    """Turn OSError into a SpoolError that tells where it happened."""
+    @functools.wraps(verb)
+    def guarded(self, *args):
+        try:
+            return verb(self, *args)
+        except FileExistsError:
+            raise
+        except OSError as e:
+            raise self._error(e) from e
+    return guarded
+
+
+def _hint(error):
+    return {
+        errno.ENOSPC: 'The disk is full. Make room; what has not arrived yet stays on the server.',
+        errno.EDQUOT: 'The quota is used up. Raise it; what has not arrived yet stays on the server.',
+        errno.EROFS: 'The file system is read-only: look for disk errors in the log of the system.',
+        errno.EACCES: 'User %d needs the right to write there.' % os.geteuid(),
+        errno.EPERM: 'User %d needs the right to write there.' % os.geteuid(),
+        errno.ENOENT: 'Create the directory first, or mount its file system.',
+        errno.ENOTDIR: 'It must be a directory.',
+    }.get(error.errno, 'Look for disk errors in the log of the system.')
+
+
+def spool_error(path, error):
+    result = SpoolError('Spool %s: %s' % (path, error.strerror or error))
+    result.add_note(_hint(error))
+    return result
+
+
+def part_name(name):
+    """The name in tmp under which a file is received."""
+    if len(os.fsencode(name)) + len('..part') <= NAME_MAX:
+        return '.%s.part' % name
+    return '.%s.part' % hashlib.sha256(os.fsencode(name)).hexdigest()
+
+
+@functools.cache
+def _renameat2():
+    """The system call that renames without overwriting; None where the C library has none."""
+    try:
+        function = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError):
+        return None
+    function.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+    return function
+
+
+def move(source, name, target, new_name):
+    """Rename from one open directory into another, atomically. Raises FileExistsError rather than overwrite, OSError."""
+    if (renameat2 := _renameat2()) is not None:
+        if renameat2(source, os.fsencode(name), target, os.fsencode(new_name), RENAME_NOREPLACE) == 0:
+            return
+        number = ctypes.get_errno()
+        if number not in (errno.ENOSYS, errno.EINVAL):
+            raise OSError(number, os.strerror(number), name)
+    # Not every file system can do that at once. A process killed in between leaves two names of one file,
+    # which Spool.leftovers recognises.
+    os.link(name, new_name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+    os.unlink(name, dir_fd=source)
+
+
+@zope.interface.implementer(ISpool)
+class Spool:
+    """See ISpool."""
+
+    def __init__(self, path):
+        self.path = path
+        self._tmp = self._new = -1
+        self._lock = None
+        self._unsynced = False
+        try:
+            self._open()
+        except BaseException as e:
+            self.close()
+            if isinstance(e, OSError):
+                raise spool_error(path, e) from e
+            raise
+
+    def _open(self):
+        if not stat.S_ISDIR(os.stat(self.path).st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.path)
+        try:
+            self._lock = zc.lockfile.LockFile(os.path.join(self.path, LOCK))
+        except zc.lockfile.LockError as e:
+            raise Locked('Another process uses the spool %s.' % self.path) from e
+        gocept.filestore.filestore.FileStore(self.path).prepare()
+        self._tmp = self._directory('tmp')
+        self._new = self._directory('new')
+        if os.fstat(self._tmp).st_dev != os.fstat(self._new).st_dev:
+            raise SpoolError('Spool %s: tmp and new must be on one file system, since a file moves there '
+                             'in one atomic step.' % self.path)
+
+    def _directory(self, name):
+        path = os.path.join(self.path, name)
+        if not os.access(path, os.W_OK | os.X_OK):
+            number = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
+            raise OSError(number, '%s: %s' % (os.strerror(number), path))
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+
+    def _error(self, error):
+        return spool_error(self.path, error)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        for fd in (self._tmp, self._new):
+            if fd >= 0:
+                os.close(fd)
+        self._tmp = self._new = -1
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    # ------------------------------------------------------------ names
+
+    def impossible(self, name):
+        if name in ('', '.', '..'):
+            return 'no file can have this name'
+        for bad, text in (('/', 'a slash'), ('\0', 'NUL'), ('\r', 'CR'), ('\n', 'LF')):
+            if bad in name:
+                return 'no file can have a name with %s' % text
+        if len(os.fsencode(name)) > NAME_MAX:
+            return 'its name is longer than %d bytes' % NAME_MAX
+        return None
+
+    @complains
+    def unread(self, name):
+        return self._there(self._new, name) or self._there(self._tmp, name)
+
+    @staticmethod
+    def _there(directory, name):
+        try:
+            os.stat(name, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    @complains
+    def leftovers(self):
+        found = []
+        for name in os.listdir(self._tmp):
+            status = os.stat(name, dir_fd=self._tmp, follow_symlinks=False)
+            if not stat.S_ISREG(status.st_mode):
+                continue
+            if name.startswith('.') or self._published(name, status):
+                os.unlink(name, dir_fd=self._tmp)
+            else:
+                found.append(Entry(name, status.st_size, status.st_mtime_ns, 'file'))
+        return sorted(found)
+
+    def _published(self, name, status):
+        """Is this the first name of a file that `move` had already given its second one?"""
+        if status.st_nlink < 2:
+            return False
+        return self._there(self._new, name) and os.path.samestat(
+            status, os.stat(name, dir_fd=self._new, follow_symlinks=False))
+
+    # ------------------------------------------------------------ files
+
+    @complains
+    def create(self, name):
+        return Incoming(self, name, os.open(
+            part_name(name), os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_NOFOLLOW, 0o666, dir_fd=self._tmp))
+
+    @complains
+    def commit(self, incomings):
+        for incoming in incomings:
+            incoming.begin_writing_out()
+        for incoming in incomings:
+            incoming.sync()
+        # Only what is on the disk may get a name that a later run trusts.
+        for incoming in incomings:
+            move(self._tmp, part_name(incoming.name), self._tmp, incoming.name)
+        os.fsync(self._tmp)
+
+    @complains
+    def same(self, name, incoming):
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._tmp)
+        with open(fd, 'rb') as ours, open(os.dup(incoming.fd), 'rb') as theirs:
+            theirs.seek(0)
+            digests = [hashlib.file_digest(f, 'sha256').digest() for f in (ours, theirs)]
+        return digests[0] == digests[1]
+
+    @complains
+    def secure(self, name):
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._tmp)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.fsync(self._tmp)
+
+    @complains
+    def publish(self, name):
+        move(self._tmp, name, self._new, name)
+        self._unsynced = True
+        return os.path.join(self.path, 'new', name)
+
+    @complains
+    def sync(self):
+        if self._unsynced:
+            os.fsync(self._new)
+            os.fsync(self._tmp)
+            self._unsynced = False
+
+
+@zope.interface.implementer(IIncoming)
+class Incoming:
+    """See IIncoming."""
+
+    def __init__(self, spool, name, fd):
+        self.name, self.fd, self.size = name, fd, 0
+        self._spool = spool
+        self._modified = None
+
+    def _error(self, error):
+        return self._spool._error(error)
+
+    @complains
+    def write(self, data):
+        while data:
+            n = os.write(self.fd, data)
+            self.size += n
+            data = data[n:]
+
+    @complains
+    def restart(self):
+        os.ftruncate(self.fd, 0)
+        os.lseek(self.fd, 0, os.SEEK_SET)
+        self.size = 0
+
+    def stamp(self, modified):
+        self._modified = modified
+
+    def begin_writing_out(self):
+        """Let the disk begin, so that the syncs of many files share its work."""
+        if self._modified is not None:
+            os.utime(self.fd, ns=(self._modified, self._modified))
+        os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def sync(self):
+        fd, self.fd = self.fd, -1
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    @complains
+    def discard(self):
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part_name(self.name), dir_fd=self._spool._tmp)

@@ -1,0 +1,319 @@
+"""The import: what happens in which order, and what a failure means.
+
+It knows the interfaces, not the network and not the disk. See ``zeit.cds.interfaces`` for the life of a file.
+"""
+import contextlib
+import fnmatch
+import logging
+import threading
+import time
+
+from zeit.cds.backlog import Backlog, DROPPED
+from zeit.cds.events import FileImported, FileSkipped, Outcome, RunFinished, notify
+from zeit.cds.interfaces import (
+    FTPError, Interrupted, Locked, PermanentError, RunLimitReached, Unreachable)
+from zeit.cds.protocol import printable
+from zeit.cds.retry import PASSING, Patience
+from zeit.cds.worker import GONE, Worker
+
+
+log = logging.getLogger('zeit.cds')
+
+LOCKS = ('read', 'write')
+FILES_A_SESSION = 8             # another session pays for its login with so many small files
+BYTES_A_SESSION = 16 * 2**20    # or with so many bytes
+LONG_LISTING = 1000             # names; servers cut longer listings off
+TICK = 1.0                      # seconds after which signals and the run limit are looked after at the latest
+
+
+class Run:
+    """What an import and an export have in common: the frame around the files."""
+
+    lock_name = None
+    beginning = None
+
+    def __init__(self, feed, connection, lock, sink):
+        """
+        feed -- IFeed
+        connection, lock, sink -- the utilities: ICDSConnection, ILockFile, IFileSink
+        """
+        self.feed = feed
+        self.outcome = Outcome()
+        self._connection, self._lock, self._sink = connection, lock, sink
+        self._stopped = threading.Event()
+        self._patience = Patience(feed.retries, feed.run_limit, self._stopped)
+        self._session = None
+
+    def __call__(self):
+        """Do it; returns the Outcome. What goes wrong is logged, and kept in the outcome."""
+        begun = time.monotonic()
+        log.info(self.beginning)
+        try:
+            self._run()
+        except Exception as e:
+            self.outcome.error = e
+        except BaseException as e:
+            self.outcome.error = Interrupted(str(e) or type(e).__name__)
+            raise
+        finally:
+            self.outcome.seconds = time.monotonic() - begun
+            self._tell_end()
+            notify(RunFinished(self.feed, self.outcome))
+        return self.outcome
+
+    def _tell_end(self):
+        error, outcome = self.outcome.error, self.outcome
+        if isinstance(error, Locked):
+            log.warning('%s', '\n'.join([str(error), *getattr(error, '__notes__', ())]))
+            log.info('Exiting, the next run tries again.')
+        elif error is not None:
+            if isinstance(error, FTPError):
+                log.error('Error accessing FTP server.')
+            log.error('Exiting with exception:', exc_info=error)
+        elif outcome.failed:
+            log.error('Exiting with failure: %d of %d files were not exchanged, see the warnings.',
+                      len(outcome.failed), len(outcome.failed) + outcome.files)
+        else:
+            log.info('Exiting with success.')
+
+    # ------------------------------------------------------------ sessions
+
+    def _open(self):
+        return self._connection.open(self.feed)
+
+    def _reopen(self):
+        """A new session, for what has to be done although the old one has died."""
+        try:
+            return self._open()
+        except PASSING as e:
+            return self._patience.again(e, self._open)
+
+    def _persist(self, verb):
+        """verb(session); when what failed may pass by itself, again, on a new session if need be."""
+        try:
+            return verb(self._session)
+        except PASSING as e:
+            return self._patience.again(e, lambda: verb(self._renewed()))
+
+    def _renewed(self):
+        if not self._session.alive:
+            self._session = self._open()
+        return self._session
+
+    @contextlib.contextmanager
+    def _locked_directory(self):
+        """Connect, and hold the lock in the block."""
+        feed = self.feed
+        log.info('Connecting to CDS FTP server (host %s, port %d, user %s, dir %s)',
+                 feed.hostname, feed.port, feed.user, feed.ftp_dir)
+        self._session = self._connect()
+        try:
+            with contextlib.ExitStack() as stack:
+                held = self._persist(lambda session: stack.enter_context(
+                    self._lock.hold(session, self.lock_name, feed, self._reopen)))
+                yield held
+        finally:
+            self._session.close()
+            log.info('Disconnected from CDS FTP server')
+
+    def _connect(self):
+        try:
+            return self._open()
+        except PASSING as e:
+            if isinstance(e, Unreachable):
+                raise   # the server is down, or the feed is wrong: the next run will see
+            return self._patience.again(e, self._open)
+
+    # ------------------------------------------------------------ what becomes of files
+
+    def _skip(self, name, reason, failed=False):
+        """Leave a file, say why, go on with the others."""
+        (self.outcome.failed if failed else self.outcome.skipped).append((name, reason))
+        log.warning('Not exchanged: %s: %s.', printable(name), reason)
+        notify(FileSkipped(self.feed, name, reason, failed))
+
+
+class Import(Run):
+    """Files from the FTP directory into the spool's new."""
+
+    lock_name = 'read'
+    beginning = 'Starting import.'
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self._settled_names = set()         # skipped in this run, for a reason that was given
+        self._listing_was_cut_off = False   # perhaps
+
+    def _run(self):
+        with self._sink.open(self.feed) as self._spool:
+            log.info('Accessed filestore %s', self._spool.path)
+            with self._locked_directory() as self._held:
+                recovered = self._recover()
+                entries = self._select()
+                if not entries and not recovered:
+                    log.info('No new files to import.')
+                while entries:
+                    self._import(entries)
+                    entries = self._select() if self._listing_was_cut_off else ()
+
+    # ------------------------------------------------------------ what a killed run left
+
+    def _recover(self):
+        """Finish what an earlier run left in tmp. Was there anything?"""
+        leftovers = self._spool.leftovers()
+        for left in leftovers:
+            log.warning('An earlier import was interrupted; finishing: %s', printable(left.name))
+            self._finish(left)
+        self._spool.sync()
+        return bool(leftovers)
+
+    def _finish(self, left):
+        there = self._persist(lambda session: session.facts(left.name).get())
+        if there is not None and self._persist(lambda session: self._same(session, left, there)):
+            self._spool.secure(left.name)
+            try:
+                self._persist(lambda session: session.remove(left.name).get())
+            except PermanentError as e:
+                if self._persist(lambda session: session.facts(left.name).get()) is not None:
+                    return self._skip(left.name, 'the server refuses to remove it: %s. It is kept in tmp, and '
+                                                 "published when the server's copy is gone" % e, failed=True)
+            log.info('File removed on server: %s', printable(left.name))
+        self._publish(left.name, left.size)
+
+    def _same(self, session, left, there):
+        """Is the server's file the one that we have? By size and time, or without a time by what is in it."""
+        if there.size not in (None, left.size):
+            return False
+        if there.modified is not None:
+            return there.modified == left.modified
+        incoming = self._spool.create(left.name)
+        try:
+            session.fetch(left.name, incoming.write)
+            return self._spool.same(left.name, incoming)
+        finally:
+            incoming.discard()
+
+    def _publish(self, name, size):
+        try:
+            path = self._spool.publish(name)
+        except FileExistsError:
+            return self._skip(name, "an older file of this name is unread in 'new'; it waits in 'tmp'")
+        log.info("Moved from 'tmp' to 'new': %s", printable(name))
+        self.outcome.files += 1
+        self.outcome.bytes += size
+        notify(FileImported(self.feed, name, path, size))
+
+    # ------------------------------------------------------------ which files
+
+    def _select(self):
+        """The entries to import, in sorted order."""
+        listed = self._persist(lambda session: list(session.list()))
+        self._listing_was_cut_off = len(listed) >= LONG_LISTING
+        chosen, last = [], None
+        for entry in sorted(listed, key=lambda entry: entry.name):
+            if entry.name != last and self._wanted(entry):
+                chosen.append(entry)
+            last = entry.name
+        if self.feed.limit is not None:
+            del chosen[max(0, self.feed.limit - self.outcome.files - len(self.outcome.failed)):]
+        return chosen
+
+    def _wanted(self, entry):
+        name, feed = entry.name, self.feed
+        if name in LOCKS or name in self._settled_names:
+            return False
+        if name.startswith('.'):
+            log.debug('No part of the exchange: %s', printable(name))
+            return False
+        if feed.include and not any(fnmatch.fnmatchcase(name, pattern) for pattern in feed.include) or any(
+                fnmatch.fnmatchcase(name, pattern) for pattern in feed.exclude):
+            log.debug('Excluded: %s', printable(name))
+            return False
+        reason, failed = self._objection(entry)
+        if reason:
+            self._skip(name, reason, failed)
+            self._settled_names.add(name)
+        return not reason
+
+    def _objection(self, entry):
+        if reason := self._spool.impossible(entry.name):
+            return reason, True
+        if entry.kind == 'dir':
+            return 'it is a directory', False
+        if self._spool.unread(entry.name):
+            return "an older file of this name is unread in 'new'; it waits on the server", False
+        return None, False
+
+    # ------------------------------------------------------------ the files
+
+    def _import(self, entries):
+        backlog = Backlog(entries, self.feed.retries)
+        workers = self._workers(backlog, entries)
+        for worker in workers:
+            worker.start()
+        vanished = []
+        try:
+            while backlog.wait(min(TICK, max(self._patience.left, 0.01))):
+                self._look_at_the_clock(backlog)
+                self._commit(backlog)
+                self._publish_settled(backlog, vanished)
+        except BaseException as e:
+            backlog.stop(e)
+            self._stopped.set()
+            self._end(workers)
+            raise
+        self._end(workers)
+        self._spool.sync()
+        self._account_for(vanished)
+        if backlog.error is not None:
+            raise backlog.error
+
+    def _workers(self, backlog, entries):
+        size = sum(entry.size or 0 for entry in entries)
+        number = min(self.feed.connections, len(entries),
+                     1 + max(len(entries) // FILES_A_SESSION, size // BYTES_A_SESSION))
+        first = Worker(backlog, self._spool, self._patience, self._open, self._session, self._held.refresh)
+        return [first, *(Worker(backlog, self._spool, self._patience, self._open) for _ in range(number - 1))]
+
+    def _look_at_the_clock(self, backlog):
+        if self._patience.left <= 0:
+            raise RunLimitReached('The run took longer than %g s.' % self.feed.run_limit)
+
+    def _commit(self, backlog):
+        if jobs := backlog.to_commit():
+            try:
+                self._spool.commit([job.incoming for job in jobs])
+            except BaseException:
+                for job in jobs:
+                    job.incoming.discard()
+                raise
+            backlog.committed(jobs)
+
+    def _publish_settled(self, backlog, vanished):
+        for job in backlog.settled():
+            if job.state != DROPPED:
+                self._publish(job.name, job.size)
+            else:
+                self._settled_names.add(job.name)
+                if job.reason == GONE:
+                    vanished.append(job.name)
+                elif job.reason:
+                    self._skip(job.name, job.reason, job.failed)
+
+    def _account_for(self, vanished):
+        """Files that weren't there when we came to fetch them: does the server still list them?"""
+        if vanished:
+            listed = {entry.name for entry in self._persist(lambda session: session.list())}
+            for name in vanished:
+                if name in listed:
+                    self._skip(name, 'the server lists it, but knows no regular file under this name', failed=True)
+                else:
+                    self._skip(name, 'somebody else has taken it away')
+
+    def _end(self, workers):
+        for worker in workers:
+            if self._stopped.is_set():
+                worker.abort()
+            worker.join()
+            if worker.session is not None and worker.session is not self._session:
+                worker.session.close()

@@ -1,0 +1,213 @@
+"""What one session of an import does: fetch files, check them, remove them on the server."""
+import logging
+import threading
+
+from zeit.cds.interfaces import ConnectionLost, PermanentError, ReplyError, TemporaryError
+from zeit.cds.protocol import printable
+from zeit.cds.retry import PASSING
+
+
+log = logging.getLogger('zeit.cds')
+
+REMOVALS = 4                    # so many DELEs ride with the step of a file: more than files come, so that none pile up
+RESUME = 8 * 1024 * 1024        # bytes; a smaller file is fetched anew rather than resumed
+
+
+GONE = 'it is not there (any more), or not under this name'
+
+
+class Dropped(Exception):
+    """The file is not imported in this run."""
+
+    def __init__(self, reason, failed):
+        self.reason, self.failed = reason, failed
+
+
+class Worker(threading.Thread):
+    """Works on a Backlog, with a session of its own."""
+
+    def __init__(self, backlog, spool, patience, open_session, session=None, keep=None):
+        """
+        open_session -- callable that returns a new ICDSSession
+        session -- the ICDSSession to begin with; without it, one is opened
+        keep -- called with the session before each file, to show that the lock's holder is alive
+        """
+        super().__init__(daemon=True, name='zeit.cds-session')
+        self._backlog, self._spool, self._patience, self._open = backlog, spool, patience, open_session
+        self._keep = keep or (lambda session: None)
+        self._next = None           # a job that was taken while the last step of another ran, and
+        self._next_facts = None     # the answer that tells what it is
+        self.session = session
+        backlog.enter()
+
+    def run(self):
+        error = None
+        try:
+            self._work()
+        except BaseException as e:
+            error = e
+        if self._next is not None:
+            self._backlog.put_back(self._next)
+        self._backlog.leave(error)
+
+    def _work(self):
+        self._renew()
+        while True:
+            job, self._next = self._next or self._backlog.take(), None
+            if job is not None:
+                self._import(job)
+            elif jobs := self._backlog.to_remove(REMOVALS):
+                self._settle(self._ask_to_remove(jobs))
+                self._persist(lambda: None)
+            elif self._backlog.idle:
+                return
+
+    def _renew(self):
+        if self.session is None or not self.session.alive:
+            self.session = self._open()
+            self._next_facts = None
+
+    def _persist(self, verb):
+        """Call verb; when what failed may pass by itself, again, on a new session if need be."""
+        try:
+            if not self.session.alive:
+                raise ConnectionLost('The session has ended.')
+            return verb()
+        except PASSING as e:
+            return self._patience.again(e, lambda: (self._renew(), verb())[1])
+
+    # ------------------------------------------------------------ fetching
+
+    def _import(self, job):
+        incoming = None
+        try:
+            incoming = self._spool.create(job.name)
+            self._persist(lambda: self._fetch(job, incoming))
+        except Dropped as e:
+            self._drop(job, incoming, e.reason, e.failed)
+        except PASSING as e:
+            self._drop(job, incoming, 'it could not be fetched: %s' % e, True)
+            self._renew()
+        except BaseException as e:
+            self._drop(job, incoming, 'the run ended: %s' % e, True)
+            raise
+        else:
+            self._backlog.received(job, incoming)
+
+    def _drop(self, job, incoming, reason, failed):
+        if incoming is not None:
+            incoming.discard()
+        self._backlog.drop(job, reason, failed)
+
+    def _fetch(self, job, incoming):
+        self._keep(self.session)
+        offset = self._begin(job, incoming)
+        riding = []
+        try:
+            self.session.fetch(job.name, incoming.write, lambda: self._ride(job, riding), offset)
+        except PermanentError as e:
+            raise self._why(job, e) from e
+        finally:
+            after, *removals = riding or [None]
+            self._settle(removals)
+        self._check(job, incoming, after.get(), resumed=bool(offset))
+
+    def _begin(self, job, incoming):
+        """See what the file is; returns the number of bytes that need not be fetched again."""
+        before = self._look(job)
+        if job.before is None:
+            self._backlog.log(job, 'Downloading: %s', printable(job.name))
+        elif incoming.size >= RESUME and before.modified is not None and before == job.before:
+            log.debug('Resuming %s at %d', printable(job.name), incoming.size)
+            return incoming.size
+        job.before = before
+        if incoming.size:
+            incoming.restart()
+        return 0
+
+    def _look(self, job):
+        """The Entry of the file as it is now. Raises Dropped if it is none.
+
+        What the listing says is good enough, unless it is silent, or calls it empty: a pipe looks so too, and to fetch
+        one would block the whole server.
+        """
+        entry, facts = job.entry, self._next_facts
+        self._next_facts = None
+        if job.before is None and entry.kind == 'file' and entry.size:
+            return entry
+        now = (facts or self.session.facts(job.name)).get()
+        if now is None:
+            raise Dropped('it is no regular file' if entry.kind else GONE, False)
+        if now.modified is None and (now.size or 0) >= RESUME:
+            now = now._replace(modified=self.session.modified(job.name).get())
+        return now
+
+    def _ride(self, job, riding):
+        """While the final reply of a file is underway: ask how large the file is there, have older ones removed, and
+        see what comes next. Returns whether there is a next one."""
+        riding.append(self.session.facts(job.name))
+        riding.extend(self._ask_to_remove(self._backlog.to_remove(REMOVALS)))
+        if self._next is None and (following := self._backlog.take(wait=False)):
+            self._next = following
+            if following.entry.kind != 'file' or not following.entry.size:
+                self._next_facts = self.session.facts(following.name)
+        return self._next is not None
+
+    def _why(self, job, error):
+        if not self.session.alive or self.session.facts(job.name).get() is None:
+            return Dropped(GONE, False)
+        return Dropped('the server refuses it: %s' % error, True)
+
+    def _check(self, job, incoming, after, resumed):
+        """Is the file whole, and still what it was when we began? Raises Dropped, TemporaryError."""
+        before = job.before
+        if after is None:
+            raise Dropped('it vanished while it was fetched', False)
+        if resumed and after.modified is None:
+            after = after._replace(modified=self.session.modified(job.name).get())
+        size = after.size if after.size is not None else before.size
+        changed = after.size not in (None, before.size) if before.size is not None else False
+        if changed or None not in (before.modified, after.modified) and before.modified != after.modified:
+            raise Dropped('it changed while it was fetched; a later run takes it', False)
+        if size is not None and size != incoming.size:
+            raise TemporaryError('%d bytes came of a file of %d' % (incoming.size, size))
+        incoming.stamp(after.modified if after.modified is not None else before.modified)
+
+    # ------------------------------------------------------------ removing
+
+    def _ask_to_remove(self, jobs):
+        return [(job, self.session.remove(job.name)) for job in jobs]
+
+    def _settle(self, removals):
+        for job, pending in removals:
+            try:
+                pending.get()
+            except PermanentError as e:
+                self._not_removed(job, e)
+            except PASSING as e:
+                self._remove_later(job, e)
+            else:
+                self._removed(job)
+
+    def _removed(self, job):
+        self._backlog.log(job, 'File removed on server: %s', printable(job.name))
+        self._backlog.removed(job)
+
+    def _not_removed(self, job, error):
+        """The server says no, which may also mean that there is no such file any more."""
+        try:
+            there = self.session.facts(job.name).get()
+        except (ReplyError, ConnectionLost) as e:
+            return self._remove_later(job, e)
+        if there is None:
+            return self._removed(job)
+        self._backlog.drop(job, 'the server refuses to remove it: %s. It is kept in tmp, and published when the '
+                                "server's copy is gone" % error, True)
+
+    def _remove_later(self, job, error):
+        job.tries += 1
+        if job.tries > self._backlog.retries:
+            self._backlog.drop(job, 'it could not be removed on the server: %s. It is kept in tmp for the next run'
+                               % error, True)
+        else:
+            self._backlog.not_removed(job)
