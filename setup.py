@@ -59,8 +59,9 @@ setup(
         'metrics': metrics,
         'progress': progress,
         'test': zcml + demo + progress + metrics + completion + docs + [
-            'build',
             'hypothesis',
+            'packaging',
+            'pip',
             'PyOpenSSL',    # pyftpdlib speaks TLS by way of it
             'setuptools',
             'trustme',
