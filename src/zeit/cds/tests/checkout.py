@@ -27,17 +27,16 @@ def environment():
         PIP_NO_INDEX='1')
 
 
-def run(*command, **options):
+def run(*command, cwd=None, show=True):
     """Run a command in the environment; gives its exit status.
 
-    What it prints is kept back, unless it fails in a way that it does not
-    tell by its status: by a signal or a traceback.
+    `show` -- print what a command that fails printed
     """
     done = subprocess.run(
-        list(map(str, command)), env=environment(), text=True,
+        list(map(str, command)), cwd=cwd, env=environment(), text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, **options)
-    if done.returncode < 0 or 'Traceback' in done.stdout:
+        stderr=subprocess.STDOUT)
+    if show and done.returncode:
         print(done.stdout)
     return done.returncode
 
