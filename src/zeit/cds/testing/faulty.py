@@ -11,6 +11,8 @@ Without a script it behaves::
         server.log               # [(session, 'RETR bar.xml'), ...]
         server.violations        # what a client must not do, as sentences
         server.errors            # tracebacks of the server itself: must be []
+        server.commands('RETR DELE')                 # ['RETR bar.xml', ...]
+        server.wait_until(lambda: server.log)        # instead of sleeping
 
 A script makes it misbehave.  It is a list of rules, each of which says *when*
 (:class:`On`), and then, by methods that can be chained, *what*::
@@ -20,6 +22,7 @@ A script makes it misbehave.  It is a list of rules, each of which says *when*
         On('EPSV', session=2).drop_control(),
         On('DELE').reply('550 No.'),
     ]
+    server.unused                # rules that never acted: [] in a good test
     server.behave()              # no faults any more, stalled sessions end
 
 All rules that fit a command act together, in the order of the script.
@@ -91,7 +94,8 @@ data, or after `reply_bytes` of the last reply.
 ======================================== ====================================
 
 After `drop_control` the data connection is closed as well.  Uploads know the
-same moments; what arrived before stays on the server.
+same moments; what arrived before stays on the server.  A transfer shorter
+than `after_bytes` isn't disturbed; `server.unused` tells.
 
 **Data and listings**
 
@@ -152,7 +156,6 @@ import select
 import socket
 import threading
 import time
-import zeit.cds.testing.faulty_transfer  # registers its commands
 
 __all__ = [
     'BEGINNING', 'CHARACTERS', 'Character', 'Content', 'Entry',
@@ -276,6 +279,7 @@ class FaultyServer:
         with self.lock:
             self._script = list(rules)
             self._fitted = Counter()
+            self._acted = set()
             self._sessions_before = self.sessions
 
     def behave(self):
@@ -302,13 +306,31 @@ class FaultyServer:
                     self._fitted[rule] += 1
                     if rule.counts(self._fitted[rule]):
                         rule.apply(plan)
+                        if not rule.has_moments:
+                            self.acted(rule)
+            session.rules = self._script
         return plan
+
+    def acted(self, rule):
+        """Note that a rule did what it says."""
+        self._acted.add(rule)
+
+    @property
+    def unused(self):
+        """The rules that never acted since the script was set: the command
+        didn't come, or the transfer was too short for `after_bytes`."""
+        return [rule for rule in self._script if rule not in self._acted]
 
     # What was seen
 
     def record(self, number, command):
         """Note a command of a session."""
         self.log.append((number, command))
+        self._notify()
+
+    def violation(self, number, message):
+        """Note what the client of a session must not do."""
+        self.violations.append(f'session {number}: {message}')
         self._notify()
 
     def commands(self, verbs='*'):
@@ -319,8 +341,8 @@ class FaultyServer:
                 if '*' in verbs or command.partition(' ')[0].upper() in verbs]
 
     def wait_until(self, condition, seconds=10):
-        """Wait until `condition()` is true, looking after each command and
-        end of a session; return whether it is."""
+        """Wait until `condition()` is true, looking after each command,
+        violation, begin and end of a session; return whether it is."""
         with self._changed:
             return self._changed.wait_for(condition, seconds)
 
@@ -358,6 +380,7 @@ class FaultyServer:
             thread = threading.Thread(target=session.run, daemon=True)
             self._running[session] = thread
         thread.start()
+        self._notify()
 
     def ended(self, session):
         """A session has ended."""

@@ -125,6 +125,8 @@ class On:
         self.session = session
         self.given = given
         self._steps = []
+        #: Acts when a moment comes, and not only by fitting a command.
+        self.has_moments = False
 
     def __repr__(self):
         words = ' '.join(self.verbs)
@@ -166,7 +168,12 @@ class On:
             moment = ('data', after_bytes)
         elif reply_bytes is not None:
             moment = ('reply', reply_bytes)
-        return self._add(lambda plan: plan.events.append((moment, action)))
+        self.has_moments = True
+
+        def act(session):
+            session.server.acted(self)
+            action(session)
+        return self._add(lambda plan: plan.events.append((moment, act)))
 
     # Replies
 

@@ -98,6 +98,9 @@ class FaultyTest(unittest.TestCase):
         server.stop()
         self.assertEqual([], server.errors)
 
+    def wait_until(self, condition):
+        self.assertTrue(self.server.wait_until(condition), self.server.log)
+
     def raw(self, login=True):
         client = Raw(self.server, login)
         self.addCleanup(client.close)

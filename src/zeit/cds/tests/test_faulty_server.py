@@ -16,9 +16,7 @@ import trustme
 class ViolationTest(FaultyTest):
 
     def assertViolation(self, text):
-        self.assertTrue(self.server.wait_until(
-            lambda: text in str(self.server.violations)),
-            self.server.violations)
+        self.wait_until(lambda: text in str(self.server.violations))
 
     def test_characters_in_commands(self):
         self.serve()
@@ -282,7 +280,7 @@ class TLSTest(FaultyTest):
         self.serve(tls=self.context, implicit=True)
         client = self.raw(login=False)
         client.sock.sendall(b'\x16\x03\x01')
-        self.server.wait_until(lambda: self.server.open_sessions)
+        self.wait_until(lambda: self.server.open_sessions)
         self.server.stop()
         self.assertEqual(b'', client.line())
 
