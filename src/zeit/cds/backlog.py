@@ -11,6 +11,7 @@ runs the import commits them to the disk, many at a time, and publishes them in 
 import collections
 import logging
 import threading
+import time
 
 from zeit.cds.interfaces import FTPError
 
@@ -21,6 +22,8 @@ FETCHING, RECEIVED, COMMITTED, REMOVED, DROPPED = range(5)
 
 WINDOW = 10000          # so many files may be underway, counted from the oldest that isn't published yet, and
 UNCOMMITTED = 256       # so many received ones (each an open file) may wait for the disk
+GROUP = 64              # so many are worth a commit at once; fewer wait
+PATIENCE = 0.05         # seconds for others to come, unless no worker has anything else to do
 
 
 class Job:
@@ -61,33 +64,39 @@ class Backlog:
         self._committed = collections.deque()
         self._active = 0        # jobs that are neither removed on the server nor dropped
         self._workers = 0
-        self._condition = threading.Condition()
+        self._waiting = 0       # workers that have nothing to do until something is committed
+        self._lock = threading.Lock()
+        self._for_workers = threading.Condition(self._lock)
+        self._for_main = threading.Condition(self._lock)
         self.error = None
 
     # ------------------------------------------------------------ for workers
 
     def enter(self):
         """A worker begins."""
-        with self._condition:
+        with self._lock:
             self._workers += 1
 
     def leave(self, error=None):
         """A worker ends. Its error ends the run, unless it's merely a lost session and others go on."""
-        with self._condition:
+        with self._lock:
             self._workers -= 1
             if error is not None and not (isinstance(error, FTPError) and (self._workers or self._idle())):
                 self._stop(error)
-            self._condition.notify_all()
+            self._notify()
 
     def take(self, wait=True):
         """The next Job to fetch; None if there is none (now, or at all, or committed files are to be removed first)."""
-        with self._condition:
+        with self._lock:
             while True:
                 if self.error is None and (job := self._next()):
                     return job
                 if not wait or self._committed or self._idle():
                     return None
-                self._condition.wait()
+                self._waiting += 1
+                self._for_main.notify()
+                self._for_workers.wait()
+                self._waiting -= 1
 
     def _next(self):
         if self._again:
@@ -109,105 +118,122 @@ class Backlog:
 
     @property
     def idle(self):
-        with self._condition:
+        with self._lock:
             return self._idle()
 
     def to_remove(self, most):
         """Up to so many jobs whose files are durable here and are now to be removed on the server."""
-        with self._condition:
+        with self._lock:
             return [self._committed.popleft() for _ in range(min(most, len(self._committed)))]
 
     def received(self, job, incoming):
         """The whole file is here."""
-        with self._condition:
+        with self._lock:
             job.state, job.incoming, job.size = RECEIVED, incoming, incoming.size
             self._received.append(job)
-            self._condition.notify_all()
+            if len(self._received) >= GROUP:
+                self._for_main.notify()
 
     def put_back(self, job):
         """Who took it can't begin with it: somebody else will, if the run goes on."""
-        with self._condition:
+        with self._lock:
             if self.error is None:
                 self._again.append(job)
             else:
                 self._settle(job, DROPPED)
-            self._condition.notify_all()
+            self._notify()
 
     def drop(self, job, reason, failed):
         """The file is not imported in this run: something is wrong (failed), or it is not its turn."""
-        with self._condition:
+        with self._lock:
             job.reason, job.failed = reason, failed
             self._settle(job, DROPPED)
 
     def removed(self, job):
         """The server's copy is gone."""
-        with self._condition:
+        with self._lock:
             self._settle(job, REMOVED)
 
     def _settle(self, job, state):
         job.state = state
         self._active -= 1
-        self._condition.notify_all()
+        if self._idle():
+            self._for_workers.notify_all()
 
     def not_removed(self, job):
         """It isn't known whether the server's copy is gone: somebody has to see to it."""
-        with self._condition:
+        with self._lock:
             self._committed.append(job)
-            self._condition.notify_all()
+            self._notify()
+
+    def _notify(self):
+        self._for_workers.notify_all()
+        self._for_main.notify()
 
     # ------------------------------------------------------------ for the one who commits and publishes
 
     def wait(self, timeout):
-        """Until something is to be done here, or all is done, or `timeout` seconds are over. Is there more to come?"""
-        with self._condition:
-            self._condition.wait_for(lambda: self._received or self._ready() or not self._workers, timeout)
+        """Until it is time to commit or publish, or all is done, or `timeout` seconds are over. Is there more to come?
+
+        Small files come faster than a disk can sync one by one, so they are let come together.
+        """
+        end = time.monotonic() + timeout
+        with self._lock:
+            while self._workers and not self._due() and (left := end - time.monotonic()) > 0:
+                if not self._for_main.wait(min(left, PATIENCE)) and (self._received or self._ready()):
+                    break
             return bool(self._received or self._ready() or self._workers)
+
+    def _due(self):
+        if self._waiting < self._workers:
+            return len(self._received) >= GROUP
+        return bool(self._received or self._ready())
 
     def _ready(self):
         return bool(self._jobs) and self._jobs[0].state in (REMOVED, DROPPED)
 
     def to_commit(self):
         """All jobs whose files are here, but not durable yet."""
-        with self._condition:
+        with self._lock:
             jobs, self._received = self._received, []
             return jobs
 
     def committed(self, jobs):
         """They are durable now."""
-        with self._condition:
+        with self._lock:
             for job in jobs:
                 job.state, job.incoming = COMMITTED, None
                 self._committed.append(job)
-            self._condition.notify_all()
+            self._for_workers.notify_all()
 
     def settled(self):
         """Iterate over the jobs that are next in order and come to nothing more but publication."""
         while True:
-            with self._condition:
+            with self._lock:
                 if not self._ready():
                     return
                 job = self._jobs[0]
             yield job
-            with self._condition:
+            with self._lock:
                 self._jobs.popleft()
                 for line in self._jobs[0].lines if self._jobs else ():
                     log.info(*line)
 
     def stop(self, error):
         """Begin no further file; the run ends with this error."""
-        with self._condition:
+        with self._lock:
             self._stop(error)
 
     def _stop(self, error):
         if self.error is None:
             self.error = error
-        self._condition.notify_all()
+        self._notify()
 
     # ------------------------------------------------------------ the log
 
     def log(self, job, text, *args):
         """A line at INFO. The lines of one file follow each other, in the order of publication."""
-        with self._condition:
+        with self._lock:
             if self._jobs and self._jobs[0] is job:
                 log.info(text, *args)
             else:

@@ -15,6 +15,7 @@ import functools
 import hashlib
 import os
 import stat
+import time
 
 import gocept.filestore.filestore
 import zc.lockfile
@@ -25,6 +26,7 @@ from zeit.cds.interfaces import Entry, IFileSink, IIncoming, ISpool, Locked, Spo
 
 LOCK = 'import.lock'
 NAME_MAX = 255          # bytes; what ext4, XFS, and most others allow
+MANY = 4                # files that are synced together rather than one by one
 RENAME_NOREPLACE = 1    # Linux, renameat2(2)
 
 
@@ -74,15 +76,29 @@ def part_name(name):
     return '.%s.part' % hashlib.sha256(os.fsencode(name)).hexdigest()
 
 
-@functools.cache
-def _renameat2():
-    """The system call that renames without overwriting; None where the C library has none."""
+def _call(name, *argument_types):
+    """A function of the C library that the os module lacks; None where the library lacks it, too."""
     try:
-        function = ctypes.CDLL(None, use_errno=True).renameat2
+        function = getattr(ctypes.CDLL(None, use_errno=True), name)
     except (AttributeError, OSError):
         return None
-    function.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+    function.argtypes = argument_types
     return function
+
+
+@functools.cache
+def _renameat2():
+    """The system call that renames without overwriting, or None."""
+    return _call('renameat2', ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+
+
+@functools.cache
+def _syncfs():
+    """The system call that syncs a whole file system, or None: before Linux 5.8 it does not tell of errors."""
+    system = os.uname()
+    if system.sysname != 'Linux' or tuple(map(int, system.release.split('.')[:2])) < (5, 8):
+        return None
+    return _call('syncfs', ctypes.c_int)
 
 
 def move(source, name, target, new_name):
@@ -108,6 +124,7 @@ class Spool:
         self._tmp = self._new = -1
         self._lock = None
         self._unsynced = False
+        self._alone = True      # is the disk ours, so that to sync all of it does not mean to wait for others?
         try:
             self._open()
         except BaseException as e:
@@ -210,12 +227,28 @@ class Spool:
     def commit(self, incomings):
         for incoming in incomings:
             incoming.begin_writing_out()
+        together = len(incomings) >= MANY and self._alone and self._sync_all(len(incomings))
         for incoming in incomings:
-            incoming.sync()
+            incoming.finish(sync=not together)
         # Only what is on the disk may get a name that a later run trusts.
         for incoming in incomings:
             move(self._tmp, part_name(incoming.name), self._tmp, incoming.name)
         os.fsync(self._tmp)
+
+    def _sync_all(self, number):
+        """Sync the whole file system; False if it can't be done so.
+
+        Each fsync has the disk empty its cache; for many files one syncfs is twenty times faster. Unless somebody
+        else writes a lot: then it waits for them as well, and the rest of the run syncs file by file.
+        """
+        if (syncfs := _syncfs()) is None:
+            return False
+        begun = time.monotonic()
+        if syncfs(self._tmp) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        self._alone = time.monotonic() - begun < 0.1 + 0.01 * number
+        return True
 
     @complains
     def same(self, name, incoming):
@@ -282,10 +315,12 @@ class Incoming:
             os.utime(self.fd, ns=(self._modified, self._modified))
         os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
-    def sync(self):
+    def finish(self, sync):
+        """Close it; sync it before if that wasn't done together with others."""
         fd, self.fd = self.fd, -1
         try:
-            os.fsync(fd)
+            if sync:
+                os.fsync(fd)
         finally:
             os.close(fd)
 
