@@ -2,6 +2,7 @@
 import collections
 import logging
 import socket
+import struct
 import time
 
 import zope.interface
@@ -15,6 +16,19 @@ log = logging.getLogger(__name__)
 STEP_COMMANDS = 8       # so many commands at most go out in one write, and
 STEP_BYTES = 1000       # so many bytes: ProFTPD trips over a command that spans two segments
 PRELIMINARY = 4         # so many 1yz replies are borne before a final one
+
+SILENCE = (TimeoutError, BlockingIOError)       # what a socket raises when its time limit is over
+
+
+def limit(sock, seconds):
+    """Limit each connect, read and write of a plain socket.
+
+    By the system's own time-out: Python's needs a second system call for each, and hands over between threads twice.
+    """
+    value = struct.pack('@ll', int(seconds), int(seconds % 1 * 10**6))
+    sock.settimeout(None)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
 
 
 @zope.interface.implementer(IPending)
@@ -175,7 +189,7 @@ class Control:
     def lost(self, reason):
         """End the connection because of an exception; returns the ConnectionLost to raise."""
         if not isinstance(reason, ConnectionLost):
-            text = ('The server was silent for %g s.' % self._timeout if isinstance(reason, TimeoutError)
+            text = ('The server was silent for %g s.' % self._timeout if isinstance(reason, SILENCE)
                     else 'The connection was lost: %s' % (reason or type(reason).__name__))
             reason = ConnectionLost(text)
         self.give_up(self._queue, reason)

@@ -24,7 +24,7 @@ import uuid
 import zope.interface
 
 from zeit.cds import protocol
-from zeit.cds.control import Control
+from zeit.cds.control import Control, SILENCE, limit
 from zeit.cds.interfaces import (
     ConnectionLost, Entry, FTPError, ICDSConnection, ICDSSession, LoginRefused, PermanentError, ReplyError,
     RunLimitReached, TemporaryError, Unreachable, UntrustedServer)
@@ -117,6 +117,8 @@ class FTPSession:
                              'Check host name and port, and that the server runs.') from e
         self._address = (sock.family, sock.getpeername())
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._tunnel is None:
+            limit(sock, feed.timeout)
         return sock
 
     def _secure(self):
@@ -261,7 +263,7 @@ class FTPSession:
         family, address = self._address
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            sock.settimeout(self._feed.timeout)
+            limit(sock, self._feed.timeout)
             sock.connect((address[0], port, *address[2:]))
         except OSError as e:
             sock.close()
@@ -296,7 +298,7 @@ class FTPSession:
                 count += n
                 if time.monotonic() > self._deadline:
                     raise RunLimitReached('The run took longer than %g s.' % self._feed.run_limit)
-        except TimeoutError as e:
+        except SILENCE as e:
             raise self._control.lost(e) from e
         except OSError as e:
             if not (self._tunnel and self._tunnel.ragged(e)):
@@ -374,7 +376,7 @@ class FTPSession:
                 count += len(piece)
             if self._tunnel:
                 self._tunnel.finish(sock)
-        except TimeoutError as e:
+        except SILENCE as e:
             raise self._control.lost(e) from e
         except OSError as e:
             sock.close()

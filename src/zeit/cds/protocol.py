@@ -2,9 +2,11 @@
 
 Replies and commands: RFC 959; EPSV: RFC 2428; FEAT: RFC 2389; MLSD, MLST, SIZE, MDTM: RFC 3659.
 """
-import calendar
+import datetime
+import functools
 import os
 import re
+import sys
 from typing import NamedTuple
 
 from zeit.cds.interfaces import Entry, ProtocolError
@@ -14,10 +16,13 @@ MAX_REPLY = 64 * 1024       # bytes; a longer reply is an attack or a defect
 MAX_LISTING_LINE = 8 * 1024
 MAX_COMMAND = 4096
 
+_ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 _CODE = re.compile(rb'[1-6][0-9]{2}(?=[ \-]|$)')
+_UNSENDABLE = re.compile(rb'[\r\n\0]')
 _EPSV = re.compile(r'\(([!-~])\1\1([0-9]{1,5})\1\)')
 _PASV = re.compile(r'([0-9]{1,3}),([0-9]{1,3}),([0-9]{1,3}),([0-9]{1,3}),([0-9]{1,3}),([0-9]{1,3})')
-_TIME = re.compile(r'([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})(?:\.([0-9]+))?')
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
+_TIME = re.compile(r'([0-9]{8})([0-9]{2})([0-9]{2})([0-9]{2})(?:\.([0-9]+))?', re.ASCII)
 
 
 # ---------------------------------------------------------------- replies
@@ -85,7 +90,7 @@ class ReplyReader:
 
 
 def _decode(data):
-    return os.fsdecode(data)
+    return data.decode(_ENCODING, _ERRORS)      # os.fsdecode, for what is known to be bytes
 
 
 def printable(text):
@@ -101,7 +106,7 @@ def printable(text):
 def command(verb, argument=None):
     """The bytes of a command line. Raises ValueError for an argument that would end the line or can't be sent."""
     line = os.fsencode(verb if argument is None else '%s %s' % (verb, argument))
-    if any(c in line for c in (b'\r', b'\n', b'\0')):
+    if _UNSENDABLE.search(line):
         raise ValueError('CR, LF and NUL cannot be sent in an FTP command: %s' % printable(verb))
     if len(line) > MAX_COMMAND:
         raise ValueError('An FTP command of %d bytes is too long: %s' % (len(line), printable(verb)))
@@ -136,7 +141,11 @@ def features(reply):
 
 def size(reply):
     """The number of a 213 reply to SIZE, int; None if it is no number."""
-    text = reply.text.strip()
+    return _number(reply.text.strip())
+
+
+def _number(text):
+    """A size, int; None for what can't be one."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
@@ -145,11 +154,21 @@ def time(text):
     match = _TIME.fullmatch(text.strip())
     if not match:
         return None
-    year, month, day, hour, minute, second = map(int, match.groups()[:6])
-    if not (1970 <= year and 1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second < 61):
+    date, hour, minute, second, fraction = match.groups()
+    hour, minute, second = int(hour), int(minute), int(second)
+    if (days := _days(date)) is None or hour > 23 or minute > 59 or second > 60:
         return None
-    return (calendar.timegm((year, month, day, hour, minute, second)) * 10**9
-            + int(((match[7] or '') + '000000000')[:9]))
+    return (((days * 24 + hour) * 60 + minute) * 60 + second) * 10**9 + int(((fraction or '') + '000000000')[:9])
+
+
+@functools.lru_cache(1000)
+def _days(date):
+    """Days since 1970 of YYYYMMDD; None if there is no such day, or it is older."""
+    try:
+        days = datetime.date(int(date[:4]), int(date[4:6]), int(date[6:])).toordinal() - _EPOCH
+    except ValueError:
+        return None
+    return days if days >= 0 else None
 
 
 # ---------------------------------------------------------------- listings
@@ -165,19 +184,19 @@ def mlsx_entry(line):
     facts, space, name = line.partition(b' ')
     if not space or not name or (facts and not facts.endswith(b';')):
         return None
-    known = {}
+    size = modified = kind = None
     for fact in _decode(facts).split(';')[:-1]:
         key, equals, value = fact.partition('=')
         if not equals:
             return None
-        known[key.lower()] = value
-    kind = known.get('type')
-    number = known.get('size', '')
-    return Entry(
-        _decode(name),
-        int(number) if number.isascii() and number.isdigit() and len(number) < 19 else None,
-        time(known.get('modify', '')),
-        _KINDS.get(kind.lower(), 'other') if kind is not None else None)
+        key = key.lower()
+        if key == 'size':
+            size = _number(value)
+        elif key == 'modify':
+            modified = time(value)
+        elif key == 'type':
+            kind = _KINDS.get(value.lower(), 'other')
+    return Entry(_decode(name), size, modified, kind)
 
 
 def mlst_entry(reply):

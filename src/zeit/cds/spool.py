@@ -225,9 +225,11 @@ class Spool:
 
     @complains
     def commit(self, incomings):
+        together = len(incomings) >= MANY and self._alone and _syncfs() is not None
         for incoming in incomings:
-            incoming.begin_writing_out()
-        together = len(incomings) >= MANY and self._alone and self._sync_all(len(incomings))
+            incoming.prepare(alone=not together)
+        if together:
+            self._sync_all(len(incomings))
         for incoming in incomings:
             incoming.finish(sync=not together)
         # Only what is on the disk may get a name that a later run trusts.
@@ -236,19 +238,16 @@ class Spool:
         os.fsync(self._tmp)
 
     def _sync_all(self, number):
-        """Sync the whole file system; False if it can't be done so.
+        """Sync the whole file system.
 
         Each fsync has the disk empty its cache; for many files one syncfs is twenty times faster. Unless somebody
         else writes a lot: then it waits for them as well, and the rest of the run syncs file by file.
         """
-        if (syncfs := _syncfs()) is None:
-            return False
         begun = time.monotonic()
-        if syncfs(self._tmp) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
+        if _syncfs()(self._tmp) != 0:
+            error = ctypes.get_errno()
+            raise OSError(error, os.strerror(error))
         self._alone = time.monotonic() - begun < 0.1 + 0.01 * number
-        return True
 
     @complains
     def same(self, name, incoming):
@@ -309,11 +308,12 @@ class Incoming:
     def stamp(self, modified):
         self._modified = modified
 
-    def begin_writing_out(self):
-        """Let the disk begin, so that the syncs of many files share its work."""
+    def prepare(self, alone):
+        """Before the sync. `alone`: each is synced for itself; so let the disk begin with all of them."""
         if self._modified is not None:
             os.utime(self.fd, ns=(self._modified, self._modified))
-        os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        if alone:
+            os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def finish(self, sync):
         """Close it; sync it before if that wasn't done together with others."""

@@ -12,7 +12,7 @@ class Tunnel:
 
     def __init__(self, feed):
         """Raises UntrustedServer if the feed's `ca_file` can't be used."""
-        self._hostname = feed.hostname
+        self._hostname, self._timeout = feed.hostname, feed.timeout
         try:
             self._context = ssl.create_default_context(cafile=feed.ca_file)
         except (OSError, ssl.SSLError) as e:
@@ -26,6 +26,7 @@ class Tunnel:
             since TLS 1.3 gives out new tickets all the time.
         Raises UntrustedServer, OSError.
         """
+        sock.settimeout(self._timeout)      # OpenSSL does not stop at the system's own time-out
         try:
             return self._context.wrap_socket(
                 sock, server_hostname=self._hostname, suppress_ragged_eofs=False,
