@@ -15,9 +15,12 @@ PATIENCE = 1
 
 # The life of a data connection
 
-def transfer(session, plan, move, hold=False):
+def transfer(session, plan, move, hold):
     """Open the data connection, let `move(data)` run, and return the last
-    reply, which is what `move` returns if nothing interferes."""
+    reply, which is what `move` returns if nothing interferes.
+
+    With `hold` that waits until the client has closed its side.
+    """
     data = session.data = _open(session)
     if data is None:
         return '425 Failed to establish connection.'
@@ -65,7 +68,7 @@ def _run(session, plan, data, move, hold):
         reply = move(data)
     except Enough:
         reply = session.character.complete
-    data.finish(plan.close_notify, hold and session.character.holds_226)
+    data.finish(plan.close_notify, hold)
     return reply
 
 
@@ -108,7 +111,7 @@ def retr(session, argument, plan):
         moved = _move(session, plan, content.reader(offset), data.send)
         short = offset + moved < size and not plan.sources
         return character.shrunk if short else character.complete
-    return transfer(session, plan, move, hold=True)
+    return transfer(session, plan, move, character.holds_226)
 
 
 def _store(append, session, argument, plan):
@@ -131,7 +134,8 @@ def _store(append, session, argument, plan):
             session.violation('data sent before the 1xx')
         _move(session, plan, data.receive, write)
         return session.character.complete
-    return transfer(session, plan, move)
+    # What is left away of an upload has to be read nevertheless.
+    return transfer(session, plan, move, hold=True)
 
 
 COMMANDS['STOR'] = partial(_store, False)
@@ -164,7 +168,7 @@ def _list(verb, session, argument, plan):
         if next(entries, None) is not None:
             return character.truncated.format(limit=character.limit)
         return character.complete
-    return transfer(session, plan, move, hold=True)
+    return transfer(session, plan, move, character.holds_226)
 
 
 def _options(argument):

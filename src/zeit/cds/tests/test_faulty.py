@@ -2,9 +2,10 @@
 
 from zeit.cds.testing.faulty import (
     SHAPES, FaultyServer, On, nothing_offered, vanish)
-from zeit.cds.tests.faultyclient import BAR, FaultyTest
+from zeit.cds.tests.faultyclient import BAR, PATIENCE, FaultyTest
 import ftplib
 import io
+import threading
 
 
 class GoodTest(FaultyTest):
@@ -381,9 +382,14 @@ class ControlTest(FaultyTest):
             client.stream.read()
 
     def test_commands_behind_it_do_not_make_it_a_reset(self):
-        self.serve(On('DELE').drop_control())
+        sent = threading.Event()
+        self.serve(On('DELE').call(
+            lambda server: sent.wait(PATIENCE), at='command').drop_control())
         client = self.raw()
-        client.send('DELE bar.xml', *['NOOP'] * 100)
+        client.send('DELE bar.xml')
+        self.wait_until(lambda: self.server.commands('DELE'))
+        client.send(*['NOOP'] * 100)
+        sent.set()
         self.assertEqual(b'', client.stream.read())
 
     def test_mkd_done_but_not_answered(self):

@@ -152,6 +152,11 @@ class UploadTest(FaultyTest):
             with self.subTest(name):
                 self.assertEqual((reply, left), self.put(rule))
 
+    def test_a_client_does_not_notice_that_its_data_were_truncated(self):
+        data = b'x' * 10000000
+        self.assertEqual(
+            (b'226', b'xxxx'), self.put(On('STOR').truncate(4), data))
+
     def test_refused(self):
         self.serve(On('STOR').reply('550 No.'))
         self.assertEqual(b'550', self.raw().ask('STOR read')[:3])
