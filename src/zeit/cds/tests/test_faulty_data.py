@@ -93,7 +93,8 @@ class TransferTest(FaultyTest):
         def on():
             return On('RETR', 'bar.xml')
         for name, rule, data, reply, left in (
-                ('grows before', on().call(grow('bar.xml', b'+'), at='command'),
+                ('grows before',
+                 on().call(grow('bar.xml', b'+'), at='command'),
                  BAR + b'+', b'226', BAR + b'+'),
                 ('grows meanwhile',
                  on().call(grow('bar.xml', b'+'), after_bytes=9),

@@ -87,8 +87,9 @@ class CharacterTest(FaultyTest):
 
     def test_mlsd(self):
         for character, mlsd in (
-                ('vsftpd', b'500'), ('proftpd', b'type=cdir;unique=fd00g0; .\r\n'),
-                ('pure-ftpd', b'type=pdir;modify=20240501120000;unique=fd00g0; ..'),
+                ('vsftpd', b'500'),
+                ('proftpd', b'type=cdir;unique=fd00g0; .\r\n'),
+                ('pure-ftpd', b'type=pdir;modify=20240501120000;'),
                 ('pyftpdlib', b'type=file;perm=adfrw;size=220;')):
             with self.subTest(character):
                 client = self.client(character)
