@@ -1,7 +1,6 @@
 """The server that misbehaves on purpose: its rules, replies and sessions."""
 
-from zeit.cds.testing.faulty import (
-    SHAPES, FaultyServer, On, nothing_offered, vanish)
+from zeit.cds.testing.faulty import SHAPES, On, nothing_offered, vanish
 from zeit.cds.tests.faultyclient import BAR, FaultyTest
 import ftplib
 import io
