@@ -1,4 +1,5 @@
 """An FTP server in a thread of this process, for texts and experiments."""
+import logging
 import threading
 
 from pyftpdlib.authorizers import DummyAuthorizer
@@ -7,6 +8,7 @@ from pyftpdlib.ioloop import IOLoop
 from pyftpdlib.servers import FTPServer
 
 
+NO_LOG = logging.NullHandler()
 PERMISSIONS = 'elradfmwMT'
 PAUSE = 0.02                # seconds until the thread looks whether it should end
 
@@ -17,6 +19,8 @@ class EmbeddedServer:
     def __init__(self, directory, port, host, user, password):
         authorizer = DummyAuthorizer()
         authorizer.add_user(user, password, str(directory), perm=PERMISSIONS)
+        # Without a handler pyftpdlib changes the logging of the whole process.
+        logging.getLogger('pyftpdlib').addHandler(NO_LOG)
         handler = type('Handler', (FTPHandler,), {'authorizer': authorizer})
         self._server = FTPServer((host, port), handler, ioloop=IOLoop())
         self.port = self._server.socket.getsockname()[1]

@@ -32,24 +32,9 @@ def without_modules(text):
     return DOTTED.sub(short, text)
 
 
-class Checker(RENormalizing):
-    """Compares what a text wants with what it got, after changing both.
-
-    With ELLIPSIS a last line `...` stands for any number of lines, also for
-    none; doctest itself would want at least one.
-    """
-
-    def check_output(self, want, got, optionflags):
-        if super().check_output(want, got, optionflags):
-            return True
-        return bool(optionflags & doctest.ELLIPSIS
-                    and want.endswith('\n...\n')
-                    and super().check_output(want[:-len('...\n')], got, optionflags))
-
-
 # Counts and file names are what a text is about: they stay as they are. So does
 # a port of four digits, as one is chosen by the text; the system's have five.
-checker = Checker([
+checker = RENormalizing([
     without_modules,
     (PORT, 'port <PORT>'),
     (TEMPORARY, '<TMP>'),
