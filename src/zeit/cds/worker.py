@@ -36,7 +36,7 @@ class Worker(threading.Thread):
         self._backlog, self._spool, self._patience, self._open = backlog, spool, patience, open_session
         self._keep = keep or (lambda session: None)
         self._next = None           # a job that was taken while the last step of another ran, and
-        self._next_facts = None     # the answer that tells what it is
+        self._next_facts = None     # what will tell what that job's file is: (Job, IPending)
         self.session = session
         backlog.enter()
 
@@ -49,6 +49,11 @@ class Worker(threading.Thread):
         if self._next is not None:
             self._backlog.put_back(self._next)
         self._backlog.leave(error)
+
+    def abort(self):
+        """End what the session does at once. Called by another thread."""
+        if (session := self.session) is not None:
+            session.abort()
 
     def _work(self):
         self._renew()
@@ -131,8 +136,12 @@ class Worker(threading.Thread):
         What the listing says is good enough, unless it is silent, or calls it empty: a pipe looks so too, and to fetch
         one would block the whole server.
         """
-        entry, facts = job.entry, self._next_facts
-        self._next_facts = None
+        entry = job.entry
+        asked, facts = self._next_facts or (None, None)
+        if asked is job:
+            self._next_facts = None
+        else:
+            facts = None
         if job.before is None and entry.kind == 'file' and entry.size:
             return entry
         now = (facts or self.session.facts(job.name)).get()
@@ -150,7 +159,7 @@ class Worker(threading.Thread):
         if self._next is None and (following := self._backlog.take(wait=False)):
             self._next = following
             if following.entry.kind != 'file' or not following.entry.size:
-                self._next_facts = self.session.facts(following.name)
+                self._next_facts = following, self.session.facts(following.name)
         return self._next is not None
 
     def _why(self, job, error):
