@@ -26,8 +26,8 @@ import zope.interface
 from zeit.cds import protocol
 from zeit.cds.control import Control, SILENCE, limit
 from zeit.cds.interfaces import (
-    ConnectionLost, Entry, FTPError, ICDSConnection, ICDSSession, LoginRefused, PermanentError, ReplyError,
-    RunLimitReached, TemporaryError, Unreachable, UntrustedServer)
+    ConnectionLost, Entry, FTPError, ICDSConnection, ICDSSession, IPending, LoginRefused, PermanentError,
+    ReplyError, RunLimitReached, TemporaryError, Unreachable, UntrustedServer)
 
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,28 @@ def done(reply):
     """What most commands want: 2yz, and nothing more."""
     if reply.code // 100 != 2:
         raise ReplyError.of(reply)
+
+
+@zope.interface.implementer(IPending)
+class Facts:
+    """What SIZE and MLST say together.
+
+    SIZE tells whether there is a regular file, and how large the target of a symbolic link is: to MLST, a pipe is a
+    file on some servers, and a link is as large as the path in it. MLST tells the time as MLSD does.
+    """
+
+    __slots__ = ('_size', '_mlst')
+
+    def __init__(self, size, mlst):
+        self._size, self._mlst = size, mlst
+
+    def get(self):
+        entry, described = self._size.get(), self._mlst.get()
+        if entry is None or described is None:
+            return None
+        if entry.kind is None:          # the server does not know SIZE
+            return described if described.kind in ('file', None) else None
+        return entry._replace(modified=described.modified)
 
 
 @zope.interface.implementer(ICDSSession)
@@ -199,7 +221,8 @@ class FTPSession:
 
     def facts(self, name):
         if 'MLST' in self._features:
-            return self._control.later(lambda reply: self._mlst(name, reply), 'MLST', name)
+            return Facts(self._control.later(lambda reply: self._size(name, reply), 'SIZE', name),
+                         self._control.later(lambda reply: self._mlst(name, reply), 'MLST', name))
         return self._control.later(lambda reply: self._size(name, reply), 'SIZE', name)
 
     def _mlst(self, name, reply):
@@ -207,7 +230,7 @@ class FTPSession:
             entry = protocol.mlst_entry(reply)
             if entry is None or entry.kind in ('file', None):
                 return Entry(name, entry and entry.size, entry and entry.modified, 'file')
-            return None
+            return entry
         if reply.code in NOT_IMPLEMENTED and reply.code != 501:     # 501 is pyftpdlib's answer for a missing file
             self._features.pop('MLST', None)
             return Entry(name)
