@@ -70,6 +70,7 @@ class Control:
 
     def __init__(self, sock, timeout):
         self.alive = True
+        self.telnet = False     # does the server take 0xff for Telnet's IAC, so that it has to be doubled (RFC 854)?
         self._sock = sock
         self._timeout = timeout
         self._replies = protocol.ReplyReader()
@@ -130,6 +131,8 @@ class Control:
 
     def _line(self, verb, argument=None):
         line = protocol.command(verb, argument)
+        if self.telnet:
+            line = line.replace(b'\xff', b'\xff\xff')
         if log.isEnabledFor(logging.DEBUG):
             log.debug('> %s', 'PASS ***' if verb == 'PASS' else protocol.printable(
                 verb if argument is None else '%s %s' % (verb, argument)))

@@ -120,6 +120,7 @@ class FTPSession:
         greeting = self._control.final()
         if not greeting.positive:
             raise ReplyError.of(greeting)
+        self._control.telnet = 'ProFTPD' in greeting.text   # no other is known to
         if feed.security == 'explicit':
             self._secure()
         self._login()
