@@ -26,6 +26,7 @@ from zeit.cds.interfaces import Entry, IFileSink, IIncoming, ISpool, Locked, Spo
 
 LOCK = 'import.lock'
 NAME_MAX = 255          # bytes; what ext4, XFS, and most others allow
+WRITE_OUT = 16 * 2**20  # bytes of a large file after which the disk begins with them, so that the sync has less to do
 MANY = 4                # files that are synced together rather than one by one
 RENAME_NOREPLACE = 1    # Linux, renameat2(2)
 
@@ -288,6 +289,7 @@ class Incoming:
         self.name, self.fd, self.size = name, fd, 0
         self._spool = spool
         self._modified = None
+        self._written_out = 0
 
     def _error(self, error):
         return self._spool._error(error)
@@ -298,12 +300,15 @@ class Incoming:
             n = os.write(self.fd, data)
             self.size += n
             data = data[n:]
+        if self.size - self._written_out >= WRITE_OUT:
+            os.posix_fadvise(self.fd, self._written_out, self.size - self._written_out, os.POSIX_FADV_DONTNEED)
+            self._written_out = self.size
 
     @complains
     def restart(self):
         os.ftruncate(self.fd, 0)
         os.lseek(self.fd, 0, os.SEEK_SET)
-        self.size = 0
+        self.size = self._written_out = 0
 
     def stamp(self, modified):
         self._modified = modified
