@@ -8,6 +8,7 @@ from zeit.cds.interfaces import ConfigurationError, IFeed
 
 
 SETTINGS = dict(zope.schema.getFieldsInOrder(IFeed))
+PORT_OF_IMPLICIT_TLS = 990
 
 
 @zope.interface.implementer(IFeed)
@@ -18,6 +19,8 @@ class Feed:
         """Raises ConfigurationError for an unknown, missing or wrong setting."""
         for name in settings.keys() - SETTINGS.keys():
             raise ConfigurationError('There is no setting %r.' % name)
+        if settings.get('security') == 'implicit':
+            settings.setdefault('port', PORT_OF_IMPLICIT_TLS)
         for name, field in SETTINGS.items():
             self.__dict__[name] = check(field, settings[name]) if name in settings else default(field)
 
@@ -25,8 +28,19 @@ class Feed:
         raise AttributeError('A feed cannot be changed. Make another one.')
 
     def __repr__(self):
-        return '<Feed %s: %s@%s:%d%s -> %s>' % (
-            self.name or '(unnamed)', self.user, self.hostname, self.port, self.ftp_dir, self.store_dir)
+        return '<Feed %s: %s %s>' % (
+            self.name or '(unnamed)', address(self),
+            ('-> %s' if self.direction == 'import' else '<- %s') % self.store_dir)
+
+
+def address(feed):
+    """Where the feed's files are, without the password, str."""
+    return '%s@%s:%d%s' % (feed.user, feed.hostname, feed.port, feed.ftp_dir)
+
+
+def replaced(feed, **settings):
+    """A Feed like `feed`, but for these settings. Raises ConfigurationError."""
+    return Feed(**{**{name: getattr(feed, name) for name in SETTINGS}, **settings})
 
 
 def default(field):

@@ -15,6 +15,7 @@ The steps of one file in a session::
 The third begins before the 226 was read, since vsftpd and ProFTPD hold it back until we close the data connection;
 but a DELE goes out only after the 226 of its own file was read.
 """
+import contextlib
 import logging
 import os
 import socket
@@ -90,6 +91,7 @@ class FTPSession:
         self._address = None            # of the server, for data connections
         self._port = None               # of a data connection that was asked for in advance
         self._epsv = True               # until the server refuses it
+        self._data = None               # the data connection that was opened last
         self._features = {}
         self._ragged = False            # did the last TLS data connection end without close_notify?
         self._buffer = memoryview(bytearray(BUFFER))
@@ -184,6 +186,9 @@ class FTPSession:
     def abort(self):
         if self._control is not None:
             self._control.abort()
+        if (data := self._data) is not None:
+            with contextlib.suppress(OSError):      # it is closed already
+                data.shutdown(socket.SHUT_RDWR)
 
     # ------------------------------------------------------------ commands without data
 
@@ -307,7 +312,8 @@ class FTPSession:
             reply = self._control.reply()
             if not reply.preliminary:
                 raise TemporaryError('No data: %s' % reply) if reply.positive else ReplyError.of(reply)
-            return self._tunnel.wrap(data, self._control) if self._tunnel else data
+            self._data = self._tunnel.wrap(data, self._control) if self._tunnel else data
+            return self._data
         except BaseException:
             data.close()
             raise

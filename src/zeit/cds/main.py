@@ -6,8 +6,9 @@ import pkgutil
 
 import zope.component
 
+from zeit.cds import passwords
 from zeit.cds.feed import Feed
-from zeit.cds.interfaces import ConfigurationError, ICDSConnection, IFileSink, ILockFile
+from zeit.cds.interfaces import ConfigurationError, ICDSConnection, IFeed, IFileSink, ILockFile
 from zeit.cds.transfer import Import
 
 
@@ -31,16 +32,40 @@ def import_(store_dir, hostname, port, user, password, ftp_dir, logfile=None, **
                     logfile=logfile, **settings))
 
 
-def run_import(feed):
-    """Import by the settings of an IFeed. Returns an IOutcome; raises ConfigurationError."""
-    return _run(Import, feed)
+def import_feed(name):
+    """Import by the settings of the feed that is registered under this name, as <cds:feed> does it.
+
+    Returns an IOutcome; raises ConfigurationError.
+    """
+    return run_import(registered_feed(name, 'import'))
 
 
-def _run(procedure, feed):
-    run = procedure(feed, utility(ICDSConnection, feed.connection), utility(ILockFile, feed.lock),
-                    utility(IFileSink, feed.sink))
+def run_import(feed, watch=contextlib.nullcontext):
+    """Import by the settings of an IFeed. Returns an IOutcome; raises ConfigurationError.
+
+    watch -- called with the run, a zeit.cds.transfer.Run, before it begins; gives a context manager around it
+    """
+    return _run(Import, feed, watch)
+
+
+def _run(procedure, feed, watch):
     with log_to(feed.logfile):
-        return run()
+        feed = passwords.complete(feed)
+        passwords.expect(feed)
+        run = procedure(feed, utility(ICDSConnection, feed.connection), utility(ILockFile, feed.lock),
+                        utility(IFileSink, feed.sink))
+        with watch(run):
+            return run()
+
+
+def registered_feed(name, direction):
+    """The registered IFeed of that name. Raises ConfigurationError if there is none, or it has the other direction."""
+    feed = zope.component.queryUtility(IFeed, name)
+    if feed is None:
+        raise ConfigurationError('No feed is registered under the name %r.' % name)
+    if feed.direction != direction:
+        raise ConfigurationError('The feed %r is for the direction %s, not %s.' % (name, feed.direction, direction))
+    return feed
 
 
 def utility(interface, name=''):

@@ -23,7 +23,8 @@ LOCKS = ('read', 'write')
 FILES_A_SESSION = 8             # another session pays for its login with so many small files
 BYTES_A_SESSION = 16 * 2**20    # or with so many bytes
 LONG_LISTING = 1000             # names; servers cut longer listings off
-TICK = 1.0                      # seconds after which signals and the run limit are looked after at the latest
+ABORT_LIMIT = 2.0               # seconds that an aborted worker has to end; it may hang in opening a session
+TICK = 0.5                      # seconds after which signals and the run limit are looked after at the latest
 
 
 class Run:
@@ -31,6 +32,7 @@ class Run:
 
     lock_name = None
     beginning = None
+    connecting = False      # is it opening its first session, and has nothing to clean up yet?
 
     def __init__(self, feed, connection, lock, sink):
         """
@@ -43,6 +45,8 @@ class Run:
         self._stopped = threading.Event()
         self._patience = Patience(feed.retries, feed.run_limit, self._stopped)
         self._session = None
+        self._interruption = None       # what the run was asked to end with
+        self._aborted = False
 
     def __call__(self):
         """Do it; returns the Outcome. What goes wrong is logged, and kept in the outcome."""
@@ -61,11 +65,30 @@ class Run:
             notify(RunFinished(self.feed, self.outcome))
         return self.outcome
 
+    # ------------------------------------------------------------ an early end
+
+    def stop(self, interruption):
+        """Finish the file in hand, begin no other, and end with this exception. Called by another thread."""
+        self._interruption = interruption
+        self._stopped.set()
+
+    def abort(self):
+        """Drop the file in hand as well. Called by another thread, after `stop`."""
+        self._aborted = True
+        if (session := self._session) is not None:
+            session.abort()
+
+    def _look_for_stop(self):
+        if self._interruption is not None:
+            raise self._interruption
+
     def _tell_end(self):
         error, outcome = self.outcome.error, self.outcome
         if isinstance(error, Locked):
             log.warning('%s', '\n'.join([str(error), *getattr(error, '__notes__', ())]))
             log.info('Exiting, the next run tries again.')
+        elif isinstance(error, Interrupted):
+            log.warning('%s Exiting, the next run takes the rest.', error)
         elif error is not None:
             if isinstance(error, FTPError):
                 log.error('Error accessing FTP server.')
@@ -90,6 +113,7 @@ class Run:
 
     def _persist(self, verb):
         """verb(session); when what failed may pass by itself, again, on a new session if need be."""
+        self._look_for_stop()
         try:
             return verb(self._session)
         except PASSING as e:
@@ -117,12 +141,15 @@ class Run:
             log.info('Disconnected from CDS FTP server')
 
     def _connect(self):
+        self.connecting = True
         try:
             return self._open()
         except PASSING as e:
             if isinstance(e, Unreachable):
                 raise   # the server is down, or the feed is wrong: the next run will see
             return self._patience.again(e, self._open)
+        finally:
+            self.connecting = False
 
     # ------------------------------------------------------------ what becomes of files
 
@@ -260,7 +287,9 @@ class Import(Run):
         except BaseException as e:
             backlog.stop(e)
             self._stopped.set()
-            self._end(workers)
+            for worker in workers:
+                worker.abort()
+            self._end(workers, ABORT_LIMIT)
             raise
         self._end(workers)
         self._spool.sync()
@@ -276,6 +305,10 @@ class Import(Run):
         return [first, *(Worker(backlog, self._spool, self._patience, self._open) for _ in range(number - 1))]
 
     def _look_at_the_clock(self, backlog):
+        if self._interruption is not None:
+            backlog.stop(self._interruption)
+        if self._aborted:
+            raise self._interruption
         if self._patience.left <= 0:
             raise RunLimitReached('The run took longer than %g s.' % self.feed.run_limit)
 
@@ -310,10 +343,8 @@ class Import(Run):
                 else:
                     self._skip(name, 'somebody else has taken it away')
 
-    def _end(self, workers):
+    def _end(self, workers, limit=None):
         for worker in workers:
-            if self._stopped.is_set():
-                worker.abort()
-            worker.join()
+            worker.join(limit)
             if worker.session is not None and worker.session is not self._session:
                 worker.session.close()
