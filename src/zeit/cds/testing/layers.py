@@ -15,8 +15,8 @@ def in_ci():
 class ServerLayer:
     """A server of one kind (`server`), running and empty whenever a test begins.
 
-    Where its program is missing nothing is started, `server` stays None, and
-    a `ServerTestCase` is skipped. With CI=true in the environment that is an
+    Where its program is missing nothing is started, `server` stays None, a
+    line tells how to get it, and a `ServerTestCase` is skipped. With CI=true in the environment that is an
     error of the layer instead.
     """
 
@@ -34,6 +34,8 @@ class ServerLayer:
             self.server.start()
         elif in_ci():
             raise RuntimeError(missing)
+        else:
+            print('Skipped: %s' % missing)
 
     def tearDown(self):
         if self.server is not None:

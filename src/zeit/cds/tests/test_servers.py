@@ -371,7 +371,8 @@ class Missing(unittest.TestCase):
 
         layer = zeit.cds.testing.ServerLayer(self.Nowhere, 'NOWHERE')
         suite = zeit.cds.testing.on_servers(Tests, [layer])
-        layer.setUp()
+        with contextlib.redirect_stdout(io.StringIO()) as self.printed:
+            layer.setUp()
         result = unittest.TestResult()
         suite.run(result)
         layer.tearDown()
@@ -385,6 +386,7 @@ class Missing(unittest.TestCase):
         result = self.run_tests()
         self.assertEqual([self.Nowhere.missing()], [why for _, why in result.skipped])
         self.assertTrue(result.wasSuccessful())
+        self.assertEqual('Skipped: %s\n' % self.Nowhere.missing(), self.printed.getvalue())
 
     def test_in_ci_it_is_a_failure(self):
         os.environ['CI'] = 'true'
