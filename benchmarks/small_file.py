@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Show where the time of a small file goes: a profile of the threads of an import.
+
+    bin/py benchmarks/small_file.py --server pure-ftpd --files 2000 --connections 1
+"""
+import argparse
+import cProfile
+import os
+import pstats
+import shutil
+import sys
+import tempfile
+import time
+
+from zeit.cds.feed import Feed
+from zeit.cds.main import run_import
+from zeit.cds.worker import Worker
+
+from compare import SERVERS, fill, make_files
+
+
+class Profiled:
+    """Profiles everything that the workers do, in their own threads."""
+
+    def __init__(self):
+        self.profiles = []
+        self._run = Worker.run
+
+    def __enter__(self):
+        def run(worker):
+            profile = cProfile.Profile()
+            self.profiles.append(profile)
+            profile.runcall(self._run, worker)
+        Worker.run = run
+        return self
+
+    def __exit__(self, *_):
+        Worker.run = self._run
+
+
+def show(title, profiles, lines):
+    print('\n%s' % title)
+    pstats.Stats(*profiles).sort_stats('tottime').print_stats(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--server', choices=SERVERS, default='pyftpdlib')
+    parser.add_argument('--files', type=int, default=2000)
+    parser.add_argument('--connections', type=int, default=1)
+    parser.add_argument('--lines', type=int, default=25)
+    args = parser.parse_args()
+    files = make_files(args.files, 4096)
+    with SERVERS[args.server]() as server:
+        for profiled in (False, True):
+            fill(server, files)
+            target = tempfile.mkdtemp(prefix='cds-benchmark-')
+            feed = Feed(store_dir=target, hostname=server.host, port=server.port, user=server.user,
+                        password=server.password, connections=args.connections)
+            begun, cpu = time.perf_counter(), time.process_time()
+            if not profiled:
+                outcome = run_import(feed)
+                seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
+                print('without the profiler: %d files, %.0f µs a file, of which %.0f µs are CPU time of ours' % (
+                    outcome.files, seconds / args.files * 1e6, cpu / args.files * 1e6))
+            else:
+                with Profiled() as workers, cProfile.Profile() as main_thread:
+                    run_import(feed)
+                show('sessions', workers.profiles, args.lines)
+                show('commit and publish (main thread)', [main_thread], args.lines)
+            shutil.rmtree(target)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
