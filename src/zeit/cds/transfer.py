@@ -1,4 +1,4 @@
-"""The import: what happens in which order, and what a failure means.
+"""The import, and what it has in common with the export: what happens in which order, and what a failure means.
 
 It knows the interfaces, not the network and not the disk. See ``zeit.cds.interfaces`` for the life of a file.
 """
@@ -28,10 +28,11 @@ TICK = 0.5                      # seconds after which signals and the run limit 
 
 
 class Run:
-    """What an import and an export have in common: the frame around the files."""
+    """What an import and an export have in common: all but what becomes of a file."""
 
     lock_name = None
     beginning = None
+    worker = None           # class of what works in a session
     connecting = False      # is it opening its first session, and has nothing to clean up yet?
 
     def __init__(self, feed, connection, lock, sink):
@@ -45,6 +46,7 @@ class Run:
         self._stopped = threading.Event()
         self._patience = Patience(feed.retries, feed.run_limit, self._stopped)
         self._session = None
+        self._settled_names = set()     # skipped in this run, for a reason that was given
         self._interruption = None       # what the run was asked to end with
         self._aborted = False
 
@@ -151,7 +153,101 @@ class Run:
         finally:
             self.connecting = False
 
-    # ------------------------------------------------------------ what becomes of files
+    # ------------------------------------------------------------ which files
+
+    def _choose(self, found):
+        """The entries to exchange, in sorted order."""
+        chosen, last = [], None
+        for entry in sorted(found, key=lambda entry: entry.name):
+            if entry.name != last and self._wanted(entry):
+                chosen.append(entry)
+            last = entry.name
+        if self.feed.limit is not None:
+            del chosen[max(0, self.feed.limit - self.outcome.files - len(self.outcome.failed)):]
+        return chosen
+
+    def _wanted(self, entry):
+        name, feed = entry.name, self.feed
+        if name in self._settled_names:
+            return False
+        if name.startswith('.'):
+            log.debug('No part of the exchange: %s', printable(name))
+            return False
+        if feed.include and not any(fnmatch.fnmatchcase(name, pattern) for pattern in feed.include) or any(
+                fnmatch.fnmatchcase(name, pattern) for pattern in feed.exclude):
+            log.debug('Excluded: %s', printable(name))
+            return False
+        reason, failed = self._objection(entry)
+        if reason:
+            self._skip(name, reason, failed)
+            self._settled_names.add(name)
+        return not reason
+
+    # ------------------------------------------------------------ the files
+
+    def _exchange(self, entries):
+        backlog = Backlog(entries, self.feed.retries)
+        workers = self._workers(backlog, entries)
+        for worker in workers:
+            worker.start()
+        try:
+            while backlog.wait(min(TICK, max(self._patience.left, 0.01))):
+                self._look_at_the_clock(backlog)
+                self._commit(backlog)
+                self._publish_settled(backlog)
+        except BaseException as e:
+            backlog.stop(e)
+            self._stopped.set()
+            for worker in workers:
+                worker.abort()
+            self._end(workers, ABORT_LIMIT)
+            raise
+        self._end(workers)
+        self._spool.sync()
+        self._exchanged()
+        if backlog.error is not None:
+            raise backlog.error
+
+    def _workers(self, backlog, entries):
+        size = sum(entry.size or 0 for entry in entries)
+        number = min(self.feed.connections, len(entries),
+                     1 + max(len(entries) // FILES_A_SESSION, size // BYTES_A_SESSION))
+        first = self.worker(backlog, self._spool, self._patience, self._open, self._session, self._held.refresh)
+        return [first, *(self.worker(backlog, self._spool, self._patience, self._open) for _ in range(number - 1))]
+
+    def _look_at_the_clock(self, backlog):
+        if self._interruption is not None:
+            backlog.stop(self._interruption)
+        if self._aborted:
+            raise self._interruption
+        if self._patience.left <= 0:
+            raise RunLimitReached('The run took longer than %g s.' % self.feed.run_limit)
+
+    def _commit(self, backlog):
+        if jobs := backlog.to_commit():
+            try:
+                self._spool.commit([job.incoming for job in jobs])
+            except BaseException:
+                for job in jobs:
+                    job.incoming.discard()
+                raise
+            backlog.committed(jobs)
+
+    def _publish_settled(self, backlog):
+        for job in backlog.settled():
+            self._settle(job)
+
+    def _settle(self, job):
+        """It comes to nothing more but publication."""
+        if job.state != DROPPED:
+            self._publish(job.name, job.size)
+        else:
+            self._settled_names.add(job.name)
+            if job.reason and job.reason != GONE:
+                self._skip(job.name, job.reason, job.failed)
+
+    def _exchanged(self):
+        """All files have come to their end."""
 
     def _skip(self, name, reason, failed=False):
         """Leave a file, say why, go on with the others."""
@@ -159,16 +255,23 @@ class Run:
         log.warning('Not exchanged: %s: %s.', printable(name), reason)
         notify(FileSkipped(self.feed, name, reason, failed))
 
+    def _end(self, workers, limit=None):
+        for worker in workers:
+            worker.join(limit)
+            if worker.session is not None and worker.session is not self._session:
+                worker.session.close()
+
 
 class Import(Run):
     """Files from the FTP directory into the spool's new."""
 
     lock_name = 'read'
     beginning = 'Starting import.'
+    worker = Worker
 
     def __init__(self, *args):
         super().__init__(*args)
-        self._settled_names = set()         # skipped in this run, for a reason that was given
+        self._vanished = []                 # files that weren't there when we came to fetch them
         self._listing_was_cut_off = False   # perhaps
 
     def _run(self):
@@ -180,7 +283,7 @@ class Import(Run):
                 if not entries and not recovered:
                     log.info('No new files to import.')
                 while entries:
-                    self._import(entries)
+                    self._exchange(entries)
                     entries = self._select() if self._listing_was_cut_off else ()
 
     # ------------------------------------------------------------ what a killed run left
@@ -233,34 +336,9 @@ class Import(Run):
     # ------------------------------------------------------------ which files
 
     def _select(self):
-        """The entries to import, in sorted order."""
         listed = self._persist(lambda session: list(session.list()))
         self._listing_was_cut_off = len(listed) >= LONG_LISTING
-        chosen, last = [], None
-        for entry in sorted(listed, key=lambda entry: entry.name):
-            if entry.name != last and self._wanted(entry):
-                chosen.append(entry)
-            last = entry.name
-        if self.feed.limit is not None:
-            del chosen[max(0, self.feed.limit - self.outcome.files - len(self.outcome.failed)):]
-        return chosen
-
-    def _wanted(self, entry):
-        name, feed = entry.name, self.feed
-        if name in LOCKS or name in self._settled_names:
-            return False
-        if name.startswith('.'):
-            log.debug('No part of the exchange: %s', printable(name))
-            return False
-        if feed.include and not any(fnmatch.fnmatchcase(name, pattern) for pattern in feed.include) or any(
-                fnmatch.fnmatchcase(name, pattern) for pattern in feed.exclude):
-            log.debug('Excluded: %s', printable(name))
-            return False
-        reason, failed = self._objection(entry)
-        if reason:
-            self._skip(name, reason, failed)
-            self._settled_names.add(name)
-        return not reason
+        return self._choose(entry for entry in listed if entry.name not in LOCKS)
 
     def _objection(self, entry):
         if reason := self._spool.impossible(entry.name):
@@ -271,70 +349,16 @@ class Import(Run):
             return "an older file of this name is unread in 'new'; it waits on the server", False
         return None, False
 
-    # ------------------------------------------------------------ the files
+    # ------------------------------------------------------------ what became of them
 
-    def _import(self, entries):
-        backlog = Backlog(entries, self.feed.retries)
-        workers = self._workers(backlog, entries)
-        for worker in workers:
-            worker.start()
-        vanished = []
-        try:
-            while backlog.wait(min(TICK, max(self._patience.left, 0.01))):
-                self._look_at_the_clock(backlog)
-                self._commit(backlog)
-                self._publish_settled(backlog, vanished)
-        except BaseException as e:
-            backlog.stop(e)
-            self._stopped.set()
-            for worker in workers:
-                worker.abort()
-            self._end(workers, ABORT_LIMIT)
-            raise
-        self._end(workers)
-        self._spool.sync()
-        self._account_for(vanished)
-        if backlog.error is not None:
-            raise backlog.error
+    def _settle(self, job):
+        if job.state == DROPPED and job.reason == GONE:
+            self._vanished.append(job.name)
+        super()._settle(job)
 
-    def _workers(self, backlog, entries):
-        size = sum(entry.size or 0 for entry in entries)
-        number = min(self.feed.connections, len(entries),
-                     1 + max(len(entries) // FILES_A_SESSION, size // BYTES_A_SESSION))
-        first = Worker(backlog, self._spool, self._patience, self._open, self._session, self._held.refresh)
-        return [first, *(Worker(backlog, self._spool, self._patience, self._open) for _ in range(number - 1))]
-
-    def _look_at_the_clock(self, backlog):
-        if self._interruption is not None:
-            backlog.stop(self._interruption)
-        if self._aborted:
-            raise self._interruption
-        if self._patience.left <= 0:
-            raise RunLimitReached('The run took longer than %g s.' % self.feed.run_limit)
-
-    def _commit(self, backlog):
-        if jobs := backlog.to_commit():
-            try:
-                self._spool.commit([job.incoming for job in jobs])
-            except BaseException:
-                for job in jobs:
-                    job.incoming.discard()
-                raise
-            backlog.committed(jobs)
-
-    def _publish_settled(self, backlog, vanished):
-        for job in backlog.settled():
-            if job.state != DROPPED:
-                self._publish(job.name, job.size)
-            else:
-                self._settled_names.add(job.name)
-                if job.reason == GONE:
-                    vanished.append(job.name)
-                elif job.reason:
-                    self._skip(job.name, job.reason, job.failed)
-
-    def _account_for(self, vanished):
+    def _exchanged(self):
         """Files that weren't there when we came to fetch them: does the server still list them?"""
+        vanished, self._vanished = self._vanished, []
         if vanished:
             listed = {entry.name for entry in self._persist(lambda session: session.list())}
             for name in vanished:
@@ -342,9 +366,3 @@ class Import(Run):
                     self._skip(name, 'the server lists it, but knows no regular file under this name', failed=True)
                 else:
                     self._skip(name, 'somebody else has taken it away')
-
-    def _end(self, workers, limit=None):
-        for worker in workers:
-            worker.join(limit)
-            if worker.session is not None and worker.session is not self._session:
-                worker.session.close()

@@ -26,6 +26,8 @@ class Dropped(Exception):
 class Worker(threading.Thread):
     """Works on a Backlog, with a session of its own."""
 
+    failure = 'it could not be fetched: %s'
+
     def __init__(self, backlog, spool, patience, open_session, session=None, keep=None):
         """
         open_session -- callable that returns a new ICDSSession
@@ -91,7 +93,7 @@ class Worker(threading.Thread):
         except Dropped as e:
             self._drop(job, incoming, e.reason, e.failed)
         except PASSING as e:
-            self._drop(job, incoming, 'it could not be fetched: %s' % e, True)
+            self._drop(job, incoming, self.failure % e, True)
             self._renew()
         except BaseException as e:
             self._drop(job, incoming, 'the run ended: %s' % e, True)
