@@ -212,6 +212,9 @@ class FTPSession:
         return self._control.later(lambda reply: protocol.time(reply.text) if reply.code == 213 else None, 'MDTM', name)
 
     def exists(self, name):
+        if 'MLST' in self._features:
+            return self._control.later(lambda reply: reply.code == 250, 'MLST', name)
+        # Where there is MLST, this would not do: ProFTPD demands RNTO then before it takes another EPSV.
         return self._control.later(lambda reply: reply.code == 350, 'RNFR', name)
 
     def clock(self):
@@ -432,8 +435,8 @@ class FTPSession:
         yield from self._listing('NLST', protocol.nlst_entry)
 
     def names(self, directory):
-        return [entry.name.rpartition('/')[2] for entry in self._listing('NLST', protocol.nlst_entry, directory)
-                if entry.kind != 'self']
+        names = [entry.name.rpartition('/')[2] for entry in self._listing('NLST', protocol.nlst_entry, directory)]
+        return [name for name in names if name not in ('', '.', '..')]
 
     def _listing(self, verb, parse, argument=None):
         try:
