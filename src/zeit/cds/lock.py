@@ -154,7 +154,7 @@ class Lock:
 
     def _locked(self, name, owner=None):
         error = Locked('Lock file already exists: %s' % name)
-        error.add_note('It is held by %s.' % owner if owner else
+        error.add_note('It is held by %s.' % (owner,) if owner else
                        'It is foreign. If its owner has died, cds-lock --break removes it.')
         return error
 
@@ -162,17 +162,26 @@ class Lock:
         self._stored = True
         session.store(self.name, self._token)
         time.sleep(pause)
-        if session.load(self.name, limit=4096) != self._token:
+        if self._contents(session) != self._token:
             self._stored = False
             raise self._locked(self.name)
         others = [name for name in present(session) if name != self.name]
         if others:
             raise self._locked(others[0])
 
+    def _contents(self, session):
+        """What the lock file holds, bytes; None if it is gone. Raises ReplyError if it is there, but can't be read."""
+        try:
+            return session.load(self.name, limit=4096)
+        except PermanentError:
+            if self.name in present(session):
+                raise
+            return None
+
     def refresh(self, session):
         if time.monotonic() - self._refreshed < self._feed.stale_after / 4:
             return
-        if session.load(self.name, limit=4096) != self._token:
+        if self._contents(session) != self._token:
             raise self._locked(self.name)
         session.store(self.name, self._token)
         self._refreshed = time.monotonic()
@@ -289,7 +298,7 @@ class Lock:
         if not self._stored:
             return
         log.info('Removing lock file: %s', self.name)
-        held = session.load(self.name, limit=4096) if self.name in present(session) else None
+        held = self._contents(session)
         if held == self._token:
             session.remove(self.name).get()
             log.info('Lock file successfully removed: %s', self.name)
