@@ -38,6 +38,9 @@ class FileSink:
     def open(self, feed):
         return Spool(feed.store_dir)
 
+    def look(self, feed):
+        return Glance(feed.store_dir)
+
 
 def complains(verb):
     """Turn OSError into a SpoolError that tells where it happened."""
@@ -116,16 +119,17 @@ def move(source, name, target, new_name):
     os.unlink(name, dir_fd=source)
 
 
-@zope.interface.implementer(ISpool)
-class Spool:
-    """See ISpool."""
+class Store:
+    """What both sides of an exchange need: some directories of a filestore, for this process alone."""
+
+    lock_file = None
+    directories = ()        # two that files move between; `_NAME` is the open directory NAME
 
     def __init__(self, path):
         self.path = path
-        self._tmp = self._new = -1
         self._lock = None
-        self._unsynced = False
-        self._alone = True      # is the disk ours, so that to sync all of it does not mean to wait for others?
+        for name in self.directories:
+            setattr(self, '_' + name, -1)
         try:
             self._open()
         except BaseException as e:
@@ -138,15 +142,15 @@ class Spool:
         if not stat.S_ISDIR(os.stat(self.path).st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.path)
         try:
-            self._lock = zc.lockfile.LockFile(os.path.join(self.path, LOCK))
+            self._lock = zc.lockfile.LockFile(os.path.join(self.path, self.lock_file))
         except zc.lockfile.LockError as e:
             raise Locked('Another process uses the spool %s.' % self.path) from e
         gocept.filestore.filestore.FileStore(self.path).prepare()
-        self._tmp = self._directory('tmp')
-        self._new = self._directory('new')
-        if os.fstat(self._tmp).st_dev != os.fstat(self._new).st_dev:
-            raise SpoolError('Spool %s: tmp and new must be on one file system, since a file moves there '
-                             'in one atomic step.' % self.path)
+        for name in self.directories:
+            setattr(self, '_' + name, self._directory(name))
+        if len({os.fstat(getattr(self, '_' + name)).st_dev for name in self.directories}) > 1:
+            raise SpoolError('Spool %s: %s must be on one file system, since a file moves there '
+                             'in one atomic step.' % (self.path, ' and '.join(self.directories)))
 
     def _directory(self, name):
         path = os.path.join(self.path, name)
@@ -165,10 +169,10 @@ class Spool:
         self.close()
 
     def close(self):
-        for fd in (self._tmp, self._new):
-            if fd >= 0:
+        for name in self.directories:
+            if (fd := getattr(self, '_' + name)) >= 0:
                 os.close(fd)
-        self._tmp = self._new = -1
+                setattr(self, '_' + name, -1)
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -185,10 +189,6 @@ class Spool:
             return 'its name is longer than %d bytes' % NAME_MAX
         return None
 
-    @complains
-    def unread(self, name):
-        return self._there(self._new, name) or self._there(self._tmp, name)
-
     @staticmethod
     def _there(directory, name):
         try:
@@ -196,6 +196,23 @@ class Spool:
         except FileNotFoundError:
             return False
         return True
+
+
+@zope.interface.implementer(ISpool)
+class Spool(Store):
+    """See ISpool."""
+
+    lock_file = LOCK
+    directories = 'tmp', 'new'
+
+    def __init__(self, path):
+        self._unsynced = False
+        self._alone = True      # is the disk ours, so that to sync all of it does not mean to wait for others?
+        super().__init__(path)
+
+    @complains
+    def unread(self, name):
+        return self._there(self._new, name) or self._there(self._tmp, name)
 
     @complains
     def leftovers(self):
@@ -279,6 +296,14 @@ class Spool:
             os.fsync(self._new)
             os.fsync(self._tmp)
             self._unsynced = False
+
+
+class Glance(Spool):
+    """A spool that is only looked at: it is neither locked nor prepared, and may be in use."""
+
+    def _open(self):
+        self._tmp = self._directory('tmp')
+        self._new = self._directory('new')
 
 
 @zope.interface.implementer(IIncoming)
