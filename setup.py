@@ -77,6 +77,7 @@ setup(
         'console_scripts': [
             'cds-demo = zeit.cds.demo:main',
             'cds-import = zeit.cds.cli:import_',
+            'cds-lock = zeit.cds.cli:lock',
         ],
     },
 )

@@ -22,6 +22,7 @@ class Outcome:
     failed: list = dataclasses.field(default_factory=list)
     error: BaseException | None = None
     seconds: float = 0.0
+    waiting: int | None = None
 
     @property
     def successful(self):

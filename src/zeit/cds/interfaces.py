@@ -256,9 +256,10 @@ class ICDSSession(zope.interface.Interface):
         A positive answer does not prove that the file is whole: compare its size.
         """
 
-    def facts(name):
+    def facts(name, regular=False):
         """IPending of an Entry with the file's present size (and time, if the listing gave times too).
 
+        regular -- it is known to be a regular file, not a pipe or a link: this may spare a command
         Its outcome is None where there is no such regular file. `kind` is None where the server can't tell.
         """
 
@@ -280,8 +281,11 @@ class ICDSSession(zope.interface.Interface):
     def load(name, limit=65536):
         """The contents of a small file, bytes; at most `limit` bytes of it."""
 
-    def store(name, data, append=False):
-        """STOR (or APPE): write `data` (bytes, or an iterable of bytes) to a file. Returns the number of bytes sent."""
+    def store(name, data, append=False, ride=None):
+        """STOR (or APPE): write `data` (bytes, or an iterable of bytes) to a file. Returns the number of bytes sent.
+
+        ride -- as for `fetch`
+        """
 
     def rename(source, target):
         """IPending of None: RNFR and RNTO. Overwrites an existing target on most servers."""
@@ -292,8 +296,11 @@ class ICDSSession(zope.interface.Interface):
     def clock():
         """The server's time, int, by a probe file that is removed again. None where the server can't tell."""
 
-    def flush():
-        """Send what is queued and read all answers. Errors stay with their IPending."""
+    def flush(ahead=False):
+        """Send what is queued and read all answers. Errors stay with their IPending.
+
+        ahead -- a listing or a file follows at once, and its way is prepared
+        """
 
     def close():
         """Say QUIT and close; never raises; may be called twice."""
@@ -347,6 +354,12 @@ class ILock(zope.interface.Interface):
 
 class IFileSink(zope.interface.Interface):
     """Utility: opens spools. Keeps no state."""
+
+    def look(feed):
+        """The feed's spool for a look at it: an ISpool of which `impossible` and `unread` are used. Changes nothing.
+
+        It is asked in a dry run only. Raises SpoolError.
+        """
 
     def open(feed):
         """Open the feed's spool for this process alone. Returns an ISpool.
@@ -456,3 +469,14 @@ class IOutcome(zope.interface.Interface):
     failed = zope.interface.Attribute('List of (name, reason): not exchanged because something is wrong')
     error = zope.interface.Attribute('The exception that ended the run before its time, or None')
     seconds = zope.interface.Attribute('How long it took. float')
+    waiting = zope.interface.Attribute(
+        'Number of files left for later, for whatever reason. int, or None if the run did not get that far')
+
+
+class Progress(NamedTuple):
+    """How far a run is."""
+
+    files_done: int = 0
+    files: int = 0              # 0: not known yet, or none
+    bytes_done: int = 0
+    bytes: int | None = None    # None: the server does not tell

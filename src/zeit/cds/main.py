@@ -48,6 +48,35 @@ def run_import(feed, watch=contextlib.nullcontext):
     return _run(Import, feed, watch)
 
 
+def preview(feed, watch=contextlib.nullcontext):
+    """See what a run would exchange, without a lock or a change. Returns an IOutcome with `entries`, a list of Entry.
+
+    Raises ConfigurationError.
+    """
+    from zeit.cds.preview import ImportPreview      # for a person, not for cron
+    return _run(ImportPreview, feed, watch)
+
+
+def inspect_locks(feed):
+    """Which locks there are in the feed's directory: a list of LockInfo. Raises FTPError, ConfigurationError."""
+    with _session(feed) as session:
+        return utility(ILockFile, feed.lock).inspect(session)
+
+
+def break_lock(feed, name):
+    """Remove the lock of that name, whoever holds it. Raises FTPError, ConfigurationError."""
+    with _session(feed) as session:
+        utility(ILockFile, feed.lock).break_(session, name)
+        session.flush()
+    logging.getLogger('zeit.cds').warning('The lock %s was removed by request.', name)
+
+
+def _session(feed):
+    feed = passwords.complete(feed)
+    passwords.expect(feed)
+    return utility(ICDSConnection, feed.connection).open(feed)
+
+
 def _run(procedure, feed, watch):
     with log_to(feed.logfile):
         feed = passwords.complete(feed)
@@ -58,12 +87,12 @@ def _run(procedure, feed, watch):
             return run()
 
 
-def registered_feed(name, direction):
+def registered_feed(name, direction=None):
     """The registered IFeed of that name. Raises ConfigurationError if there is none, or it has the other direction."""
     feed = zope.component.queryUtility(IFeed, name)
     if feed is None:
         raise ConfigurationError('No feed is registered under the name %r.' % name)
-    if feed.direction != direction:
+    if direction not in (None, feed.direction):
         raise ConfigurationError('The feed %r is for the direction %s, not %s.' % (name, feed.direction, direction))
     return feed
 

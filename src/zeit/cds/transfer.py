@@ -11,7 +11,7 @@ import time
 from zeit.cds.backlog import Backlog, DROPPED
 from zeit.cds.events import FileImported, FileSkipped, Outcome, RunFinished, notify
 from zeit.cds.interfaces import (
-    FTPError, Interrupted, Locked, PermanentError, RunLimitReached, Unreachable)
+    FTPError, Interrupted, Locked, PermanentError, Progress, RunLimitReached, Unreachable)
 from zeit.cds.protocol import printable
 from zeit.cds.retry import PASSING, Patience
 from zeit.cds.worker import GONE, Worker
@@ -49,6 +49,8 @@ class Run:
         self._settled_names = set()     # skipped in this run, for a reason that was given
         self._interruption = None       # what the run was asked to end with
         self._aborted = False
+        self._workers_so_far = []
+        self._files = self._bytes = 0       # of what was chosen so far
 
     def __call__(self):
         """Do it; returns the Outcome. What goes wrong is logged, and kept in the outcome."""
@@ -162,9 +164,18 @@ class Run:
             if entry.name != last and self._wanted(entry):
                 chosen.append(entry)
             last = entry.name
+        self.outcome.waiting = len(chosen) + len(self._settled_names)
         if self.feed.limit is not None:
             del chosen[max(0, self.feed.limit - self.outcome.files - len(self.outcome.failed)):]
+        self._files += len(chosen)
+        self._bytes += sum(entry.size or 0 for entry in chosen)
         return chosen
+
+    @property
+    def progress(self):
+        """How far the run is: a Progress. Any thread may ask."""
+        return Progress(self.outcome.files, self._files, sum(worker.moved for worker in self._workers_so_far),
+                        self._bytes or None)
 
     def _wanted(self, entry):
         name, feed = entry.name, self.feed
@@ -188,6 +199,7 @@ class Run:
     def _exchange(self, entries):
         backlog = Backlog(entries, self.feed.retries)
         workers = self._workers(backlog, entries)
+        self._workers_so_far.extend(workers)
         for worker in workers:
             worker.start()
         try:
@@ -240,6 +252,7 @@ class Run:
     def _settle(self, job):
         """It comes to nothing more but publication."""
         if job.state != DROPPED:
+            self.outcome.waiting -= 1
             self._publish(job.name, job.size)
         else:
             self._settled_names.add(job.name)

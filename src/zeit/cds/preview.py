@@ -1,0 +1,46 @@
+"""A dry run: what an import would take, without a lock or a change."""
+import dataclasses
+import logging
+
+from zeit.cds.events import Outcome
+from zeit.cds.protocol import printable
+from zeit.cds.transfer import Import
+
+
+log = logging.getLogger('zeit.cds')
+
+
+@dataclasses.dataclass
+class Seen(Outcome):
+    """What a run would exchange: `entries`, a list of Entry."""
+
+    entries: list = dataclasses.field(default_factory=list)
+
+
+class Preview:
+    """Mixed into a Run, it makes a dry run of it."""
+
+    def __call__(self):
+        """Look; returns the Seen. What goes wrong is logged, and kept there."""
+        self.outcome = Seen()
+        try:
+            self._look()
+        except Exception as e:
+            self.outcome.error = e
+            log.error('Exiting with exception:', exc_info=e)
+        return self.outcome
+
+    def _look(self):
+        self._spool = self._sink.look(self.feed)
+        self._session = self._connect()
+        with self._spool, self._session:
+            self.outcome.entries = self._select()
+
+    def _skip(self, name, reason, failed=False):
+        # No event: nothing has happened.
+        (self.outcome.failed if failed else self.outcome.skipped).append((name, reason))
+        log.warning('Would not be exchanged: %s: %s.', printable(name), reason)
+
+
+class ImportPreview(Preview, Import):
+    """What an import would take."""

@@ -1,0 +1,59 @@
+"""What a run did, for programs: an object of JSON, one a run, on standard output."""
+import json
+import os
+
+from zeit.cds.feed import address
+
+
+def label(feed):
+    """What tells this feed from others, str: its name, or where it is."""
+    return feed.name or address(feed)
+
+
+def of_run(feed, outcome, status):
+    """An object as a dict. `files`: number of files exchanged; `bytes`: their size; `seconds`: how long it took."""
+    return {
+        'feed': label(feed), 'direction': feed.direction, 'server': address(feed), 'spool': feed.store_dir,
+        'status': status, 'files': outcome.files, 'bytes': outcome.bytes, 'seconds': round(outcome.seconds, 3),
+        'waiting': outcome.waiting,
+        'skipped': reasons(outcome.skipped), 'failed': reasons(outcome.failed), 'error': of_error(outcome.error),
+    }
+
+
+def of_preview(feed, entries, outcome, status):
+    """The same for --dry-run: `files` is the list of the files that a run would take."""
+    result = of_run(feed, outcome, status)
+    result['dry_run'] = True
+    result['files'] = [dict(name=entry.name, size=entry.size, modified=seconds(entry.modified)) for entry in entries]
+    result['bytes'] = sum(entry.size or 0 for entry in entries)
+    return result
+
+
+def of_locks(feed, locks, error, status):
+    """What cds-lock found: `locks` are LockInfo."""
+    return {
+        'feed': label(feed), 'server': address(feed), 'status': status, 'error': of_error(error),
+        'locks': [dict(name=lock.name, owner=lock.owner, ours=lock.ours, since=seconds(lock.since),
+                       age=seconds(lock.age)) for lock in locks],
+    }
+
+
+def reasons(pairs):
+    return [dict(name=name, reason=reason) for name, reason in pairs]
+
+
+def of_error(error):
+    """None, or what ended the run: its kind, its text, and what to do about it."""
+    if error is None:
+        return None
+    return dict(type=type(error).__name__, text=str(error), advice='\n'.join(getattr(error, '__notes__', ())))
+
+
+def seconds(nanoseconds):
+    return None if nanoseconds is None else nanoseconds / 10**9
+
+
+def write(data, stream):
+    """One line. Bytes of names that are not UTF-8 appear as \\udcXX, as Python's os.fsdecode has them."""
+    stream.write(json.dumps(data) + os.linesep)
+    stream.flush()

@@ -1,0 +1,36 @@
+"""Feeds that a ZCML file declares."""
+import os
+
+import zope.component
+
+from zeit.cds.interfaces import ConfigurationError, IFeed
+from zeit.cds.main import registered_feed
+
+
+def load(path):
+    """Execute a ZCML file. Raises ConfigurationError, with the file and line that are wrong."""
+    try:
+        from zope.configuration import xmlconfig
+        from zope.configuration.exceptions import ConfigurationError as Wrong
+    except ImportError:
+        raise ConfigurationError('--zcml needs zope.configuration: pip install "zeit.cds[zcml]"') from None
+    try:
+        xmlconfig.file(os.path.abspath(path))
+    except (Wrong, OSError) as e:
+        raise ConfigurationError('The ZCML file %s cannot be used: %s' % (path, e)) from e
+
+
+def feeds(path, names=None, direction=None):
+    """The feeds of a ZCML file: those of these names, or all of the direction ('import', 'export', None: both).
+
+    Returns a list of IFeed. Raises ConfigurationError.
+    """
+    load(path)
+    known = dict(zope.component.getUtilitiesFor(IFeed))
+    if names is None:
+        found = [known[name] for name in sorted(known) if direction in (None, known[name].direction)]
+        if not found:
+            raise ConfigurationError('%s declares no feed%s.' % (
+                path, ' for the direction ' + direction if direction else ''))
+        return found
+    return [registered_feed(name, direction) for name in names]
