@@ -369,9 +369,6 @@ class Failures(Importing):
     def test_wrong_password(self):
         self.check(LoginRefused, password='testpw-wrong')
 
-    def test_wrong_user(self):
-        self.check(LoginRefused, user='nobody-knows')
-
     def test_wrong_directory(self):
         self.check(PermanentError, ftp_dir='/nonexistent')
 
@@ -391,7 +388,7 @@ class Failures(Importing):
     def test_import_raises_nothing_and_returns_none(self):
         with recorded() as log:
             self.assertIsNone(import_(
-                self.store_dir, self.server.host, self.server.port, 'test', 'wrong', '/', timeout=10))
+                self.store_dir, self.server.host, self.server.port, 'test', 'testpw', '/nonexistent'))
         self.assertEqual('Error accessing FTP server.', log.of('ERROR')[0])
 
     def test_wrong_argument_raises_at_once(self):

@@ -1,0 +1,329 @@
+"""The lock protocol, on each of the servers."""
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+import unittest
+import unittest.mock
+
+import zope.interface.verify
+
+from zeit.cds import lock
+from zeit.cds.ftp import FTPConnection, FTPSession
+from zeit.cds.interfaces import ILock, ILockFile, Locked, SpoolError
+from zeit.cds.lock import Lock, LockFile, MUTEX
+from zeit.cds.owner import Owner
+from zeit.cds.testing.layers import PYFTPDLIB_LAYER, VSFTPD_LAYER, on_servers
+from zeit.cds.tests.importing import Importing, new_spool
+from zeit.cds.tests.races import races
+from zeit.cds.tests.test_import import HookedSink
+
+
+PRINT_TOKEN = 'from zeit.cds.owner import Owner; print(Owner.me().token, flush=True); input()'
+
+
+@contextlib.contextmanager
+def another_process():
+    """The Owner of a process that lives as long as the block."""
+    process = subprocess.Popen(
+        [sys.executable, '-c', PRINT_TOKEN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)})
+    try:
+        yield Owner.parse(process.stdout.readline())
+    finally:
+        process.communicate('\n')
+
+
+def dead():
+    """The Owner of a process that has ended."""
+    with another_process() as owner:
+        return owner
+
+
+class InterveningSession(FTPSession):
+    """Somebody else acts right after our lock file was stored."""
+
+    def __init__(self, feed, intervene):
+        super().__init__(feed)
+        self.intervene = intervene
+
+    def store(self, name, data, append=False):
+        count = super().store(name, data, append)
+        if name == 'read':
+            self.intervene()
+        return count
+
+
+class InterveningConnection(FTPConnection):
+
+    def __init__(self, intervene):
+        self.intervene = intervene
+
+    def open(self, feed):
+        session = InterveningSession(feed, self.intervene)
+        session.start()
+        return session
+
+
+class Locking(Importing):
+    """Who may work in the directory, and what becomes of the lock."""
+
+    def setUp(self):
+        super().setUp()
+        self.put('a', b'1')
+        for name, value in dict(MUTEX_GRACE=0.2, MUTEX_WAIT=1.0).items():
+            patch = unittest.mock.patch.object(lock, name, value)
+            patch.start()
+            self.addCleanup(patch.stop)
+
+    def check_locked(self, name, **settings):
+        """The directory is not ours, and nothing was touched."""
+        before = self.there
+        outcome = self.run_import(**settings)
+        self.assertIsInstance(outcome.error, Locked)
+        self.assertFalse(outcome.successful)
+        self.assert_warned('Lock file already exists: %s' % name)
+        self.assertEqual([], self.log.of('ERROR'))
+        self.assertEqual((before, {}), (self.there, self.published))
+
+    def check_imported(self, *warning):
+        outcome = self.run_import()
+        self.assertTrue(outcome.successful, self.log.lines)
+        self.assertEqual(({}, {b'a': b'1'}), (self.there, self.published))
+        self.assert_nothing_left()
+        if warning:
+            self.assert_warned(*warning)
+        self.assertEqual(bool(warning), bool(self.log.warnings))
+
+    def test_no_lock(self):
+        self.check_imported()
+
+    def test_foreign_locks(self):
+        for name in 'read', 'write':
+            for data in b'', b'whoever', b'\xff\x00\n' * 9, b'zeit.cds,', b'zeit.cds,pid=1', b'x' * 200000:
+                with self.subTest(name=name, data=data[:20]):
+                    path = self.put(name, data)
+                    self.check_locked(name)
+                    self.assert_warned('It is foreign.')
+                    os.unlink(path)
+        self.check_imported()
+
+    def test_both_locks(self):
+        self.put('read')
+        self.put('write')
+        self.check_locked('read')
+
+    def test_lock_of_a_dead_process_is_taken_over(self):
+        owner = dead()
+        for name in 'read', 'write':
+            self.put('a', b'1')
+            self.put(name, owner.token.encode())
+            self.check_imported('Lock file %s was left by' % name, 'process %s ' % owner.pid, 'has ended')
+            self.consume()
+
+    def test_lock_from_before_the_machine_was_started_is_taken_over(self):
+        self.put('read', Owner.me()._replace(boot='earlier').token.encode())
+        self.check_imported('Lock file read was left by', 'has ended')
+
+    def test_lock_of_a_process_whose_number_was_given_again_is_taken_over(self):
+        self.put('read', Owner.me()._replace(start='1').token.encode())
+        self.check_imported('Lock file read was left by', 'has ended')
+
+    def test_lock_of_a_living_process_is_respected(self):
+        with another_process() as owner:
+            self.put('read', owner.token.encode(), time.time() - 10**6)
+            self.check_locked('read')
+            self.assert_warned('It is held by process %s ' % owner.pid)
+        self.check_imported('has ended')
+
+    def test_lock_of_another_host_is_respected_until_it_is_stale(self):
+        token = Owner.me()._replace(host='elsewhere', pid='1').token.encode()
+        self.put('read', token, time.time() - 3000)
+        self.check_locked('read', stale_after=3600)
+        self.put('read', token, time.time() - 8000)
+        self.check_imported('Lock file read was left by', 'elsewhere', 'not renewed for')
+
+    def test_foreign_lock_is_respected_however_old(self):
+        self.put('write', b'whoever', 86400)
+        self.check_locked('write')
+
+    def test_mutex_of_a_dead_process_is_removed(self):
+        owner = dead()
+        with self.session() as session:
+            session.make_directory(MUTEX).get()
+            session.make_directory('%s/%s' % (MUTEX, owner.token)).get()
+        self.check_imported('The mutex %s was left by' % MUTEX, 'has ended')
+
+    def test_mutex_without_a_name_is_removed_after_a_while(self):
+        with self.session() as session:
+            session.make_directory(MUTEX).get()
+        self.check_imported('was forgotten')
+
+    def test_mutex_of_a_living_process_is_respected(self):
+        with another_process() as owner:
+            with self.session() as session:
+                session.make_directory(MUTEX).get()
+                session.make_directory('%s/%s' % (MUTEX, owner.token)).get()
+            outcome = self.run_import()
+            self.assertIsInstance(outcome.error, Locked)
+            self.assert_warned('Another process has been in the mutex')
+            self.assertEqual({b'a': b'1', MUTEX.encode(): None}, self.there)
+        self.check_imported('The mutex %s was left by' % MUTEX, 'has ended')
+
+    def test_lock_that_somebody_removed_meanwhile(self):
+        read = os.path.join(self.server.directory, 'read')
+        self.run_import(sink=HookedSink(lambda name: os.unlink(read)))
+        self.assert_warned('Lock file read is not ours any more', 'it is gone')
+        self.assertEqual(({}, {b'a': b'1'}), (self.there, self.published))
+
+    def test_lock_that_somebody_replaced_meanwhile_stays(self):
+        self.run_import(sink=HookedSink(lambda name: self.put('read', b'whoever\xff')))
+        self.assert_warned('Lock file read is not ours any more', 'whoever')
+        self.assertEqual({b'read': b'whoever\xff'}, self.there)
+
+    def test_peer_that_stored_its_lock_over_ours_wins(self):
+        outcome = self.run_import(InterveningConnection(lambda: self.put('read', b'peer')))
+        self.assertIsInstance(outcome.error, Locked)
+        self.assertEqual({b'a': b'1', b'read': b'peer'}, self.there)
+
+    def test_peer_that_stored_the_other_lock_wins(self):
+        outcome = self.run_import(InterveningConnection(lambda: self.put('write', b'peer')))
+        self.assertIsInstance(outcome.error, Locked)
+        self.assert_warned('Lock file already exists: write')
+        self.assertEqual({b'a': b'1', b'write': b'peer'}, self.there)
+
+    def test_peer_that_stored_its_lock_over_ours_and_removed_it(self):
+        outcome = self.run_import(InterveningConnection(
+            lambda: os.unlink(os.path.join(self.server.directory, 'read'))))
+        self.assertIsInstance(outcome.error, Locked)
+        self.assertEqual({b'a': b'1'}, self.there)
+
+    def test_lock_is_removed_after_a_failure(self):
+        def fail(name):
+            raise SpoolError('The disk is full.')
+
+        outcome = self.run_import(sink=HookedSink(fail))
+        self.assertIsInstance(outcome.error, SpoolError)
+        self.assertEqual(({b'a': b'1'}, {}), (self.there, self.published))
+        self.assert_nothing_left()
+        self.assertIn('Lock file successfully removed: read', self.log.of('INFO'))
+
+    def test_lock_is_removed_on_a_new_session_if_the_old_one_has_died(self):
+        done = []
+
+        def restart(name):
+            if not done:
+                done.append(name)
+                self.server.restart()
+
+        self.run_import(sink=HookedSink(restart))
+        self.assert_nothing_left()
+        self.assertEqual({b'a': b'1'}, {**self.there, **self.published})
+        self.assertIn('Lock file successfully removed: read', self.log.of('INFO'))
+
+    def test_lock_is_refreshed_while_we_work(self):
+        read = os.path.join(self.server.directory, 'read')
+        with self.session() as session:
+            with LockFile().hold(session, 'read', self.feed(stale_after=60), self.session) as held:
+                os.utime(read, (1, 1))
+                held.refresh(session)
+                self.assertEqual(1, os.stat(read).st_mtime)     # it is not time to
+                held._refreshed -= 16
+                held.refresh(session)
+                self.assertLess(time.time() - 600, os.stat(read).st_mtime)
+                self.put('read', b'peer')
+                held._refreshed -= 16
+                self.assertRaises(Locked, held.refresh, session)
+        self.assertEqual(b'peer', self.there[b'read'])
+
+    def test_inspect_tells_who_holds_what(self):
+        with self.session() as session:
+            self.assertEqual([], LockFile().inspect(session))
+            owner = dead()
+            self.put('read', owner.token.encode(), time.time() - 100)
+            self.put('write', b'whoever')
+            session.make_directory(MUTEX).get()
+            session.make_directory('%s/%s' % (MUTEX, owner.token)).get()
+            read, write, mutex = LockFile().inspect(session)
+            self.assertEqual(('read', True), (read.name, read.ours))
+            self.assertIn('process %s of user' % owner.pid, read.owner)
+            self.assertLess(50 * 10**9, read.age)
+            self.assertEqual(('write', 'unknown', False), write[:3])
+            self.assertEqual((MUTEX, True), (mutex.name, mutex.ours))
+            self.assertIn('process %s of user' % owner.pid, mutex.owner)
+            for info in read, write, mutex:
+                LockFile().break_(session, info.name)
+            self.assertEqual([], LockFile().inspect(session))
+        self.assertEqual({b'a': b'1'}, self.there)
+
+    def test_two_imports_into_one_spool(self):
+        self.check_two(self.store_dir, 'Another process uses the spool')
+
+    def test_two_imports_into_two_spools(self):
+        store_dir = new_spool()
+        self.addCleanup(shutil.rmtree, store_dir)
+        self.check_two(store_dir, 'Lock file already exists: read')
+
+    def check_two(self, store_dir, text):
+        """A second import runs while the first one is in the middle of its file; and once more afterwards."""
+        seen = []
+
+        def second(name):
+            log = self.log
+            seen.append(self.run_import(store_dir=store_dir))
+            self.assert_warned(text)
+            self.log = log
+
+        self.assertTrue(self.run_import(sink=HookedSink(second)).successful)
+        self.assertIsInstance(seen[0].error, Locked)
+        self.assertEqual(({}, {b'a': b'1'}), (self.there, self.published))
+        self.put('b', b'2')
+        self.assertTrue(self.run_import(store_dir=store_dir).successful)
+        self.assertEqual({}, self.there)
+        self.assert_nothing_left()
+
+    def session(self):
+        return FTPConnection().open(self.feed())
+
+
+class Races(Importing):
+    """Real processes, all at once. tools/lock-races does it for longer."""
+
+    def check(self, number, clients, **kw):
+        wrong, figures = races(self.server, number, clients, **kw)
+        self.assertEqual([], wrong)
+        self.assertEqual(0, figures['overlaps'])
+        self.assertEqual(number, figures['races'])
+        return figures
+
+    def test_two_processes(self):
+        self.check(20, 2)
+
+    def test_five_processes(self):
+        self.check(10, 5)
+
+    def test_two_processes_with_one_spool(self):
+        self.check(10, 2, one_spool=True)
+
+    def test_overlaps_would_be_seen(self):
+        """The check itself: with locks that let everybody in, it finds that they overlap."""
+        with unittest.mock.patch.object(Lock, 'create', lambda self, session: time.sleep(0.01)), \
+                unittest.mock.patch.object(Lock, '_remove', lambda self, session, reopen: None):
+            wrong, figures = races(self.server, 10, 3)
+        self.assertTrue(wrong or figures['overlaps'])
+
+
+class Contracts(unittest.TestCase):
+
+    def test_they_are_kept(self):
+        zope.interface.verify.verifyClass(ILockFile, LockFile)
+        zope.interface.verify.verifyObject(ILockFile, LockFile())
+        zope.interface.verify.verifyClass(ILock, Lock)
+
+
+def test_suite():
+    return unittest.TestSuite([
+        on_servers(Locking), on_servers(Races, [PYFTPDLIB_LAYER, VSFTPD_LAYER]),
+        unittest.defaultTestLoader.loadTestsFromTestCase(Contracts)])

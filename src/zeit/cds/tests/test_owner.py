@@ -1,0 +1,89 @@
+"""Who holds a lock: the token, and whether its process still runs."""
+import os
+import subprocess
+import sys
+import unittest
+import unittest.mock
+
+from hypothesis import given, strategies
+
+from zeit.cds import owner
+from zeit.cds.owner import Owner
+
+
+class Tokens(unittest.TestCase):
+
+    def test_token_is_a_file_name_of_printable_ascii_without_spaces(self):
+        token = Owner.me()._replace(user='Jürgen Müller/../\r\n\0', host='%,=').token
+        self.assertRegex(token, r'\Azeit\.cds,[!-~]+\Z')
+        self.assertNotIn('/', token)
+        self.assertEqual('Jürgen Müller/../\r\n\0', Owner.parse(token).user)
+
+    def test_token_stays_a_file_name_however_long_the_names_are(self):
+        self.assertLess(len(Owner.me()._replace(user='u' * 300, host='h' * 64).token), 250)
+
+    def test_each_token_is_another(self):
+        self.assertNotEqual(Owner.me().token, Owner.me().token)
+
+    def test_what_zeit_cds_did_not_make_is_no_owner(self):
+        token = Owner.me().token
+        for text in ('', 'zeit.cds', 'zeit.cds,', 'other' + token, token + ',x=1', token.partition(',pid')[0], 'read', '\n'):
+            self.assertIsNone(Owner.parse(text), text)
+        self.assertIsNotNone(Owner.parse(token + '\r\n'))
+
+    @given(strategies.text())
+    def test_no_text_breaks_parsing(self, text):
+        for token in text, 'zeit.cds,' + text, Owner.me().token + text:
+            found = Owner.parse(token)
+            self.assertTrue(found is None or isinstance(found.gone, bool))
+
+    @given(strategies.lists(strategies.text(max_size=10), min_size=8, max_size=8))
+    def test_token_round_trips(self, values):
+        try:
+            ''.join(values).encode()
+        except UnicodeEncodeError:
+            return
+        self.assertEqual(Owner(*values), Owner.parse(Owner(*values).token))
+
+
+class Gone(unittest.TestCase):
+
+    def test_we_are_not(self):
+        self.assertFalse(Owner.me().gone)
+
+    def test_a_process_that_ended_is(self):
+        process = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)
+        me = Owner.me()._replace(pid=str(process.pid), start=owner._start(process.pid))
+        self.assertFalse(me.gone)
+        process.communicate(b'\n')
+        self.assertTrue(me.gone)
+
+    def test_a_zombie_is(self):
+        process = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)
+        me = Owner.me()._replace(pid=str(process.pid), start=owner._start(process.pid))
+        process.stdin.write(b'\n')
+        process.stdin.close()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        self.assertTrue(me.gone)
+        process.wait()
+
+    def test_a_reused_process_number_is(self):
+        self.assertTrue(Owner.me()._replace(start='1').gone)
+
+    def test_another_start_of_the_machine_is(self):
+        self.assertTrue(Owner.me()._replace(boot='other').gone)
+
+    def test_of_another_host_nobody_knows(self):
+        for change in dict(host='other'), dict(machine='other'):
+            self.assertFalse(Owner.me()._replace(start='1', boot='other', **change).gone)
+
+    def test_a_number_that_is_none_is(self):
+        self.assertTrue(Owner.me()._replace(pid='no number').gone)
+
+    def test_without_proc(self):
+        with unittest.mock.patch('os.path.exists', lambda path: False):
+            self.assertFalse(Owner.me().gone)
+            process = subprocess.Popen([sys.executable, '-c', ''])
+            process.wait()
+            self.assertTrue(Owner.me()._replace(pid=str(process.pid)).gone)
+            self.assertTrue(Owner.me()._replace(pid='no number').gone)
