@@ -1,0 +1,159 @@
+"""<cds:feed>, and the feeds that a command finds in a ZCML file."""
+import os
+from pathlib import Path
+import shutil
+import tempfile
+import unittest
+
+from zope.configuration import xmlconfig
+import zope.component
+import zope.component.testing
+
+from zeit.cds import main, site
+from zeit.cds.feed import SETTINGS
+from zeit.cds.interfaces import ConfigurationError, IFeed
+from zeit.cds.zcml import IFeedDirective
+
+
+FRAME = """\
+<configure xmlns="http://namespaces.zope.org/zope" xmlns:cds="http://namespaces.zeit.de/cds">
+<include package="zeit.cds" file="meta.zcml" />
+%s
+</configure>
+"""
+LEAST = 'store_dir="spool" hostname="ftp.example.com" user="cds"'
+
+
+class Feeds(unittest.TestCase):
+
+    def setUp(self):
+        self.directory = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.directory)
+        zope.component.testing.setUp()
+        self.addCleanup(zope.component.testing.tearDown)
+
+    def write(self, body, name='site.zcml'):
+        path = self.directory / name
+        path.write_text(FRAME % body)
+        return path
+
+    def load(self, body):
+        xmlconfig.file(str(self.write(body)))
+
+    def feed(self, attributes, name='dpa'):
+        self.load('<cds:feed name="%s" %s />' % (name, attributes))
+        return zope.component.getUtility(IFeed, name)
+
+    def refused(self, body):
+        """The text of the error that the ZCML leads to."""
+        with self.assertRaises(Exception) as caught:
+            self.load(body)
+        return str(caught.exception)
+
+    def test_every_attribute_is_a_setting_and_every_setting_an_attribute(self):
+        self.assertEqual(list(SETTINGS), sorted(IFeedDirective.names(), key=lambda n: IFeedDirective[n].order))
+
+    def test_a_feed_has_the_defaults_of_IFeed(self):
+        feed = self.feed(LEAST)
+        for name, field in SETTINGS.items():
+            if name not in ('name', 'store_dir', 'hostname', 'user'):
+                self.assertEqual(field.default, getattr(feed, name), name)
+
+    def test_attributes_have_the_types_of_IFeed(self):
+        (self.directory / 'secret').write_text('geheim\n')
+        feed = self.feed(LEAST + ' direction="export" port="2121" security="explicit" connections="2" timeout="1.5" '
+                         'include="*.xml *.jpg" replace="yes" keep="30" ftp_dir="/in" password_file="secret"')
+        self.assertEqual(
+            ('export', 2121, 'explicit', 2, 1.5, ('*.xml', '*.jpg'), True, 30.0, '/in'),
+            (feed.direction, feed.port, feed.security, feed.connections, feed.timeout, feed.include, feed.replace,
+             feed.keep, feed.ftp_dir))
+
+    def test_implicit_tls_has_a_port_of_its_own(self):
+        self.assertEqual(990, self.feed(LEAST + ' security="implicit"').port)
+
+    def test_paths_are_relative_to_the_zcml_file(self):
+        feed = self.feed(LEAST + ' logfile="log/dpa.log"')
+        self.assertEqual(str(self.directory / 'spool'), feed.store_dir)
+        self.assertEqual(str(self.directory / 'log/dpa.log'), feed.logfile)
+
+    def test_variables_and_home_are_expanded(self):
+        before = dict(os.environ)
+        self.addCleanup(lambda: (os.environ.clear(), os.environ.update(before)))
+        os.environ.update(HOME='/home/cds', CDS_PLACE='/srv/cds')
+        feed = self.feed('store_dir="$CDS_PLACE/spool" logfile="~/dpa.log" hostname="h" user="u"')
+        self.assertEqual(('/srv/cds/spool', '/home/cds/dpa.log'), (feed.store_dir, feed.logfile))
+
+    def test_mistakes_are_told_with_file_and_line(self):
+        for attributes, text in [
+                ('colour="red"', 'colour'),
+                ('port="70000"', 'port'),
+                ('port="ftp"', 'port'),
+                ('security="tls"', 'security'),
+                ('connections="0"', 'connections'),
+                ('timeout="soon"', 'timeout'),
+                ('direction="both"', 'direction'),
+                ('password_file="missing"', 'password_file'),
+                ('ca_file="missing"', 'ca_file')]:
+            with self.subTest(attributes):
+                error = self.refused('<cds:feed name="dpa" %s\n %s />' % (LEAST, attributes))
+                self.assertIn(text, error)
+                self.assertIn(str(self.directory / 'site.zcml'), error)
+                self.assertRegex(error, r'line 3\.0|:3:0')
+
+    def test_what_is_missing_is_told(self):
+        self.assertIn('hostname', self.refused('<cds:feed name="dpa" store_dir="spool" user="cds" />'))
+        self.assertIn('name', self.refused('<cds:feed %s />' % LEAST))
+        self.assertIn('name', self.refused('<cds:feed name="" %s />' % LEAST))
+
+    def test_a_wrong_password_is_not_shown(self):
+        error = self.refused('<cds:feed name="dpa" %s password="geh&#10;eim" />' % LEAST)
+        self.assertIn('password', error)
+        self.assertNotIn('eim', error)
+
+    def test_two_feeds_of_one_name_conflict(self):
+        twice = '<cds:feed name="dpa" %s />' % LEAST
+        self.assertIn('Conflict', self.refused(twice + '\n' + twice))
+
+    def test_two_feeds_of_different_names_do_not(self):
+        self.load('<cds:feed name="dpa" %s /> <cds:feed name="reuters" %s />' % (LEAST, LEAST))
+        self.assertEqual({'dpa', 'reuters'}, {name for name, _ in zope.component.getUtilitiesFor(IFeed)})
+
+    def test_an_application_overrides_a_feed(self):
+        self.write('<cds:feed name="dpa" %s /> <cds:feed name="afp" %s />' % (LEAST, LEAST), 'feeds.zcml')
+        self.write('<cds:feed name="dpa" %s port="2121" />' % LEAST, 'overrides.zcml')
+        self.load('<include file="feeds.zcml" /> <includeOverrides file="overrides.zcml" />')
+        self.assertEqual(2121, zope.component.getUtility(IFeed, 'dpa').port)
+        self.assertEqual(21, zope.component.getUtility(IFeed, 'afp').port)
+
+    def test_a_feed_never_shows_its_password(self):
+        feed = self.feed(LEAST + ' password="geheim"')
+        self.assertEqual('geheim', feed.password)
+        self.assertNotIn('geheim', repr(feed) + str(feed))
+
+    # ------------------------------------------------------------ feeds by name
+
+    def test_feeds_of_a_file_are_found_by_name_and_direction(self):
+        path = self.write('<cds:feed name="b" %s /> <cds:feed name="a" %s /> '
+                          '<cds:feed name="c" direction="export" %s />' % (LEAST, LEAST, LEAST))
+        self.assertEqual(['a', 'b'], [feed.name for feed in site.feeds(path, direction='import')])
+        zope.component.testing.setUp()
+        self.assertEqual(['a', 'b', 'c'], [feed.name for feed in site.feeds(path)])
+        zope.component.testing.setUp()
+        self.assertEqual(['b'], [feed.name for feed in site.feeds(path, ['b'], 'import')])
+
+    def test_a_file_without_feeds_is_a_mistake(self):
+        with self.assertRaisesRegex(ConfigurationError, 'declares no feed for the direction import'):
+            site.feeds(self.write(''), direction='import')
+
+    def test_a_file_that_is_wrong_is_told_with_its_line(self):
+        with self.assertRaisesRegex(ConfigurationError, r'(?s)site\.zcml.*port'):
+            site.feeds(self.write('<cds:feed name="dpa" port="70000" %s />' % LEAST), ['dpa'])
+        with self.assertRaisesRegex(ConfigurationError, 'missing.zcml'):
+            site.feeds(self.directory / 'missing.zcml', ['dpa'])
+
+    def test_import_feed_wants_a_feed_that_is_registered_for_imports(self):
+        self.load('<cds:feed name="out" direction="export" %s />' % LEAST)
+        with self.assertRaisesRegex(ConfigurationError, "No feed is registered under the name 'dpa'"):
+            main.import_feed('dpa')
+        with self.assertRaisesRegex(ConfigurationError, 'is for the direction export, not import'):
+            main.import_feed('out')

@@ -1,0 +1,56 @@
+"""The directive <cds:feed>: it registers an IFeed under its name.
+
+Its attributes are the settings of IFeed. Here they only get the types of zope.configuration: a path is relative to the
+ZCML file, and may begin with ~ or contain $VARIABLES. Whether a value is right is up to Feed.
+"""
+import os
+
+import zope.component.zcml
+import zope.configuration.fields
+import zope.interface.interface
+import zope.schema
+
+from zeit.cds.feed import SETTINGS, Feed
+from zeit.cds.interfaces import ConfigurationError, IFeed, Path
+
+
+def attribute(field):
+    """The attribute of the directive for a field of IFeed."""
+    kw = dict(title=field.title, description=field.description, required=field.__name__ == 'name' or (
+        field.required and field.default is None))
+    if isinstance(field, Path):
+        return zope.configuration.fields.Path(**kw)
+    if isinstance(field, zope.schema.Tuple):
+        return zope.configuration.fields.Tokens(value_type=zope.schema.TextLine(), **kw)
+    if isinstance(field, zope.schema.Bool):
+        return zope.configuration.fields.Bool(**kw)
+    if isinstance(field, zope.schema.Int):
+        return zope.schema.Int(**kw)
+    if isinstance(field, zope.schema.Float):
+        return zope.schema.Float(**kw)
+    # A password that isn't right would be shown by the field that refuses it. Feed doesn't.
+    return zope.schema.Text(**kw)
+
+
+def directive():
+    """The schema of the directive, an interface."""
+    attributes = {name: attribute(field) for name, field in SETTINGS.items()}
+    for order, field in enumerate(attributes.values()):
+        field.order = order
+    return zope.interface.interface.InterfaceClass(
+        'IFeedDirective', (zope.interface.Interface,), attributes, IFeed.__doc__, __name__)
+
+
+IFeedDirective = directive()
+
+
+def feed(_context, **settings):
+    """Register a feed. Raises ConfigurationError; zope.configuration adds file and line."""
+    made = Feed(**{name: value for name, value in settings.items() if value is not None})
+    if not made.name:
+        raise ConfigurationError('A feed in ZCML needs a name.')
+    for name in ('password_file', 'ca_file'):
+        path = getattr(made, name)
+        if path is not None and not os.path.exists(path):
+            raise ConfigurationError('There is no file %s, which is given as %s.' % (path, name))
+    zope.component.zcml.utility(_context, provides=IFeed, component=made, name=made.name)
