@@ -100,7 +100,7 @@ class Control:
         if log.isEnabledFor(logging.DEBUG):
             log.debug('< %s', reply)
         if reply.code == 421:
-            raise self.lost(ConnectionLost('The server ended the session: %s' % reply))
+            raise self.lost(ConnectionLost('The server ended the session: %s' % (reply,)))
         return reply
 
     def final(self):
@@ -108,7 +108,7 @@ class Control:
         for _ in range(PRELIMINARY):
             if (reply := self.reply()).code >= 200:
                 return reply
-        raise self.lost(ProtocolError('The server sends one preliminary reply after the other: %s' % reply))
+        raise self.lost(ProtocolError('The server sends one preliminary reply after the other: %s' % (reply,)))
 
     def ask(self, *commands):
         """Send what is queued, then these commands in one write; the list of their final replies."""

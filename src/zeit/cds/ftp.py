@@ -149,7 +149,7 @@ class FTPSession:
     def _secure(self):
         reply, = self._control.ask(('AUTH', 'TLS'))
         if not reply.positive:
-            raise self._hint(UntrustedServer('The server refuses TLS: %s' % reply),
+            raise self._hint(UntrustedServer('The server refuses TLS: %s' % (reply,)),
                              'No password was sent. Have TLS (RFC 4217) switched on there, or set security="none" '
                              'if the line itself is safe.')
         self._control.secure(self._tunnel)
@@ -167,7 +167,7 @@ class FTPSession:
         if self._tunnel:
             for reply in self._control.ask(('PBSZ', '0'), ('PROT', 'P')):
                 if not reply.positive:
-                    raise UntrustedServer('The server does not protect data connections: %s' % reply)
+                    raise UntrustedServer('The server does not protect data connections: %s' % (reply,))
 
     @staticmethod
     def _hint(error, note):
@@ -314,7 +314,7 @@ class FTPSession:
             self._control.send((verb, argument) if argument is not None else (verb,))
             reply = self._control.reply()
             if not reply.preliminary:
-                raise TemporaryError('No data: %s' % reply) if reply.positive else ReplyError.of(reply)
+                raise TemporaryError('No data: %s' % (reply,)) if reply.positive else ReplyError.of(reply)
             self._data = self._tunnel.wrap(data, self._control) if self._tunnel else data
             return self._data
         except BaseException:

@@ -119,7 +119,7 @@ def epsv_port(reply):
     """The port of a 229 reply to EPSV. Raises ProtocolError."""
     match = _EPSV.search(reply.text)
     if not match or not 0 < int(match[2]) < 65536:
-        raise ProtocolError('The server answered EPSV with: %s' % reply)
+        raise ProtocolError('The server answered EPSV with: %s' % (reply,))
     return int(match[2])
 
 
@@ -127,7 +127,7 @@ def pasv_port(reply):
     """The port of a 227 reply to PASV; its host is never used. Raises ProtocolError."""
     match = _PASV.search(reply.text)
     if not match or int(match[5]) > 255 or int(match[6]) > 255:
-        raise ProtocolError('The server answered PASV with: %s' % reply)
+        raise ProtocolError('The server answered PASV with: %s' % (reply,))
     return int(match[5]) * 256 + int(match[6])
 
 
