@@ -49,8 +49,8 @@ class InterveningSession(FTPSession):
         super().__init__(feed)
         self.intervene = intervene
 
-    def store(self, name, data, append=False):
-        count = super().store(name, data, append)
+    def store(self, name, *args):
+        count = super().store(name, *args)
         if name == 'read':
             self.intervene()
         return count
