@@ -13,7 +13,7 @@ from zeit.cds.interfaces import ConnectionLost, IPending, ProtocolError, ReplyEr
 
 log = logging.getLogger(__name__)
 
-STEP_COMMANDS = 8       # so many commands at most go out in one write, and
+STEP_COMMANDS = 30      # so many commands at most go out in one write, and
 STEP_BYTES = 1000       # so many bytes: ProFTPD trips over a command that spans two segments
 PRELIMINARY = 4         # so many 1yz replies are borne before a final one
 
@@ -111,10 +111,21 @@ class Control:
         raise self.lost(ProtocolError('The server sends one preliminary reply after the other: %s' % (reply,)))
 
     def ask(self, *commands):
-        """Send what is queued, then these commands in one write; the list of their final replies."""
-        self.flush()
-        self.send(*commands)
+        """Send what is queued and these commands in one write; the list of their final replies."""
+        self._send_with_queued(commands)
         return [self.final() for _ in commands]
+
+    def begin(self, *command):
+        """Send what is queued and this command in one write; its first reply, which may be preliminary."""
+        self._send_with_queued([command])
+        return self.reply()
+
+    def _send_with_queued(self, commands):
+        taken = self.step()
+        while self._queue:
+            self._exchange(taken)
+            taken = self.step()
+        self._exchange(taken, b''.join([self._line(*c) for c in commands]))
 
     def _wait(self):
         # The limit is for the reply as a whole: a server that sends a byte now and then is as good as silent.
@@ -174,12 +185,16 @@ class Control:
     def flush(self):
         """Send all that is queued, and read the replies."""
         while taken := self.step():
-            try:
-                self.transmit(b''.join([p.line for p in taken]))
-            except ConnectionLost as e:
-                self.give_up(taken, e)
-                raise
-            self.answer(taken)
+            self._exchange(taken)
+
+    def _exchange(self, taken, more=b''):
+        """Send the commands of some Pendings, and more, in one write; read the replies for the Pendings."""
+        try:
+            self.transmit(b''.join([p.line for p in taken]) + more)
+        except ConnectionLost as e:
+            self.give_up(taken, e)
+            raise
+        self.answer(taken)
 
     @staticmethod
     def give_up(pendings, error):

@@ -178,7 +178,7 @@ class FTPSession:
         if not self.alive:
             return
         try:
-            self._control.ask(('QUIT',))
+            self._control.send(('QUIT',))       # nobody needs to wait for the answer
         except FTPError as e:
             log.debug('While saying QUIT: %s', e)
         self._control.close()
@@ -192,8 +192,12 @@ class FTPSession:
 
     # ------------------------------------------------------------ commands without data
 
-    def flush(self):
-        self._control.flush()
+    def flush(self, ahead=False):
+        if not ahead or self._port:
+            self._control.flush()
+        else:
+            reply, = self._control.ask(self._passive_command())
+            self._port = self._ahead(reply)
 
     def remove(self, name):
         return self._control.later(done, 'DELE', name)
@@ -205,8 +209,19 @@ class FTPSession:
         return self._control.later(done, 'RMD', name)
 
     def rename(self, source, target):
-        self._control.later(lambda reply: None, 'RNFR', source)
-        return self._control.later(done, 'RNTO', target)
+        source_replies = []
+        self._control.later(source_replies.append, 'RNFR', source)
+        return self._control.later(lambda reply: self._renamed(source_replies[0], reply), 'RNTO', target)
+
+    @staticmethod
+    def _renamed(source_reply, reply):
+        """If RNFR was refused, its reply tells why, that of RNTO only that it came out of turn."""
+        if source_reply.code // 100 in (4, 5):
+            raise ReplyError.of(source_reply)
+        done(reply)
+
+    def size(self, name):
+        return self._control.later(lambda reply: self._size(name, reply), 'SIZE', name)
 
     def modified(self, name):
         return self._control.later(lambda reply: protocol.time(reply.text) if reply.code == 213 else None, 'MDTM', name)
@@ -228,11 +243,13 @@ class FTPSession:
         removed.get()
         return modified.get()
 
-    def facts(self, name):
+    def facts(self, name, regular=False):
         if 'MLST' in self._features:
-            return Facts(self._control.later(lambda reply: self._size(name, reply), 'SIZE', name),
+            if regular:
+                return self._control.later(lambda reply: self._mlst(name, reply), 'MLST', name)
+            return Facts(self.size(name),
                          self._control.later(lambda reply: self._mlst(name, reply), 'MLST', name))
-        return self._control.later(lambda reply: self._size(name, reply), 'SIZE', name)
+        return self.size(name)
 
     def _mlst(self, name, reply):
         if reply.code == 250:
@@ -304,15 +321,13 @@ class FTPSession:
 
     def _begin(self, verb, argument=None, offset=0):
         """Open a data connection and start a transfer; returns the connection once the server said 1yz."""
-        self.flush()
         data = self._open_data()
         try:
             if offset:
                 rest, = self._control.ask(('REST', str(offset)))
                 if rest.code != 350:
                     raise ReplyError.of(rest)
-            self._control.send((verb, argument) if argument is not None else (verb,))
-            reply = self._control.reply()
+            reply = self._control.begin(verb, argument)
             if not reply.preliminary:
                 raise TemporaryError('No data: %s' % (reply,)) if reply.positive else ReplyError.of(reply)
             self._data = self._tunnel.wrap(data, self._control) if self._tunnel else data
@@ -400,26 +415,39 @@ class FTPSession:
         self.fetch(name, lambda piece: pieces.extend(piece[:max(0, limit - len(pieces))]))
         return bytes(pieces)
 
-    def store(self, name, data, append=False):
-        sock = self._begin('APPE' if append else 'STOR', name)
+    def store(self, name, data, ride=None, offset=0):
+        count = self._send(self._begin('STOR', name, offset), data)
+        # Only now may further commands go out: what comes while the data still do, Pure-FTPd throws away, and pyftpdlib
+        # breaks the transfer for.
+        done(self._control.final())
+        if ride is not None:
+            self.flush(ahead=bool(ride()))
+        return count
+
+    def _send(self, sock, data):
+        """All data of an upload; returns their number."""
         count = 0
         try:
             for piece in (data,) if isinstance(data, bytes) else data:
                 sock.sendall(piece)
                 count += len(piece)
+                if time.monotonic() > self._deadline:
+                    raise RunLimitReached('The run took longer than %g s.' % self._feed.run_limit)
             if self._tunnel:
                 self._tunnel.finish(sock)
         except SILENCE as e:
             raise self._control.lost(e) from e
         except OSError as e:
             sock.close()
-            raise TemporaryError('The data connection broke: %s (%s)' % (e, self._control.final())) from e
+            reply = self._control.final()
+            if reply.code // 100 == 5:
+                raise ReplyError.of(reply) from e
+            raise TemporaryError('The data connection broke: %s (%s)' % (e, reply)) from e
         except BaseException:
             self._control.close()
             raise
         finally:
             sock.close()
-        self._end()
         return count
 
     # ------------------------------------------------------------ listings

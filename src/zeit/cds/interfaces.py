@@ -88,6 +88,10 @@ class UntrustedServer(FTPError):
     """TLS is demanded but not to be had, or the certificate can't be verified. Never tried again, never downgraded."""
 
 
+class Unreadable(SpoolError):
+    """One file of the spool can't be read: it vanished, or is none, or the permission is missing."""
+
+
 class RunLimitReached(CDSError):
     """The run took longer than the feed's `run_limit`."""
 
@@ -281,14 +285,24 @@ class ICDSSession(zope.interface.Interface):
     def load(name, limit=65536):
         """The contents of a small file, bytes; at most `limit` bytes of it."""
 
-    def store(name, data, append=False, ride=None):
-        """STOR (or APPE): write `data` (bytes, or an iterable of bytes) to a file. Returns the number of bytes sent.
+    def store(name, data, ride=None, offset=0):
+        """STOR: write `data` to a file, which is made anew, unless there is an offset.
 
-        ride -- as for `fetch`
+        data -- bytes, or an iterable of bytes-like objects; what it raises ends the session and comes through
+        ride -- as for `fetch`, but called when the server has acknowledged the file
+        offset -- bytes that the file keeps (REST); raises PermanentError where the server can't
+        Returns the number of bytes sent. Raises ReplyError, TemporaryError for a broken data connection.
+        A positive answer does not prove that the file is whole: compare its size.
         """
 
+    def size(name):
+        """IPending of an Entry with the file's size, like `facts`, but in one command, and never with a time."""
+
     def rename(source, target):
-        """IPending of None: RNFR and RNTO. Overwrites an existing target on most servers."""
+        """IPending of None: RNFR and RNTO. Overwrites an existing target on most servers.
+
+        Raises TemporaryError, PermanentError where the server refuses or there is no source.
+        """
 
     def names(directory):
         """Names in a directory below this one (NLST), as a list of str without path."""
@@ -441,7 +455,10 @@ class IFileImported(zope.interface.Interface):
 
 
 class IFileExported(IFileImported):
-    """A file is on the server, whole; its copy in the spool was moved to cur."""
+    """A file is on the server, whole; its copy in the spool was moved to cur.
+
+    `path` is None if that copy was gone: somebody removed it, or put a newer one in its place, while it was sent.
+    """
 
 
 class IFileSkipped(zope.interface.Interface):

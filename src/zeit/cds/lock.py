@@ -3,10 +3,12 @@
 Two programs that look for a lock file and then store their own can both succeed. So, among ourselves, the looking and
 storing happens inside a directory made by MKD, which succeeds for one only::
 
-    MKD mutex --> MKD mutex/TOKEN, no lock file there? --> STOR lock file --> still ours after a while? --> RMD both
-        |                    |                                                       |
-    another is at it     Locked                                                   Locked
+    MKD mutex, no lock file there? --> MKD mutex/TOKEN, STOR lock file --> still ours after a while? RMD both
+        |                     |                                                    |
+    another is at it       Locked                                               Locked
     or has died there
+
+Each arrow is one round trip (and one for a data connection), since the commands of a step share it.
 
 Against programs that only look and store, the second look after a short while is what helps.
 """
@@ -18,7 +20,7 @@ import time
 import zope.interface
 
 from zeit.cds.interfaces import (
-    CDSError, FTPError, ILock, ILockFile, Locked, LockInfo, PermanentError, ReplyError)
+    CDSError, Entry, FTPError, ILock, ILockFile, Locked, LockInfo, PermanentError, ReplyError)
 from zeit.cds.owner import Owner
 from zeit.cds.protocol import printable
 
@@ -60,18 +62,27 @@ class LockFile:
 
 # ---------------------------------------------------------------- looking
 
-def present(session):
-    """Which of the lock files are there: a list of names.
+def look(session):
+    """Ask which lock files are there, with the session's next step. Returns a callable that gives a list of names.
 
-    Asked by name, since listings hide files and leave some out; only a server that can't answer is asked for a listing.
+    They are asked for by name, since listings hide files, and leave some out; only a server that can't answer is asked
+    for a listing.
     """
-    entries = [session.facts(name) for name in LOCKS]
-    entries = [entry.get() for entry in entries]
-    if any(entry is not None and entry.kind is None for entry in entries):
-        log.debug('The server knows neither SIZE nor MLST: the listing has to tell which lock files are there.')
-        listed = {entry.name for entry in session.list()}
-        return [name for name in LOCKS if name in listed]
-    return [entry.name for entry in entries if entry is not None]
+    pendings = [session.facts(name) for name in LOCKS]
+
+    def names():
+        entries = [pending.get() for pending in pendings]
+        if any(entry is not None and entry.kind is None for entry in entries):
+            log.debug('The server knows neither SIZE nor MLST: the listing has to tell which lock files are there.')
+            listed = {entry.name for entry in session.list()}
+            return [name for name in LOCKS if name in listed]
+        return [entry.name for entry in entries if entry is not None]
+    return names
+
+
+def present(session):
+    """Which lock files are there: a list of names."""
+    return look(session)()
 
 
 def load(session, name):
@@ -111,6 +122,10 @@ class Lock:
         self._owner = Owner.me()
         self._stored = False        # may there be a lock file of ours on the server?
         self._in_mutex = False      # may there be a mutex of ours?
+        self._seen = []             # names of lock files that were there when we looked last
+        self._mark = Entry(name)    # size and time of our lock file
+        self._working = False       # has anything happened since it was seen last?
+        self._seen_whole = False    # or does only a part of it exist, since storing it failed?
         self._refreshed = time.monotonic()
 
     @property
@@ -120,25 +135,23 @@ class Lock:
     # ------------------------------------------------------------ creating
 
     def create(self, session):
-        self._break_dead(session, inside=False)
-        alone = not self._enter(session)
-        self._break_dead(session, inside=True)
-        self._store(session, PAUSE_ALONE if alone else PAUSE)
-        self._leave(session)
+        mutex = self._enter(session)
+        for name in self._seen:
+            self._break_dead(session, name)
+        self._store(session, mutex)
 
-    def _break_dead(self, session, inside):
-        """Raise Locked if there is a lock file; but remove one that a process of ours left when it died.
+    def _break_dead(self, session, name):
+        """Remove a lock file that a process of ours left when it died. Raises Locked if it is somebody else's."""
+        owner, reason = self._judge(session, name)
+        log.warning('Lock file %s was left by %s: %s. Removing it.', name, owner, reason)
+        session.remove(name).get()
 
-        inside -- in the mutex (or where there can be none), when it may be removed
-        """
-        for name in present(session):
-            owner = load(session, name)
-            reason = self._dead(session, name, owner)
-            if not reason:
-                raise self._locked(name, owner)
-            if inside:
-                log.warning('Lock file %s was left by %s: %s. Removing it.', name, owner, reason)
-                session.remove(name).get()
+    def _judge(self, session, name):
+        """Owner of a lock file, and why it may be broken. Raises Locked if it may not."""
+        owner = load(session, name)
+        if not (reason := self._dead(session, name, owner)):
+            raise self._locked(name, owner)
+        return owner, reason
 
     def _dead(self, session, name, owner):
         """Why this lock file may be broken, str; '' if it may not."""
@@ -158,16 +171,40 @@ class Lock:
                        'It is foreign. If its owner has died, cds-lock --break removes it.')
         return error
 
-    def _store(self, session, pause):
+    def _store(self, session, mutex):
         self._stored = True
         session.store(self.name, self._token)
-        time.sleep(pause)
-        if self._contents(session) != self._token:
+        time.sleep(PAUSE if mutex else PAUSE_ALONE)
+        mark, seen = self._ask_mark(session), look(session)
+        if mutex:
+            self._ask_to_leave(session)
+        session.flush(ahead=True)
+        self._mark = mark()
+        if not self._bears_our_mark(session, mutex):
             self._stored = False
             raise self._locked(self.name)
-        others = [name for name in present(session) if name != self.name]
-        if others:
+        self._seen_whole = True
+        if others := [name for name in seen() if name != self.name]:
             raise self._locked(others[0])
+
+    def _bears_our_mark(self, session, mutex):
+        """Is the lock file that we have just looked at the one that we stored?
+
+        In the mutex its size is proof enough, since no other program writes one of exactly this size, and saves
+        three round trips. Without a mutex one of ours may have been at it as well.
+        """
+        if mutex and self._mark.size is not None:
+            return self._mark.size == len(self._token)
+        return self._contents(session) == self._token
+
+    def _ask_mark(self, session):
+        """Ask for size and time of the lock file; returns a callable that gives them as an Entry."""
+        facts, modified = session.facts(self.name), session.modified(self.name)
+
+        def mark():
+            entry = facts.get() or Entry(self.name)
+            return entry._replace(modified=modified.get())
+        return mark
 
     def _contents(self, session):
         """What the lock file holds, bytes; None if it is gone. Raises ReplyError if it is there, but can't be read."""
@@ -178,12 +215,21 @@ class Lock:
                 raise
             return None
 
+    def _still_ours(self, session):
+        """Is the lock file on the server ours? bool"""
+        mark = self._ask_mark(session)()
+        if None not in mark[:3] and mark == self._mark:
+            return True
+        return self._contents(session) == self._token
+
     def refresh(self, session):
+        self._working = True
         if time.monotonic() - self._refreshed < self._feed.stale_after / 4:
             return
-        if self._contents(session) != self._token:
+        if not self._still_ours(session):
             raise self._locked(self.name)
         session.store(self.name, self._token)
+        self._mark = self._ask_mark(session)()
         self._refreshed = time.monotonic()
 
     # ------------------------------------------------------------ the mutex
@@ -193,7 +239,10 @@ class Lock:
         return '%s/%s' % (MUTEX, self._owner.token)
 
     def _enter(self, session):
-        """Make the mutex directory; False if the server allows no directories. Raises Locked."""
+        """Make the mutex directory, and look for lock files inside; False if the server allows no directories.
+
+        Raises Locked.
+        """
         refused, empty_since, end = 0, None, time.monotonic() + MUTEX_WAIT
         while time.monotonic() < end:
             begun = time.monotonic()
@@ -202,70 +251,82 @@ class Lock:
                 if time.monotonic() - begun < MUTEX_GRACE / 2:
                     return True
                 raise Locked('The server took so long that somebody else may have taken our mutex for forgotten.')
+            there = session.exists(MUTEX).get()
+            if there:
+                removed, empty_since = self._contended(session, empty_since)
+                if removed:
+                    continue
+            for name in self._seen:
+                self._judge(session, name)
+            refused = 0 if there else refused + 1
             if error.reply.code in (500, 502, 503, 504) or refused == 3:
                 log.debug('No mutex, since the server makes no directory: %s', error)
                 return False
-            if not session.exists(MUTEX).get():
-                refused += 1
-                continue
-            refused = 0
-            empty_since = self._contended(session, empty_since)
-            time.sleep(random.uniform(0.02, 0.1))
+            if there:
+                time.sleep(random.uniform(0.02, 0.1))
         raise Locked('Another process has been in the mutex %s for more than %d s.' % (MUTEX, MUTEX_WAIT))
 
     def _make(self, session):
-        """Make the mutex and our name in it. Returns None, or the PermanentError that refused it."""
+        """Make the mutex, and look for lock files. Returns None, or the PermanentError that refused the mutex.
+
+        Our name goes into the mutex with the next step.
+        """
         self._in_mutex = True
+        made, seen = session.make_directory(MUTEX), look(session)
+        session.flush(ahead=True)
+        self._seen = seen()
         try:
-            session.make_directory(MUTEX).get()
+            made.get()
         except PermanentError as e:
             self._in_mutex = False
             return e
-        try:
-            session.make_directory(self._inner).get()
-        except PermanentError as e:
-            log.debug('The mutex cannot carry our name: %s', e)
+        session.make_directory(self._inner)
         return None
 
     def _contended(self, session, empty_since):
-        """Somebody else's mutex is there: remove it if they are dead. Returns since when it has had no name in it."""
+        """Somebody else's mutex is there: remove it if they are dead.
+
+        Returns whether that was done, and since when the mutex has had no name in it.
+        """
         names = session.names(MUTEX)
         for name in names:
             owner = Owner.parse(name)
             if owner is not None and owner.gone:
                 self._remove_mutex(session, name, owner)
-                return None
+                return True, None
         if names:
-            return None
+            return False, None
         if empty_since is None:
-            return time.monotonic()
-        if time.monotonic() - empty_since > MUTEX_GRACE:
-            log.warning('The mutex %s was forgotten by an unknown process. Removing it.', MUTEX)
-            with contextlib.suppress(PermanentError):
-                session.remove_directory(MUTEX).get()
-            return None
-        return empty_since
+            return False, time.monotonic()
+        if time.monotonic() - empty_since < MUTEX_GRACE:
+            return False, empty_since
+        log.warning('The mutex %s was forgotten by an unknown process. Removing it.', MUTEX)
+        with contextlib.suppress(PermanentError):
+            session.remove_directory(MUTEX).get()
+        return True, None
 
     @staticmethod
     def _remove_mutex(session, name, owner):
+        """Only one of us can remove the name in it; that one goes on."""
         try:
             session.remove_directory('%s/%s' % (MUTEX, name)).get()
         except PermanentError:
-            return      # somebody else was faster, and goes on
+            return
         log.warning('The mutex %s was left by %s: that process has ended. Removing it.', MUTEX, owner)
+        for lock in present(session):
+            # Killed while it stored its lock file: an empty one tells nobody whose it is, but for this mutex.
+            held = session.load(lock, limit=4096)
+            if len(held) < len(owner.token) and owner.token.encode('ascii').startswith(held):
+                log.warning('Lock file %s was begun by the same process. Removing it.', lock)
+                session.remove(lock).get()
         with contextlib.suppress(PermanentError):
             session.remove_directory(MUTEX).get()
 
-    def _leave(self, session):
-        if not self._in_mutex:
-            return
-        inner, outer = session.remove_directory(self._inner), session.remove_directory(MUTEX)
-        for pending in (inner, outer):
-            try:
-                pending.get()
-            except PermanentError as e:
-                log.debug('While leaving the mutex: %s', e)
-        self._in_mutex = False
+    def _ask_to_leave(self, session):
+        if self._in_mutex:
+            session.remove_directory(self._inner)
+            session.remove_directory(MUTEX)
+            self._in_mutex = False
 
     # ------------------------------------------------------------ removing
 
@@ -294,12 +355,16 @@ class Lock:
             self._clear(session)
 
     def _clear(self, session):
-        self._leave(session)
-        if not self._stored:
-            return
+        if self._stored:
+            self._remove_lock_file(session)
+        self._ask_to_leave(session)
+        session.flush()
+
+    def _remove_lock_file(self, session):
         log.info('Removing lock file: %s', self.name)
-        held = self._contents(session)
-        if held == self._token:
+        just_seen = self._seen_whole and not self._working      # as when there was nothing to do
+        held = self._token if just_seen or self._still_ours(session) else self._contents(session)
+        if held is not None and (held == self._token or not self._seen_whole and self._token.startswith(held)):
             session.remove(self.name).get()
             log.info('Lock file successfully removed: %s', self.name)
         else:

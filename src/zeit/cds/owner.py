@@ -3,9 +3,9 @@ import functools
 import getpass
 import hashlib
 import os
+import secrets
 import socket
 import time
-import uuid
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -23,13 +23,14 @@ class Owner(NamedTuple):
     start: str          # clock ticks from boot to the process' start: a number is given again, but not with the same start
     user: str
     since: str          # when the token was made, by this machine's clock (UTC)
-    unique: str
+    unique: str         # of a length of its own, so that the mere size of a lock file tells whose it is
 
     @classmethod
     def me(cls):
         """A new token of this process."""
         return cls(socket.gethostname() or 'unknown', _machine(), _boot(), str(os.getpid()), _start(os.getpid()),
-                   _user(), time.strftime('%Y%m%dT%H%M%SZ', time.gmtime()), uuid.uuid4().hex[:12])
+                   _user(), time.strftime('%Y%m%dT%H%M%SZ', time.gmtime()),
+                   secrets.token_hex(6 + secrets.randbelow(16)))
 
     @classmethod
     def parse(cls, token):

@@ -11,7 +11,7 @@ import time
 from zeit.cds.backlog import Backlog, DROPPED
 from zeit.cds.events import FileImported, FileSkipped, Outcome, RunFinished, notify
 from zeit.cds.interfaces import (
-    FTPError, Interrupted, Locked, PermanentError, Progress, RunLimitReached, Unreachable)
+    FTPError, IFileSink, Interrupted, Locked, PermanentError, Progress, RunLimitReached, Unreachable)
 from zeit.cds.protocol import printable
 from zeit.cds.retry import PASSING, Patience
 from zeit.cds.worker import GONE, Worker
@@ -32,13 +32,14 @@ class Run:
 
     lock_name = None
     beginning = None
+    spools = None           # the interface of the utility that opens the spool
     worker = None           # class of what works in a session
     connecting = False      # is it opening its first session, and has nothing to clean up yet?
 
     def __init__(self, feed, connection, lock, sink):
         """
         feed -- IFeed
-        connection, lock, sink -- the utilities: ICDSConnection, ILockFile, IFileSink
+        connection, lock, sink -- the utilities: ICDSConnection, ILockFile, and what `spools` says
         """
         self.feed = feed
         self.outcome = Outcome()
@@ -280,6 +281,7 @@ class Import(Run):
 
     lock_name = 'read'
     beginning = 'Starting import.'
+    spools = IFileSink
     worker = Worker
 
     def __init__(self, *args):

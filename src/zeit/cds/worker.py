@@ -27,6 +27,8 @@ class Worker(threading.Thread):
     """Works on a Backlog, with a session of its own."""
 
     failure = 'it could not be fetched: %s'
+    uncertain = 'it could not be removed on the server: %s. It is kept in tmp for the next run'
+    removals = REMOVALS
 
     def __init__(self, backlog, spool, patience, open_session, session=None, keep=None):
         """
@@ -40,6 +42,8 @@ class Worker(threading.Thread):
         self._next = None           # a job that was taken while the last step of another ran, and
         self._next_facts = None     # what will tell what that job's file is: (Job, IPending)
         self.session = session
+        self._incoming = None
+        self._moved = 0             # bytes of earlier files
         backlog.enter()
 
     def run(self):
@@ -52,6 +56,12 @@ class Worker(threading.Thread):
             self._backlog.put_back(self._next)
         self._backlog.leave(error)
 
+    @property
+    def moved(self):
+        """Bytes of files transferred so far, int. Any thread may ask."""
+        incoming = self._incoming
+        return self._moved + (incoming.size if incoming is not None else 0)
+
     def abort(self):
         """End what the session does at once. Called by another thread."""
         if (session := self.session) is not None:
@@ -62,8 +72,8 @@ class Worker(threading.Thread):
         while True:
             job, self._next = self._next or self._backlog.take(), None
             if job is not None:
-                self._import(job)
-            elif jobs := self._backlog.to_remove(REMOVALS):
+                self._exchange(job)
+            elif jobs := self._backlog.to_remove(self.removals):
                 self._settle(self._ask_to_remove(jobs))
                 self._persist(lambda: None)
             elif self._backlog.idle:
@@ -85,11 +95,11 @@ class Worker(threading.Thread):
 
     # ------------------------------------------------------------ fetching
 
-    def _import(self, job):
+    def _exchange(self, job):
         incoming = None
         try:
-            incoming = self._spool.create(job.name)
-            self._persist(lambda: self._fetch(job, incoming))
+            incoming = self._incoming = self._spool.create(job.name)
+            self._persist(lambda: self._transfer(job, incoming))
         except Dropped as e:
             self._drop(job, incoming, e.reason, e.failed)
         except PASSING as e:
@@ -99,6 +109,7 @@ class Worker(threading.Thread):
             self._drop(job, incoming, 'the run ended: %s' % e, True)
             raise
         else:
+            self._incoming, self._moved = None, self._moved + incoming.size
             self._backlog.received(job, incoming)
 
     def _drop(self, job, incoming, reason, failed):
@@ -106,7 +117,7 @@ class Worker(threading.Thread):
             incoming.discard()
         self._backlog.drop(job, reason, failed)
 
-    def _fetch(self, job, incoming):
+    def _transfer(self, job, incoming):
         self._keep(self.session)
         offset = self._begin(job, incoming)
         riding = []
@@ -156,13 +167,21 @@ class Worker(threading.Thread):
     def _ride(self, job, riding):
         """While the final reply of a file is underway: ask how large the file is there, have older ones removed, and
         see what comes next. Returns whether there is a next one."""
-        riding.append(self.session.facts(job.name))
-        riding.extend(self._ask_to_remove(self._backlog.to_remove(REMOVALS)))
+        riding.append(self._ask_after(job))
+        riding.extend(self._ask_to_remove(self._backlog.to_remove(self.removals)))
         if self._next is None and (following := self._backlog.take(wait=False)):
             self._next = following
-            if following.entry.kind != 'file' or not following.entry.size:
-                self._next_facts = following, self.session.facts(following.name)
+            if (pending := self._ask_before(following)) is not None:
+                self._next_facts = following, pending
         return self._next is not None
+
+    def _ask_after(self, job):
+        as_listed = job.before is job.entry and self._incoming is not None and job.before.size == self._incoming.size
+        return self.session.facts(job.name, regular=as_listed)
+
+    def _ask_before(self, job):
+        if job.entry.kind != 'file' or not job.entry.size:
+            return self.session.facts(job.name)
 
     def _why(self, job, error):
         if not self.session.alive or self.session.facts(job.name).get() is None:
@@ -218,7 +237,6 @@ class Worker(threading.Thread):
     def _remove_later(self, job, error):
         job.tries += 1
         if job.tries > self._backlog.retries:
-            self._backlog.drop(job, 'it could not be removed on the server: %s. It is kept in tmp for the next run'
-                               % error, True)
+            self._backlog.drop(job, self.uncertain % error, True)
         else:
             self._backlog.not_removed(job)
