@@ -1,0 +1,236 @@
+"""Each of the utilities can be replaced alone; without any ZCML the defaults work."""
+import os
+import pkgutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from zope.configuration import xmlconfig
+import zope.component
+import zope.component.testing
+import zope.event
+import zope.interface
+import zope.interface.verify
+
+from zeit.cds import interfaces
+from zeit.cds.control import Pending
+from zeit.cds.events import FileExported, FileImported, FileSkipped, Outcome, RunFinished
+from zeit.cds.feed import Feed
+from zeit.cds.ftp import FTPConnection, FTPSession, Facts
+from zeit.cds.interfaces import (
+    ConfigurationError, ICDSConnection, ICDSSession, IFeed, IFileExported, IFileImported, IFileSink, IFileSkipped,
+    IIncoming, ILockFile, IOutcome, IPending, IRunFinished, ISpool)
+from zeit.cds.lock import LockFile
+from zeit.cds.main import DEFAULTS, import_, utility
+from zeit.cds.spool import FileSink, Incoming, Spool
+from zeit.cds.testing.layers import PYFTPDLIB_LAYER, ServerTestCase
+from zeit.cds.tests.importing import Importing, recorded
+
+
+CALLS = []
+
+
+class OtherConnection(FTPConnection):
+
+    def open(self, feed):
+        CALLS.append('connection')
+        return super().open(feed)
+
+
+class OtherLock(LockFile):
+
+    def hold(self, *args):
+        CALLS.append('lock')
+        return super().hold(*args)
+
+
+class OtherSink(FileSink):
+
+    def open(self, feed):
+        CALLS.append('sink')
+        return super().open(feed)
+
+
+OTHERS = {ICDSConnection: OtherConnection, ILockFile: OtherLock, IFileSink: OtherSink}
+WORDS = {ICDSConnection: 'connection', ILockFile: 'lock', IFileSink: 'sink'}
+
+
+def on_imported(event):
+    CALLS.append('event %s' % event.name)
+
+
+ZCML = '<configure xmlns="http://namespaces.zope.org/zope">%s</configure>'
+UTILITY = '<utility factory="zeit.cds.tests.test_components.%s" name="%s" />'
+
+
+class Replacing(Importing, ServerTestCase):
+
+    layer = PYFTPDLIB_LAYER
+
+    def setUp(self):
+        super().setUp()
+        zope.component.testing.setUp()
+        self.addCleanup(zope.component.testing.tearDown)
+        del CALLS[:]
+        self.put('a', b'1')
+
+    def configure(self, **files):
+        """Load app.zcml, one of the `files` ({name: what is in its configure element})."""
+        with tempfile.TemporaryDirectory() as directory:
+            for name, text in files.items():
+                with open(os.path.join(directory, name + '.zcml'), 'w') as f:
+                    f.write(ZCML % text)
+            xmlconfig.file(os.path.join(directory, 'app.zcml'))
+
+    def import_(self, **settings):
+        with recorded() as self.log:
+            import_(self.store_dir, self.server.host, self.server.port, self.server.user, self.server.password, '/',
+                    **settings)
+        self.assertIn('Exiting with success.', self.log.of('INFO'))
+        self.assertEqual({b'a': b'1'}, self.consume())
+
+    def test_each_is_overridden_alone(self):
+        for interface, other in OTHERS.items():
+            with self.subTest(interface):
+                zope.component.testing.tearDown()
+                zope.component.testing.setUp()
+                self.configure(app='<include package="zeit.cds" /><includeOverrides file="overrides.zcml" />',
+                               overrides=UTILITY % (other.__name__, ''))
+                self.assertIsInstance(zope.component.getUtility(interface), other)
+                del CALLS[:]
+                self.put('a', b'1')
+                self.import_()
+                self.assertEqual([WORDS[interface]], CALLS)
+
+    def test_each_is_registered_alone(self):
+        for interface, other in OTHERS.items():
+            with self.subTest(interface):
+                zope.component.testing.tearDown()
+                zope.component.testing.setUp()
+                self.configure(app='<include package="zope.component" />' + UTILITY % (other.__name__, ''))
+                del CALLS[:]
+                self.put('a', b'1')
+                self.import_()
+                self.assertEqual([WORDS[interface]], CALLS)
+
+    def test_a_feed_asks_for_a_named_one(self):
+        self.configure(app='<include package="zeit.cds" />' + ''.join(
+            UTILITY % (other.__name__, 'other') for other in OTHERS.values()))
+        self.import_()
+        self.assertEqual([], CALLS)
+        for word in WORDS.values():
+            self.put('a', b'1')
+            self.import_(**{word: 'other'})
+        self.assertEqual(list(WORDS.values()), CALLS)
+
+    def test_an_unknown_name_is_an_error_at_once(self):
+        for word in WORDS.values():
+            with self.assertRaisesRegex(ConfigurationError, 'nobody'):
+                self.import_(**{word: 'nobody'})
+        self.assertEqual({b'a': b'1'}, self.there)
+
+    def test_nothing_is_put_into_the_registry(self):
+        registry = zope.component.getGlobalSiteManager()
+
+        def registered():
+            return [list(getattr(registry, 'registered' + kind)()) for kind in (
+                'Utilities', 'Adapters', 'SubscriptionAdapters', 'Handlers')]
+
+        before = registered()
+        self.import_()
+        self.assertEqual(before, registered())
+        self.assertIsNone(zope.component.queryUtility(ICDSConnection))
+
+    def test_handlers_hear_of_the_files(self):
+        self.configure(app='<include package="zeit.cds" /><subscriber for="zeit.cds.interfaces.IFileImported" '
+                           'handler="zeit.cds.tests.test_components.on_imported" />')
+        self.import_()
+        self.assertEqual(['event a'], CALLS)
+
+    def test_a_subscriber_that_fails_changes_nothing(self):
+        def fail(event):
+            raise RuntimeError('no')
+
+        zope.event.subscribers.append(fail)
+        self.addCleanup(zope.event.subscribers.remove, fail)
+        self.import_()
+        self.assertEqual({}, self.there)
+
+    def test_bare_interpreter(self):
+        code = ('import sys, zope.component\n'
+                'from zeit.cds.main import import_\n'
+                'import_(sys.argv[1], sys.argv[2], int(sys.argv[3]), "test", "testpw", "/")\n'
+                'assert not list(zope.component.getGlobalSiteManager().registeredUtilities())\n'
+                'assert "zope.configuration" not in sys.modules\n')
+        subprocess.run([sys.executable, '-c', code, self.store_dir, self.server.host, str(self.server.port)],
+                       check=True, env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)})
+        self.assertEqual(({b'a': b'1'}, {}), (self.published, self.there))
+
+
+class Defaults(unittest.TestCase):
+
+    def setUp(self):
+        zope.component.testing.setUp()
+        self.addCleanup(zope.component.testing.tearDown)
+
+    def test_they_are_those_of_the_zcml(self):
+        import zeit.cds
+        xmlconfig.file('configure.zcml', zeit.cds)
+        registered = {registration.provided: type(registration.component)
+                      for registration in zope.component.getGlobalSiteManager().registeredUtilities()
+                      if registration.component.__class__.__module__.startswith('zeit.cds')}
+        self.assertEqual({interface: pkgutil.resolve_name(name) for interface, name in DEFAULTS.items()}, registered)
+
+    def test_they_have_no_state(self):
+        for interface in DEFAULTS:
+            self.assertEqual({}, vars(utility(interface)))
+
+
+class Contracts(Importing, ServerTestCase):
+
+    layer = PYFTPDLIB_LAYER
+
+    def test_classes_keep_them(self):
+        for interface, kind in (
+                (ICDSConnection, FTPConnection), (ICDSSession, FTPSession), (IPending, Pending), (IPending, Facts),
+                (ILockFile, LockFile), (IFileSink, FileSink), (ISpool, Spool), (IIncoming, Incoming)):
+            with self.subTest(kind):
+                zope.interface.verify.verifyClass(interface, kind)
+
+    def test_defaults_keep_them(self):
+        for interface in DEFAULTS:
+            zope.interface.verify.verifyObject(interface, utility(interface))
+
+    def test_objects_keep_them(self):
+        feed = self.feed()
+        zope.interface.verify.verifyObject(IFeed, feed)
+        self.put('a', b'1')
+        with FTPConnection().open(feed) as session:
+            zope.interface.verify.verifyObject(ICDSSession, session)
+            zope.interface.verify.verifyObject(IPending, session.facts('a'))
+            zope.interface.verify.verifyObject(IPending, session.exists('a'))
+        with FileSink().open(feed) as spool:
+            zope.interface.verify.verifyObject(ISpool, spool)
+            incoming = spool.create('a')
+            zope.interface.verify.verifyObject(IIncoming, incoming)
+            incoming.discard()
+
+    def test_events_keep_them(self):
+        feed, outcome = self.feed(), Outcome()
+        zope.interface.verify.verifyObject(IOutcome, outcome)
+        zope.interface.verify.verifyObject(IFileImported, FileImported(feed, 'a', '/a', 1))
+        zope.interface.verify.verifyObject(IFileExported, FileExported(feed, 'a', '/a', 1))
+        zope.interface.verify.verifyObject(IFileSkipped, FileSkipped(feed, 'a', 'why', True))
+        zope.interface.verify.verifyObject(IRunFinished, RunFinished(feed, outcome))
+
+    def test_exceptions_have_one_root(self):
+        kinds = [kind for kind in vars(interfaces).values()
+                 if isinstance(kind, type) and issubclass(kind, Exception)]
+        self.assertLess(10, len(kinds))
+        for kind in kinds:
+            self.assertTrue(issubclass(kind, interfaces.CDSError), kind)
+
+
+def test_suite():
+    return unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (Replacing, Defaults, Contracts)))
