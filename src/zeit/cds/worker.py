@@ -12,6 +12,8 @@ log = logging.getLogger('zeit.cds')
 REMOVALS = 4                    # so many DELEs ride with the step of a file: more than files come, so that none pile up
 RESUME = 8 * 1024 * 1024        # bytes; a smaller file is fetched anew rather than resumed
 
+SURPLUS = 16 * 1024 * 1024      # bytes that may come beyond a file's size, since it may grow: no more, lest the disk is filled
+
 
 GONE = 'it is not there (any more), or not under this name'
 
@@ -122,13 +124,26 @@ class Worker(threading.Thread):
         offset = self._begin(job, incoming)
         riding = []
         try:
-            self.session.fetch(job.name, incoming.write, lambda: self._ride(job, riding), offset)
+            self.session.fetch(job.name, self._write_to(job, incoming), lambda: self._ride(job, riding), offset)
         except PermanentError as e:
             raise self._why(job, e) from e
         finally:
             after, *removals = riding or [None]
             self._settle(removals)
         self._check(job, incoming, after.get(), resumed=bool(offset))
+
+    @staticmethod
+    def _write_to(job, incoming):
+        """What takes the data. A server that sends without end is stopped, where the size is known."""
+        size = job.before.size
+        if size is None:
+            return incoming.write
+
+        def write(data):
+            incoming.write(data)
+            if incoming.size > size + SURPLUS:
+                raise Dropped('the server sends more and more, %d bytes of a file of %d' % (incoming.size, size), True)
+        return write
 
     def _begin(self, job, incoming):
         """See what the file is; returns the number of bytes that need not be fetched again."""
