@@ -61,6 +61,28 @@ class Pending:
         return self._value
 
 
+@zope.interface.implementer(IPending)
+class Facts:
+    """What SIZE and MLST say together.
+
+    SIZE tells whether there is a regular file, and how large the target of a symbolic link is: to MLST, a pipe is a
+    file on some servers, and a link is as large as the path in it. MLST tells the time as MLSD does.
+    """
+
+    __slots__ = ('_size', '_mlst')
+
+    def __init__(self, size, mlst):
+        self._size, self._mlst = size, mlst
+
+    def get(self):
+        entry, described = self._size.get(), self._mlst.get()
+        if entry is None or described is None:
+            return None
+        if entry.kind is None:          # the server does not know SIZE
+            return described if described.kind in ('file', None) else None
+        return entry._replace(modified=described.modified)
+
+
 class Control:
     """Sends commands and reads replies on a connected socket.
 

@@ -25,9 +25,9 @@ import uuid
 import zope.interface
 
 from zeit.cds import protocol
-from zeit.cds.control import Control, SILENCE, limit
+from zeit.cds.control import Control, Facts, SILENCE, limit
 from zeit.cds.interfaces import (
-    ConnectionLost, Entry, FTPError, ICDSConnection, ICDSSession, IPending, LoginRefused, PermanentError,
+    ConnectionLost, Entry, FTPError, ICDSConnection, ICDSSession, LoginRefused, PermanentError,
     ReplyError, RunLimitReached, TemporaryError, Unreachable, UntrustedServer)
 
 
@@ -56,28 +56,6 @@ def done(reply):
     """What most commands want: 2yz, and nothing more."""
     if reply.code // 100 != 2:
         raise ReplyError.of(reply)
-
-
-@zope.interface.implementer(IPending)
-class Facts:
-    """What SIZE and MLST say together.
-
-    SIZE tells whether there is a regular file, and how large the target of a symbolic link is: to MLST, a pipe is a
-    file on some servers, and a link is as large as the path in it. MLST tells the time as MLSD does.
-    """
-
-    __slots__ = ('_size', '_mlst')
-
-    def __init__(self, size, mlst):
-        self._size, self._mlst = size, mlst
-
-    def get(self):
-        entry, described = self._size.get(), self._mlst.get()
-        if entry is None or described is None:
-            return None
-        if entry.kind is None:          # the server does not know SIZE
-            return described if described.kind in ('file', None) else None
-        return entry._replace(modified=described.modified)
 
 
 @zope.interface.implementer(ICDSSession)
@@ -250,6 +228,16 @@ class FTPSession:
             return Facts(self.size(name),
                          self._control.later(lambda reply: self._mlst(name, reply), 'MLST', name))
         return self.size(name)
+
+    def called(self, name):
+        if 'MLST' not in self._features:
+            return self._control.later(lambda reply: None, 'NOOP')
+        return self._control.later(self._name, 'MLST', name)
+
+    @staticmethod
+    def _name(reply):
+        entry = protocol.mlst_entry(reply) if reply.code == 250 else None
+        return entry and entry.name.rpartition('/')[2]
 
     def _mlst(self, name, reply):
         if reply.code == 250:

@@ -88,10 +88,6 @@ class UntrustedServer(FTPError):
     """TLS is demanded but not to be had, or the certificate can't be verified. Never tried again, never downgraded."""
 
 
-class Unreadable(SpoolError):
-    """One file of the spool can't be read: it vanished, or is none, or the permission is missing."""
-
-
 class RunLimitReached(CDSError):
     """The run took longer than the feed's `run_limit`."""
 
@@ -297,6 +293,9 @@ class ICDSSession(zope.interface.Interface):
 
     def size(name):
         """IPending of an Entry with the file's size, like `facts`, but in one command, and never with a time."""
+
+    def called(name):
+        """IPending of the name (str) that the server shows to others for this one; None if it can't tell."""
 
     def rename(source, target):
         """IPending of None: RNFR and RNTO. Overwrites an existing target on most servers.

@@ -7,8 +7,10 @@ import pkgutil
 import zope.component
 
 from zeit.cds import passwords
+from zeit.cds.exportinterfaces import IFileSource
 from zeit.cds.feed import Feed
 from zeit.cds.interfaces import ConfigurationError, ICDSConnection, IFeed, IFileSink, ILockFile
+from zeit.cds.outgoing import Export
 from zeit.cds.transfer import Import
 
 
@@ -16,6 +18,7 @@ DEFAULTS = {        # what configure.zcml registers, for an interpreter that loa
     ICDSConnection: 'zeit.cds.ftp:FTPConnection',
     ILockFile: 'zeit.cds.lock:LockFile',
     IFileSink: 'zeit.cds.spool:FileSink',
+    IFileSource: 'zeit.cds.outbox:FileSource',
 }
 
 WEEKS_KEPT = 5
@@ -77,12 +80,32 @@ def _session(feed):
     return utility(ICDSConnection, feed.connection).open(feed)
 
 
+def export(store_dir, hostname, port, user, password, ftp_dir, logfile=None, **settings):
+    """Export the files in the `new` of a spool to a CDS directory; each is moved to `cur` when the server has it.
+
+    Arguments, errors and the log are those of `import_`. Returns None; `run_export` tells what was done.
+    """
+    run_export(Feed(store_dir=store_dir, hostname=hostname, port=port, user=user, password=password, ftp_dir=ftp_dir,
+                    logfile=logfile, direction='export', **settings))
+
+
+def export_feed(name):
+    """Export by the settings of the feed that is registered under this name. Returns an IOutcome; raises
+    ConfigurationError."""
+    return run_export(registered_feed(name, 'export'))
+
+
+def run_export(feed, watch=contextlib.nullcontext):
+    """Export by the settings of an IFeed, see `run_import`."""
+    return _run(Export, feed, watch)
+
+
 def _run(procedure, feed, watch):
     with log_to(feed.logfile):
         feed = passwords.complete(feed)
         passwords.expect(feed)
         run = procedure(feed, utility(ICDSConnection, feed.connection), utility(ILockFile, feed.lock),
-                        utility(IFileSink, feed.sink))
+                        utility(procedure.spools, feed.sink))
         with watch(run):
             return run()
 

@@ -1,0 +1,125 @@
+"""The contracts of what only an export needs: the outgoing side of a spool. See ``zeit.cds.interfaces`` for all others.
+
+The life of a file in an export::
+
+    new/NAME --stored--> .NAME.RANDOM.part --noted in the spool--> NAME on the server --> cur/NAME
+                         on the server, never seen                 renamed: it's the consumers'
+"""
+from typing import NamedTuple
+
+import zope.interface
+
+from zeit.cds.interfaces import SpoolError
+
+
+class Unreadable(SpoolError):
+    """One file of the spool can't be read: it vanished, or is none, or the permission is missing."""
+
+
+class IFileSource(zope.interface.Interface):
+    """Utility: opens the outgoing side of spools. Keeps no state. Its name is the feed's `sink`."""
+
+    def open(feed):
+        """Open the feed's spool, for this process alone, for an export. Returns an IOutbox.
+
+        Raises SpoolError, and Locked if another export uses the spool.
+        """
+
+
+class Note(NamedTuple):
+    """What the spool remembers of a file that is on its way to the server."""
+
+    name: str
+    temporary: str | None   # the file's name on the server until it is renamed; None: it is stored under its own
+    complete: bool          # was it on the server as a whole?
+    inode: int
+    size: int
+    digest: str             # SHA-256 of the contents, hexadecimal
+
+
+class IOutbox(zope.interface.Interface):
+    """The outgoing side of an open spool; a context manager that closes it.
+
+    Only `create`, what it returns, and the verbs about names on the server are used by other threads. Every verb raises
+    SpoolError when the file system refuses.
+    """
+
+    path = zope.interface.Attribute('Where the spool is, for the log. str')
+
+    def waiting():
+        """Entry of each thing in new, also of what is no file: a list in no particular order."""
+
+    def interrupted():
+        """What an earlier export to the same place did not finish: two lists.
+
+        First the Notes of files which, as far as we know, are the very ones that still wait in new: same inode, size and
+        contents. Second the temporary names (str) of which there may be a file on the server, whatever is in it.
+        """
+
+    def begin(temporaries):
+        """Forget what `interrupted` told, but for these temporary names; from now on notes are taken."""
+
+    def create(name):
+        """The IOutgoing of a file in new; it isn't opened yet."""
+
+    def storing(outgoing):
+        """Note that the server is about to get this file; the note outlives the process.
+
+        If the file gets its own name at once, the note is also on the disk when this returns.
+        """
+
+    def commit(outgoings):
+        """Note that these files are whole on the server: on the disk when this returns, and before they are renamed."""
+
+    def settled(temporary):
+        """There is no file of this temporary name on the server any more."""
+
+    def withdrawn(name):
+        """There is no part of that file under its own name on the server any more."""
+
+    def unfinished():
+        """Names of files of which there may be a part under their own names on the server: a list of str."""
+
+    def adopt(note):
+        """Treat the file of a Note like one that `commit` was called with."""
+
+    def retire(name):
+        """Move the committed file new/NAME to cur, where nothing is overwritten.
+
+        Returns its path (str), None if that very file is not in new any more.
+        """
+
+    def sync():
+        """Make all moves so far durable."""
+
+    def finish():
+        """All moves are durable: forget the notes, unless something is left on the server."""
+
+    def expire():
+        """Remove exported files from cur that are older than the feed's `keep`. Returns their names (list of str)."""
+
+    def close():
+        """Close; may be called twice."""
+
+
+class IOutgoing(zope.interface.Interface):
+    """A file being sent."""
+
+    name = zope.interface.Attribute('Its name. str')
+    temporary = zope.interface.Attribute('Its name on the server until it is whole; None: it gets its own at once. str')
+    size = zope.interface.Attribute('Bytes sent so far. int')
+    length = zope.interface.Attribute('Bytes in all, once it is open. int')
+
+    resumable = zope.interface.Attribute('False once the server refused to go on where a transfer had ended. bool')
+
+    def open():
+        """Open it. Raises Unreadable."""
+
+    def pieces(offset=0):
+        """Iterate over the contents from an offset on: memoryviews that are valid until the next. Raises Unreadable."""
+
+    def unchanged():
+        """Is the file in new still the one that was opened, with the same size and time? bool"""
+
+    def discard():
+        """Close it; may be called twice."""

@@ -1,0 +1,386 @@
+"""The outgoing side of a spool: what waits in `new`, what is on its way, and what was exported.
+
+    new/NAME         the CMS put it there: to be exported
+    cur/NAME         exported; NAME.2 if another file of that name was there already
+    export.journal   notes of what is on its way to the server, a line each
+    export.record    what was exported while the feed had a `keep`, oldest first: [seconds, name in cur, inode]
+
+One export at a time uses a spool; it holds the lock `export.lock` there. An import may use the same spool meanwhile.
+
+The journal makes up for a kill, or a power failure, between the server's rename and our move to `cur`. Its first line is
+the place that the files go to; then come::
+
+    ["storing", TEMPORARY]                                   not synced: it's only for cleaning up
+    ["sent", NAME, TEMPORARY or null, INODE, SIZE, DIGEST]   synced, many at once, before the file is renamed
+    ["direct", NAME, null, INODE, SIZE, DIGEST]              synced, before it's stored under its own name
+
+The last line about a name counts. If a file was sent and its temporary name is gone on the server, it was renamed, for
+nothing else makes that name go; it bears a random part, so that no other export has ever used it.
+"""
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import stat
+import threading
+import time
+import uuid
+
+import zope.interface
+
+from zeit.cds.exportinterfaces import IFileSource, IOutbox, IOutgoing, Note, Unreadable
+from zeit.cds.interfaces import Entry
+from zeit.cds.spool import NAME_MAX, Store, complains, move
+
+
+LOCK = 'export.lock'
+JOURNAL = 'export.journal'
+RECORD = 'export.record'
+BUFFER = 256 * 1024     # bytes
+DAY = 86400             # seconds
+
+
+@zope.interface.implementer(IFileSource)
+class FileSource:
+    """Spools on a local file system."""
+
+    def open(self, feed):
+        return Outbox(feed.store_dir, '%s@%s:%d %s' % (feed.user, feed.hostname, feed.port, feed.ftp_dir), feed.keep)
+
+
+def temporary_name(name):
+    """A name on the server that nobody uses, for a file that is to be called `name`."""
+    rest = '.%s.part' % uuid.uuid4().hex[:12]
+    if len(os.fsencode(name)) + 1 + len(rest) > NAME_MAX:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return '.%s%s' % (name, rest)
+
+
+def numbered(name, number):
+    """The name in cur if there are `number` - 1 files of that name already."""
+    suffix = b'.%d' % number
+    return os.fsdecode(os.fsencode(name)[:NAME_MAX - len(suffix)] + suffix)
+
+
+def lines(data):
+    """The values of a file of JSON lines. What a power failure left half-written is no line."""
+    for line in data.splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            continue
+
+
+def status_of(directory, name):
+    """What lstat(2) says of a name in an open directory; None if there is nothing of this name (any more)."""
+    try:
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def leads_to(directory, name, inode):
+    """Is that name in an open directory one of the file with this inode? bool"""
+    status = status_of(directory, name)
+    return status is not None and status.st_ino == inode
+
+
+@zope.interface.implementer(IOutbox)
+class Outbox(Store):
+    """See IOutbox."""
+
+    lock_file = LOCK
+    directories = 'new', 'cur'
+
+    def __init__(self, path, place, keep=None):
+        """
+        place -- str, which tells where the files go to: notes about another place don't count
+        keep -- days, float, or None
+        """
+        self._place, self._keep = place, keep
+        self._unsynced = False
+        self._journal = -1
+        self._sent = {}             # name: inode
+        self._temporaries = set()   # on the server, as far as we know
+        self._direct = set()        # names of files of which parts may be on the server
+        self._guard = threading.Lock()
+        super().__init__(path)
+
+    def close(self):
+        if self._journal >= 0:
+            os.close(self._journal)
+            self._journal = -1
+        super().close()
+
+    def _path(self, name):
+        return os.path.join(self.path, name)
+
+    # ------------------------------------------------------------ what waits
+
+    @complains
+    def waiting(self):
+        with os.scandir(self._new) as entries:
+            return [self._entry(entry.name, status) for entry in entries
+                    if (status := status_of(self._new, entry.name)) is not None]
+
+    @staticmethod
+    def _entry(name, status):
+        kind = ('file' if stat.S_ISREG(status.st_mode) else 'dir' if stat.S_ISDIR(status.st_mode) else 'other')
+        return Entry(name, status.st_size, status.st_mtime_ns, kind)
+
+    def create(self, name):
+        return Outgoing(self._new, name)
+
+    # ------------------------------------------------------------ what an earlier export left
+
+    @complains
+    def interrupted(self):
+        try:
+            with open(self._path(JOURNAL), 'rb') as f:
+                place, *noted = lines(f.read()) or [None]
+        except (FileNotFoundError, ValueError):
+            return [], []
+        if place != self._place:
+            return [], []
+        notes = {fields[1]: Note(fields[1], fields[2], fields[0] == 'sent', *fields[3:])
+                 for fields in noted if fields[0] != 'storing'}
+        waiting = [note for note in notes.values() if self._still_waits(note)]
+        known = {note.temporary for note in notes.values() if leads_to(self._cur, note.name, note.inode)}
+        known.update(note.temporary for note in waiting)
+        begun = dict.fromkeys(fields[1] for fields in noted if fields[0] == 'storing')
+        return waiting, [name for name in begun if name not in known]
+
+    def _still_waits(self, note):
+        status = status_of(self._new, note.name)
+        if status is None or (status.st_ino, status.st_size) != (note.inode, note.size):
+            return False
+        outgoing = self.create(note.name)
+        try:
+            outgoing.open()
+            return outgoing.read() == note.digest
+        finally:
+            outgoing.discard()
+
+    @complains
+    def begin(self, temporaries):
+        path = self._path(JOURNAL)
+        fd = os.open(path + '.new', os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_APPEND, 0o666)
+        try:
+            os.write(fd, b''.join([self._line(self._place), *(self._line(['storing', name]) for name in temporaries)]))
+            os.fsync(fd)
+            os.rename(path + '.new', path)
+            self._sync_directory(self.path)
+        except BaseException:
+            os.close(fd)
+            raise
+        self._journal = fd
+        self._temporaries.update(temporaries)
+
+    @staticmethod
+    def _sync_directory(path):
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    # ------------------------------------------------------------ what is on its way
+
+    @staticmethod
+    def _line(value):
+        return json.dumps(value).encode('ascii') + b'\n'
+
+    @complains
+    def _note(self, sync, *fields):
+        os.write(self._journal, self._line(fields))
+        if sync:
+            os.fdatasync(self._journal)
+
+    def storing(self, outgoing):
+        with self._guard:
+            if outgoing.temporary is None:
+                self._direct.add(outgoing.name)
+                self._note(True, 'direct', *outgoing.facts)
+            else:
+                self._temporaries.add(outgoing.temporary)
+                self._note(False, 'storing', outgoing.temporary)
+
+    @complains
+    def commit(self, outgoings):
+        os.write(self._journal, b''.join([self._line(['sent', *outgoing.facts]) for outgoing in outgoings]))
+        os.fdatasync(self._journal)
+        for outgoing in outgoings:
+            self._sent[outgoing.name] = outgoing.inode
+            self.withdrawn(outgoing.name)
+
+    def settled(self, temporary):
+        with self._guard:
+            self._temporaries.discard(temporary)
+
+    def withdrawn(self, name):
+        with self._guard:
+            self._direct.discard(name)
+
+    def unfinished(self):
+        with self._guard:
+            return sorted(self._direct)
+
+    def adopt(self, note):
+        self._sent[note.name] = note.inode
+
+    # ------------------------------------------------------------ what was exported
+
+    @complains
+    def retire(self, name):
+        inode = self._sent.pop(name)
+        if not leads_to(self._new, name, inode):
+            return None
+        target, number = name, 1
+        while not self._move(name, target, inode):
+            number += 1
+            target = numbered(name, number)
+        self._unsynced = True
+        if not leads_to(self._cur, target, inode):
+            # The CMS was as fast as that: what we moved is a newer file. It has to be exported, too.
+            with contextlib.suppress(FileExistsError):
+                move(self._cur, target, self._new, name)
+            return None
+        if self._keep is not None:
+            self._remember(target, inode)
+        return os.path.join(self.path, 'cur', target)
+
+    def _move(self, name, target, inode):
+        """Move a file from new to cur; False if there is another one."""
+        try:
+            move(self._new, name, self._cur, target)
+        except FileExistsError:
+            if not leads_to(self._cur, target, inode):
+                return False
+            os.unlink(name, dir_fd=self._new)       # a kill came in the middle of an earlier move
+        return True
+
+    @complains
+    def sync(self):
+        if self._unsynced:
+            os.fsync(self._cur)
+            os.fsync(self._new)
+            self._unsynced = False
+
+    @complains
+    def finish(self):
+        if not (self._temporaries or self._direct or self._sent):
+            os.ftruncate(self._journal, 0)
+            os.fsync(self._journal)
+
+    # ------------------------------------------------------------ what need not be kept
+
+    def _remember(self, name, inode):
+        with open(self._path(RECORD), 'ab') as f:
+            f.write(self._line([int(time.time()), name, inode]))
+
+    @complains
+    def expire(self):
+        if self._keep is None:
+            return []
+        try:
+            with open(self._path(RECORD), 'rb') as f:
+                data = f.read()
+        except FileNotFoundError:
+            return []
+        removed, due = [], 0
+        for line in data.splitlines(keepends=True):
+            fields = next(lines(line), None)
+            if fields is not None:
+                if fields[0] > time.time() - self._keep * DAY:
+                    break
+                if leads_to(self._cur, *fields[1:]):
+                    os.unlink(fields[1], dir_fd=self._cur)
+                    removed.append(fields[1])
+            due += len(line)
+        if due * 2 > len(data):     # to write it anew each time would cost more than to see what is gone already
+            self._shorten(data[due:])
+        return removed
+
+    def _shorten(self, data):
+        with open(self._path(RECORD + '.new'), 'wb') as f:
+            f.write(data)
+        os.rename(self._path(RECORD + '.new'), self._path(RECORD))
+
+
+@zope.interface.implementer(IOutgoing)
+class Outgoing:
+    """See IOutgoing."""
+
+    def __init__(self, directory, name):
+        self.name, self.temporary = name, temporary_name(name)
+        self.size = self.length = 0
+        self.resumable = True
+        self.inode = self.digest = None
+        self._directory, self._fd, self._status = directory, -1, None
+
+    @property
+    def facts(self):
+        """The fields of its note. `digest` is known when all was sent, or `read` was called."""
+        return self.name, self.temporary, self.inode, self.length, self.digest
+
+    def open(self):
+        if self._fd >= 0:
+            return
+        try:
+            self._fd = os.open(self.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self._directory)
+            self._status = status = os.fstat(self._fd)
+        except OSError as e:
+            raise self._unreadable(e) from e
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable('it is no regular file')
+        self.inode, self.length = status.st_ino, status.st_size
+
+    @staticmethod
+    def _unreadable(error):
+        if error.errno == errno.ENOENT:
+            return Unreadable("somebody else has taken it out of 'new'")
+        if error.errno == errno.EACCES:
+            return Unreadable('user %d may not read it' % os.geteuid())
+        return Unreadable('it cannot be read: %s' % error.strerror)
+
+    def pieces(self, offset=0):
+        digest = hashlib.sha256()
+        self.size = 0
+        for piece in self._read():
+            digest.update(piece)
+            before, self.size = self.size, self.size + len(piece)
+            if self.size > offset:
+                yield piece[max(0, offset - before):]
+        self.digest = digest.hexdigest()
+
+    def _read(self):
+        buffer = memoryview(bytearray(min(BUFFER, self.length + 1)))
+        position = 0
+        while True:
+            try:
+                count = os.preadv(self._fd, [buffer], position)
+            except OSError as e:
+                raise self._unreadable(e) from e
+            if not count:
+                return
+            position += count
+            yield buffer[:count]
+
+    def read(self):
+        """Read it all; returns its digest."""
+        for _ in self.pieces():
+            pass
+        self.size = 0
+        return self.digest
+
+    def unchanged(self):
+        status, now = self._status, os.fstat(self._fd)
+        if (now.st_size, now.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
+            return False
+        return self.size == self.length and leads_to(self._directory, self.name, self.inode)
+
+    def discard(self):
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)

@@ -1,0 +1,152 @@
+"""The export: what happens in which order, and what a failure means.
+
+It knows the interfaces, not the network and not the disk. See ``zeit.cds.exportinterfaces`` for the life of a file.
+"""
+import functools
+import hashlib
+import logging
+
+from zeit.cds.events import FileExported, notify
+from zeit.cds.exportinterfaces import IFileSource
+from zeit.cds.interfaces import CDSError, PermanentError
+from zeit.cds.protocol import printable
+from zeit.cds.transfer import LOCKS, Run
+from zeit.cds.uploader import LOCK, Manner, Uploader, missing, there
+
+
+log = logging.getLogger('zeit.cds')
+
+REMOVALS = 100      # leftovers that are removed before we ask what became of them
+
+
+class Export(Run):
+    """Files from the spool's new into the FTP directory."""
+
+    lock_name = LOCK
+    beginning = 'Starting export.'
+    spools = IFileSource
+
+    def __init__(self, feed, *utilities):
+        super().__init__(feed, *utilities)
+        self._manner = Manner(feed.replace)
+        self.worker = functools.partial(Uploader, self._manner)
+
+    def _run(self):
+        with self._sink.open(self.feed) as self._spool:
+            log.info('Accessed filestore %s', self._spool.path)
+            if entries := self._choose(self._spool.waiting()):
+                with self._locked_directory() as self._held:
+                    self._export(entries)
+            else:
+                log.info('No new files to export.')
+            self._expire()
+
+    def _export(self, entries):
+        finished = self._recover()
+        try:
+            if entries := [entry for entry in entries if entry.name not in finished]:
+                self._exchange(entries)
+        finally:
+            self._withdraw()
+        self._spool.finish()
+
+    # ------------------------------------------------------------ what a killed run left
+
+    def _recover(self):
+        """See to the files that an earlier export had on their way. Returns the names of those that had arrived."""
+        notes, temporaries = self._spool.interrupted()
+        gone = self._persist(lambda session: missing(session, [note.temporary for note in notes if note.temporary]))
+        finished = set()
+        for note in notes:
+            if note.temporary in gone or note.temporary is None and self._arrived(note):
+                log.warning('An earlier export was interrupted; finishing: %s', printable(note.name))
+                self._spool.adopt(note)
+                self._publish(note.name, note.size)
+                finished.add(note.name)
+            elif note.temporary is not None:
+                temporaries.append(note.temporary)
+        self._spool.sync()
+        self._spool.begin(temporaries)      # from here on, that a name is gone means nothing any more
+        self._remove(temporaries)
+        return finished
+
+    def _arrived(self, note):
+        """Did a file arrive that was stored under its own name at once?"""
+        if note.complete:
+            return True
+        if self._persist(lambda session: self._equals(session, note)):
+            return True
+        self._manner.ours.add(note.name)
+        return False
+
+    @staticmethod
+    def _equals(session, note):
+        entry = there(session, note.name)
+        if entry is None or entry.size not in (None, note.size):
+            return False
+        digest = hashlib.sha256()
+        session.fetch(note.name, digest.update)
+        return digest.hexdigest() == note.digest
+
+    def _remove(self, temporaries):
+        for start in range(0, len(temporaries), REMOVALS):
+            some = temporaries[start:start + REMOVALS]
+            for name in self._persist(lambda session: self._removed(session, some)):
+                log.debug('Removed what an earlier export had left: %s', printable(name))
+                self._spool.settled(name)
+
+    @staticmethod
+    def _removed(session, names):
+        """Those of the names which are not on the server (any more)."""
+        pendings = [session.remove(name) for name in names]
+        for pending in pendings:
+            try:
+                pending.get()
+            except PermanentError:
+                pass        # most likely it was never there, which is what the next line shows
+        return missing(session, names)
+
+    # ------------------------------------------------------------ which files
+
+    def _objection(self, entry):
+        if entry.kind == 'dir':
+            return 'it is a directory', False
+        if entry.kind != 'file':
+            return 'it is no regular file', False
+        if entry.name in LOCKS:
+            return 'on the server, it would be taken for a lock file. Rename it', True
+        if set(entry.name) & {'\r', '\n'}:
+            return 'FTP cannot carry a name with a line break. Rename it', True
+        return None, False
+
+    # ------------------------------------------------------------ what becomes of them
+
+    def _publish(self, name, size):
+        path = self._spool.retire(name)
+        if path is None:
+            log.warning("Exported, but not in 'new' any more, or replaced there: %s.", printable(name))
+        else:
+            log.info("Moved from 'new' to 'cur': %s", printable(name))
+        self.outcome.files += 1
+        self.outcome.bytes += size
+        notify(FileExported(self.feed, name, path, size))
+
+    def _withdraw(self):
+        """No part of a file stays on the server under its name, as the lock, which keeps readers out, is about to go."""
+        names = self._spool.unfinished()
+        if not names:
+            return
+        try:
+            session = self._session if self._session.alive else self._reopen()
+            for name in self._removed(session, names):
+                self._spool.withdrawn(name)
+            if session is not self._session:
+                session.close()
+        except CDSError as e:
+            log.debug('While removing parts: %s', e)
+        for name in self._spool.unfinished():
+            log.error('A part of it may be on the server under its name, and could not be removed: %s', printable(name))
+
+    def _expire(self):
+        for name in self._spool.expire():
+            log.info("Removed from 'cur' after %g days: %s", self.feed.keep, printable(name))
