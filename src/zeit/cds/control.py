@@ -200,9 +200,9 @@ class Control:
         for n, pending in enumerate(taken):
             try:
                 pending.answer(self.final())
-            except ConnectionLost as e:
+            except ConnectionLost as e:     # also when a reply fits no command: then we are out of step
                 self.give_up(taken[n:], e)
-                raise
+                raise self.lost(e)
 
     def flush(self):
         """Send all that is queued, and read the replies."""

@@ -47,7 +47,7 @@ class FTPConnection:
         try:
             session.start()
         except BaseException:
-            session.abort()
+            session.close()
             raise
         return session
 
@@ -265,6 +265,11 @@ class FTPSession:
 
     # ------------------------------------------------------------ data connections
 
+    def _error(self, reply):
+        """What to raise for a reply that is no success. One that fits no command shows that we are out of step."""
+        error = ReplyError.of(reply)
+        return self._control.lost(error) if isinstance(error, ConnectionLost) else error
+
     def _passive_command(self):
         return ('EPSV',) if self._epsv else ('PASV',)
 
@@ -279,7 +284,7 @@ class FTPSession:
             return None
         if reply.code == 425:
             return None
-        raise ReplyError.of(reply)
+        raise self._error(reply)
 
     def _open_data(self):
         """A data connection to the host of the control connection, whatever host PASV names. Plain so far."""
@@ -294,7 +299,7 @@ class FTPSession:
             if port := self._passive(reply):
                 return self._connect_data(port)
             time.sleep(0.01 * n)
-        raise ReplyError.of(reply)
+        raise self._error(reply)
 
     def _connect_data(self, port):
         family, address = self._address
@@ -314,10 +319,10 @@ class FTPSession:
             if offset:
                 rest, = self._control.ask(('REST', str(offset)))
                 if rest.code != 350:
-                    raise ReplyError.of(rest)
+                    raise self._error(rest)
             reply = self._control.begin(verb, argument)
             if not reply.preliminary:
-                raise TemporaryError('No data: %s' % (reply,)) if reply.positive else ReplyError.of(reply)
+                raise TemporaryError('No data: %s' % (reply,)) if reply.positive else self._error(reply)
             self._data = self._tunnel.wrap(data, self._control) if self._tunnel else data
             return self._data
         except BaseException:
@@ -374,7 +379,7 @@ class FTPSession:
         if ahead:
             self._port = self._ahead(self._control.final())
         if final.code // 100 != 2:
-            raise ReplyError.of(final)
+            raise self._error(final)
         return final
 
     def _ahead(self, reply):

@@ -176,9 +176,9 @@ class Lock:
         session.store(self.name, self._token)
         time.sleep(PAUSE if mutex else PAUSE_ALONE)
         mark, seen = self._ask_mark(session), look(session)
-        if mutex:
-            self._ask_to_leave(session)
+        left = self._ask_to_leave(session)
         session.flush(ahead=True)
+        left()
         self._mark = mark()
         if not self._bears_our_mark(session, mutex):
             self._stored = False
@@ -323,10 +323,31 @@ class Lock:
             session.remove_directory(MUTEX).get()
 
     def _ask_to_leave(self, session):
-        if self._in_mutex:
-            session.remove_directory(self._inner)
-            session.remove_directory(MUTEX)
+        """Leave the mutex with the session's next step. Returns a callable that makes sure of it afterwards."""
+        if not self._in_mutex:
+            return lambda: None
+        session.remove_directory(self._inner)
+        outer = session.remove_directory(MUTEX)
+
+        def left():
+            try:
+                outer.get()
+            except ReplyError as e:
+                self._leave_at_last(session, e)
             self._in_mutex = False
+        return left
+
+    def _leave_at_last(self, session, error):
+        """The mutex was not removed. If our name is still in it, nobody gets in as long as this process runs."""
+        if not session.exists(self._inner).get():
+            log.debug('While leaving the mutex: %s', error)
+            return
+        try:
+            session.remove_directory(self._inner).get()
+            session.remove_directory(MUTEX).get()
+        except ReplyError as e:
+            log.warning('The mutex %s stays, for the server refuses to remove it: %s. The next run takes it over, when '
+                        'this process has ended. Allow RMD on the server.', MUTEX, e)
 
     # ------------------------------------------------------------ removing
 
@@ -357,8 +378,9 @@ class Lock:
     def _clear(self, session):
         if self._stored:
             self._remove_lock_file(session)
-        self._ask_to_leave(session)
+        left = self._ask_to_leave(session)
         session.flush()
+        left()
 
     def _remove_lock_file(self, session):
         log.info('Removing lock file: %s', self.name)
@@ -367,7 +389,7 @@ class Lock:
         if held is not None and (held == self._token or not self._seen_whole and self._token.startswith(held)):
             session.remove(self.name).get()
             log.info('Lock file successfully removed: %s', self.name)
-        else:
+        elif held is not None or self._seen_whole:
             log.warning('Lock file %s is not ours any more, and stays: %s', self.name,
                         'it is gone' if held is None else printable(held.decode('utf-8', 'replace')[:200]))
         self._stored = False

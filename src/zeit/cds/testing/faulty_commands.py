@@ -232,7 +232,8 @@ def dele(session, argument, plan):
 @command('RNFR')
 def rnfr(session, argument, plan):
     path = session.path(argument)
-    if path not in session.server.files:
+    if path not in session.server.files and (
+            path not in session.server.directories):
         return MISSING
     session.renamed = path
     return '350 Ready for RNTO.'
