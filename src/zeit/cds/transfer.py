@@ -320,6 +320,7 @@ class Import(Run):
                 self._persist(lambda session: session.remove(left.name).get())
             except PermanentError as e:
                 if self._persist(lambda session: session.facts(left.name).get()) is not None:
+                    self._settled_names.add(left.name)
                     return self._skip(left.name, 'the server refuses to remove it: %s. It is kept in tmp, and '
                                                  "published when the server's copy is gone" % e, failed=True)
             log.info('File removed on server: %s', printable(left.name))
