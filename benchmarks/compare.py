@@ -155,7 +155,7 @@ def table(args, results):
     """Lines of the table of one server's results."""
     unit, amount = ('MB/s', args.files * args.size / 1e6) if args.size >= 2**20 else ('files/s', args.files)
     rates = {name: [amount / seconds for seconds, _ in rounds] for name, rounds in results.items()}
-    others = [name for name in rates if not name.startswith('cds-import')]
+    others = [name for name in rates if not name.startswith('cds-')]
     best = max(others, key=lambda name: statistics.median(rates[name])) if others else None
     yield '%-24s %-28s %-22s %s' % ('program', unit, 'CPU s', 'ratio to ' + best if best else '')
     for name, values in rates.items():

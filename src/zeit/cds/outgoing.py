@@ -10,12 +10,13 @@ from zeit.cds.events import FileExported, notify
 from zeit.cds.exportinterfaces import IFileSource
 from zeit.cds.interfaces import CDSError, PermanentError
 from zeit.cds.protocol import printable
-from zeit.cds.transfer import LOCKS, Run
+from zeit.cds.transfer import LOCKS, LONG_LISTING, Run
 from zeit.cds.uploader import LOCK, Manner, Uploader, missing, there
 
 
 log = logging.getLogger('zeit.cds')
 
+MANY = 50           # files; to look for so many names takes longer than to list a directory
 REMOVALS = 100      # leftovers that are removed before we ask what became of them
 
 
@@ -45,10 +46,18 @@ class Export(Run):
         finished = self._recover()
         try:
             if entries := [entry for entry in entries if entry.name not in finished]:
+                self._list(len(entries))
                 self._exchange(entries)
         finally:
             self._withdraw()
         self._spool.finish()
+
+    def _list(self, number):
+        """For many files, look at once which names are on the server; nobody else changes that while we hold the lock."""
+        if number >= MANY and not self.feed.replace:
+            names = {entry.name for entry in self._persist(lambda session: list(session.list()))}
+            if len(names) < LONG_LISTING:       # else it may have been cut off
+                self._manner.listed = names
 
     # ------------------------------------------------------------ what a killed run left
 

@@ -35,6 +35,7 @@ class Manner:
         replace -- may a file of the same name be replaced?
         """
         self.replace = replace
+        self.listed = None      # names that are on the server, a set; None: each has to be asked for
         self.direct = False     # does the server refuse to rename, so that files are stored under their own names?
         self.refused = set()    # names that it refused to give by renaming
         self.ours = set()       # names under which there are parts of our own
@@ -145,9 +146,10 @@ class Uploader(Worker):
             self._next_facts = None
         else:
             pending = None
-        if self._manner.replace or job.name in self._manner.ours:
+        manner = self._manner
+        if manner.replace or job.name in manner.ours:
             return
-        if there(self.session, job.name, pending) is not None:
+        if there(self.session, job.name, pending) is not None if manner.listed is None else job.name in manner.listed:
             raise Dropped("an older file of this name is still on the server; it waits in 'new'", False)
 
     def _offset(self, outgoing):
@@ -183,7 +185,7 @@ class Uploader(Worker):
         return self.session.size(job.before.temporary or job.name)
 
     def _ask_before(self, job):
-        if not self._manner.replace:
+        if not self._manner.replace and self._manner.listed is None:
             return self.session.size(job.name)
 
     def _drop(self, job, outgoing, reason, failed):
