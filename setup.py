@@ -76,6 +76,7 @@ setup(
     entry_points={
         'console_scripts': [
             'cds-demo = zeit.cds.demo:main',
+            'cds-export = zeit.cds.cli:export',
             'cds-import = zeit.cds.cli:import_',
             'cds-lock = zeit.cds.cli:lock',
         ],

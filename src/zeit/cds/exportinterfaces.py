@@ -25,6 +25,12 @@ class IFileSource(zope.interface.Interface):
         Raises SpoolError, and Locked if another export uses the spool.
         """
 
+    def look(feed):
+        """The feed's spool for a look at it: an IOutbox of which only `waiting` is used. Changes nothing.
+
+        It is asked in a dry run only. Raises SpoolError.
+        """
+
 
 class Note(NamedTuple):
     """What the spool remembers of a file that is on its way to the server."""

@@ -56,8 +56,8 @@ def preview(feed, watch=contextlib.nullcontext):
 
     Raises ConfigurationError.
     """
-    from zeit.cds.preview import ImportPreview      # for a person, not for cron
-    return _run(ImportPreview, feed, watch)
+    from zeit.cds.preview import ExportPreview, ImportPreview   # for a person, not for cron
+    return _run(ImportPreview if feed.direction == 'import' else ExportPreview, feed, watch)
 
 
 def inspect_locks(feed):

@@ -31,7 +31,7 @@ import zope.interface
 
 from zeit.cds.exportinterfaces import IFileSource, IOutbox, IOutgoing, Note, Unreadable
 from zeit.cds.interfaces import Entry
-from zeit.cds.spool import NAME_MAX, Store, complains, move
+from zeit.cds.spool import Glance, NAME_MAX, Store, complains, move
 
 
 LOCK = 'export.lock'
@@ -46,7 +46,14 @@ class FileSource:
     """Spools on a local file system."""
 
     def open(self, feed):
-        return Outbox(feed.store_dir, '%s@%s:%d %s' % (feed.user, feed.hostname, feed.port, feed.ftp_dir), feed.keep)
+        return self._opened(Outbox, feed)
+
+    def look(self, feed):
+        return self._opened(OutboxGlance, feed)
+
+    @staticmethod
+    def _opened(kind, feed):
+        return kind(feed.store_dir, '%s@%s:%d %s' % (feed.user, feed.hostname, feed.port, feed.ftp_dir), feed.keep)
 
 
 def temporary_name(name):
@@ -306,6 +313,10 @@ class Outbox(Store):
         with open(self._path(RECORD + '.new'), 'wb') as f:
             f.write(data)
         os.rename(self._path(RECORD + '.new'), self._path(RECORD))
+
+
+class OutboxGlance(Glance, Outbox):
+    """The spool of an export that is only looked at."""
 
 
 @zope.interface.implementer(IOutgoing)

@@ -1,9 +1,10 @@
-"""A dry run: what an import would take, without a lock or a change."""
+"""A dry run: what a run would take, without a lock or a change."""
 import dataclasses
 import logging
 
 from zeit.cds.events import Outcome
 from zeit.cds.protocol import printable
+from zeit.cds.outgoing import Export
 from zeit.cds.transfer import Import
 
 
@@ -30,12 +31,6 @@ class Preview:
             log.error('Exiting with exception:', exc_info=e)
         return self.outcome
 
-    def _look(self):
-        self._spool = self._sink.look(self.feed)
-        self._session = self._connect()
-        with self._spool, self._session:
-            self.outcome.entries = self._select()
-
     def _skip(self, name, reason, failed=False):
         # No event: nothing has happened.
         (self.outcome.failed if failed else self.outcome.skipped).append((name, reason))
@@ -44,3 +39,17 @@ class Preview:
 
 class ImportPreview(Preview, Import):
     """What an import would take."""
+
+    def _look(self):
+        self._spool = self._sink.look(self.feed)
+        self._session = self._connect()
+        with self._spool, self._session:
+            self.outcome.entries = self._select()
+
+
+class ExportPreview(Preview, Export):
+    """What an export would take. It does not ask the server, which may have files of these names."""
+
+    def _look(self):
+        with self._sink.look(self.feed) as self._spool:
+            self.outcome.entries = self._choose(self._spool.waiting())

@@ -40,7 +40,8 @@ class Signals:
 
     def __exit__(self, *_):
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            # Who is about to end because of a signal shall not die of another one, with another status.
+            signal.signal(number, handler if self.number is None else signal.SIG_IGN)
 
     @contextlib.contextmanager
     def watch(self, run):

@@ -39,7 +39,7 @@ class FileSink:
         return Spool(feed.store_dir)
 
     def look(self, feed):
-        return Glance(feed.store_dir)
+        return SpoolGlance(feed.store_dir)
 
 
 def complains(verb):
@@ -198,6 +198,14 @@ class Store:
         return True
 
 
+class Glance:
+    """Mixed into a Store that is only looked at: it is neither locked nor prepared, and may be in use."""
+
+    def _open(self):
+        for name in self.directories:
+            setattr(self, '_' + name, self._directory(name))
+
+
 @zope.interface.implementer(ISpool)
 class Spool(Store):
     """See ISpool."""
@@ -298,12 +306,8 @@ class Spool(Store):
             self._unsynced = False
 
 
-class Glance(Spool):
-    """A spool that is only looked at: it is neither locked nor prepared, and may be in use."""
-
-    def _open(self):
-        self._tmp = self._directory('tmp')
-        self._new = self._directory('new')
+class SpoolGlance(Glance, Spool):
+    """The spool of an import that is only looked at."""
 
 
 @zope.interface.implementer(IIncoming)

@@ -5,6 +5,7 @@ import unittest
 from zeit.cds.testing import PYFTPDLIB_LAYER, SERVER_LAYERS, ServerTestCase, on_servers
 from zeit.cds.testing.process import free_port
 from zeit.cds.tests.commands import Commands
+from zeit.cds.tests.importing import put
 
 
 class Statuses(Commands):
@@ -225,6 +226,47 @@ class Import(Commands, ServerTestCase):
         self.assertIn("There is no setting 'colour'.", self.err)
 
 
+class Export(Commands, ServerTestCase):
+    """cds-export: what it has of its own; all else is shared with cds-import."""
+
+    layer = PYFTPDLIB_LAYER
+
+    def setUp(self):
+        super().setUp()
+        for name in ('a.xml', 'b.jpg', 'c.xml'):
+            put(os.path.join(self.store_dir, 'new'), name, name.encode())
+
+    def cds_export(self, *options, **kw):
+        return self.run_command('cds-export', *options, self.store_dir, self.url(), **kw)
+
+    def test_it_exports(self):
+        self.assertEqual(0, self.cds_export('--json', '--include=*.xml'), self.err)
+        self.assertEqual(('export', 2, 10), tuple(self.printed[0][key] for key in ('direction', 'files', 'bytes')))
+        self.assertEqual({b'a.xml': b'a.xml', b'c.xml': b'c.xml'}, self.there)
+        self.assertEqual(0, self.cds_export('--replace', '--keep=0'), self.err)
+        self.assertEqual({b'a.xml', b'b.jpg', b'c.xml'}, set(self.there))
+
+    def test_a_dry_run_changes_nothing(self):
+        self.assertEqual(0, self.cds_export('--dry-run', '--limit=2'), self.err)
+        self.assertEqual('           5  a.xml\n           5  b.jpg\n', self.out)
+        self.assertEqual({}, self.there)
+        self.assertEqual(3, len(self.published))
+        self.assertEqual({'tmp', 'new', 'cur'}, set(os.listdir(self.store_dir)))
+
+    def test_its_statuses(self):
+        self.assertEqual(69, self.run_command('cds-export', self.store_dir, self.url(port=free_port())))
+        self.put('read', b'foreign')
+        self.assertEqual(75, self.cds_export())
+        self.assertEqual(2, self.run_command('cds-export', self.store_dir))
+        self.assertEqual(78, self.cds_export('--password-file=missing'))
+
+    def test_feeds_of_a_zcml_file(self):
+        site = self.site(self.directive('in') + self.directive('out', direction='export'))
+        self.assertEqual(78, self.run_command('cds-export', '--zcml', site, 'in'))
+        self.assertEqual(0, self.run_command('cds-export', '--zcml', site, '--all'), self.err)
+        self.assertEqual(3, len(self.there))
+
+
 class Lock(Commands, ServerTestCase):
     """cds-lock"""
 
@@ -267,4 +309,5 @@ class Lock(Commands, ServerTestCase):
 def test_suite():
     load = unittest.defaultTestLoader.loadTestsFromTestCase
     others = [layer for layer in SERVER_LAYERS if layer.kind.needs_root]
-    return unittest.TestSuite([on_servers(Statuses), on_servers(Failures, others), load(Import), load(Lock)])
+    return unittest.TestSuite([on_servers(Statuses), on_servers(Failures, others), load(Import),
+                               load(Export), load(Lock)])
