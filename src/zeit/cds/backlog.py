@@ -56,6 +56,7 @@ class Backlog:
         retries -- how often the removal of one file is tried again
         """
         self.retries = retries
+        self.tries = retries    # to remove a file; and one a session, since a server that restarts ends them all
         self._entries = iter(entries)
         self._exhausted = False
         self._jobs = collections.deque()        # underway, oldest first
@@ -76,6 +77,7 @@ class Backlog:
         """A worker begins."""
         with self._lock:
             self._workers += 1
+            self.tries += 1
 
     def leave(self, error=None):
         """A worker ends. Its error ends the run, unless it's merely a lost session and others go on."""

@@ -251,7 +251,7 @@ class Worker(threading.Thread):
 
     def _remove_later(self, job, error):
         job.tries += 1
-        if job.tries > self._backlog.retries:
+        if job.tries >= self._backlog.tries:
             self._backlog.drop(job, self.uncertain % error, True)
         else:
             self._backlog.not_removed(job)

@@ -45,7 +45,8 @@ def _open(session):
     if session.passive is None:
         return None
     sock = session.passive.accept(PATIENCE)
-    session.pause(0)
+    if session.gone.is_set():
+        raise Gone('the server ends')
     session.close_passive()
     if sock is None:
         session.violation('no data connection a second after the command')
