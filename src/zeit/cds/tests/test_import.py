@@ -204,7 +204,7 @@ class Files(Importing):
                 self.run_import(sink=HookedSink(grow))
                 self.assert_same({'b': b'2'}, self.consume())
                 self.assert_same({'a': b'1' * size + b'more'}, self.there)
-                self.assert_warned(': a: ')
+                self.assert_warned(': a: ', 'changed while it was fetched')
                 self.assert_nothing_left()
                 self.run_import()
                 self.assert_same({'a': b'1' * size + b'more'}, self.consume())
