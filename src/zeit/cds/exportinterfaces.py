@@ -55,6 +55,11 @@ class IOutbox(zope.interface.Interface):
     def waiting():
         """Entry of each thing in new, also of what is no file: a list in no particular order."""
 
+    marked = zope.interface.Attribute('Did an earlier export not come to its end? bool')
+
+    def mark():
+        """An export begins: until `finish`, each further one finds the spool marked."""
+
     def interrupted():
         """What an earlier export to the same place did not finish: two lists.
 
@@ -63,7 +68,7 @@ class IOutbox(zope.interface.Interface):
         """
 
     def begin(temporaries):
-        """Forget what `interrupted` told, but for these temporary names; from now on notes are taken."""
+        """Forget what `interrupted` told, but for these temporary names; from now on notes are taken. `mark` comes before."""
 
     def create(name):
         """The IOutgoing of a file in new; it isn't opened yet."""
@@ -99,7 +104,7 @@ class IOutbox(zope.interface.Interface):
         """Make all moves so far durable."""
 
     def finish():
-        """All moves are durable: forget the notes, unless something is left on the server."""
+        """All moves are durable, the lock is gone: forget all notes and the mark, unless something is left on the server."""
 
     def expire():
         """Remove exported files from cur that are older than the feed's `keep`. Returns their names (list of str)."""

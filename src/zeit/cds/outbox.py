@@ -7,7 +7,8 @@
 
 One export at a time uses a spool; it holds the lock `export.lock` there. An import may use the same spool meanwhile.
 
-The journal makes up for a kill, or a power failure, between the server's rename and our move to `cur`. Its first line is
+The journal is empty while no export runs. If it isn't, one was killed: the next run looks for what it left on the server,
+its lock for instance, even if nothing waits. And the journal makes up for a kill, or a power failure, between the server's rename and our move to `cur`. Its first line is
 the place that the files go to; then come::
 
     ["storing", TEMPORARY]                                   not synced: it's only for cleaning up
@@ -115,9 +116,7 @@ class Outbox(Store):
         super().__init__(path)
 
     def close(self):
-        if self._journal >= 0:
-            os.close(self._journal)
-            self._journal = -1
+        self._close_journal()
         super().close()
 
     def _path(self, name):
@@ -170,19 +169,39 @@ class Outbox(Store):
             outgoing.discard()
 
     @complains
-    def begin(self, temporaries):
-        path = self._path(JOURNAL)
-        fd = os.open(path + '.new', os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_APPEND, 0o666)
-        try:
-            os.write(fd, b''.join([self._line(self._place), *(self._line(['storing', name]) for name in temporaries)]))
-            os.fsync(fd)
-            os.rename(path + '.new', path)
-            self._sync_directory(self.path)
-        except BaseException:
+    def mark(self):
+        if self.marked:
+            return
+        fd = self._open_journal(JOURNAL)
+        os.write(fd, self._line(self._place))
+        os.fsync(fd)
+        self._sync_directory(self.path)
+
+    @property
+    def marked(self):
+        status = status_of(None, self._path(JOURNAL))
+        return status is not None and status.st_size > 0
+
+    def _open_journal(self, name):
+        self._close_journal()
+        self._journal = os.open(self._path(name), os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_APPEND, 0o666)
+        return self._journal
+
+    def _close_journal(self):
+        fd, self._journal = self._journal, -1
+        if fd >= 0:
             os.close(fd)
-            raise
-        self._journal = fd
+
+    @complains
+    def begin(self, temporaries):
         self._temporaries.update(temporaries)
+        if self._journal >= 0:      # it is new, and there is nothing to forget
+            return
+        fd = self._open_journal(JOURNAL + '.new')
+        os.write(fd, b''.join([self._line(self._place), *(self._line(['storing', name]) for name in temporaries)]))
+        os.fsync(fd)
+        os.rename(self._path(JOURNAL + '.new'), self._path(JOURNAL))
+        self._sync_directory(self.path)
 
     @staticmethod
     def _sync_directory(path):

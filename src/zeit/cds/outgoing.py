@@ -35,14 +35,22 @@ class Export(Run):
     def _run(self):
         with self._sink.open(self.feed) as self._spool:
             log.info('Accessed filestore %s', self._spool.path)
-            if entries := self._choose(self._spool.waiting()):
-                with self._locked_directory() as self._held:
-                    self._export(entries)
+            entries = self._choose(self._spool.waiting())
+            if entries or self._spool.marked:
+                self._export(entries)
             else:
                 log.info('No new files to export.')
             self._expire()
 
     def _export(self, entries):
+        if not entries:
+            log.warning('An earlier export was interrupted; looking for what it left on the server.')
+        self._spool.mark()
+        with self._locked_directory() as self._held:
+            self._send(entries)
+        self._spool.finish()    # after the lock: else nobody would look for it if nothing else waits
+
+    def _send(self, entries):
         finished = self._recover()
         try:
             if entries := [entry for entry in entries if entry.name not in finished]:
@@ -50,7 +58,6 @@ class Export(Run):
                 self._exchange(entries)
         finally:
             self._withdraw()
-        self._spool.finish()
 
     def _list(self, number):
         """For many files, look at once which names are on the server; nobody else changes that while we hold the lock."""

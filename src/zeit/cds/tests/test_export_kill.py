@@ -1,0 +1,55 @@
+"""A killed export loses nothing, and sends nothing twice. tools/kill-exports does this at each step."""
+import contextlib
+import unittest
+
+from zeit.cds.testing.layers import PYFTPDLIB_LAYER, VSFTPD_LAYER, on_servers, server_test_case
+from zeit.cds.testing.servers import VsFTPD
+from zeit.cds.tests.exportkills import ExportMatrix
+from zeit.cds.tests.kills import kill_everywhere
+
+
+POINTS = 12
+
+
+class Killed:
+
+    def assert_all_is_well(self, server=None, **manner):
+        with contextlib.closing(ExportMatrix(server or self.server, files=5, **manner)) as matrix:
+            count, steps = kill_everywhere(matrix, POINTS)
+        self.assertEqual([], matrix.wrong)
+        self.assertEqual(POINTS, count)
+        self.assertGreater(steps, 50)
+
+    def test_one_session(self):
+        self.assert_all_is_well()
+
+    def test_somebody_took_the_files_meanwhile(self):
+        self.assert_all_is_well(consume=True)
+
+    def test_there_is_a_newer_file_of_the_same_name(self):
+        self.assert_all_is_well(renew=True)
+
+    def test_several_sessions_and_all_of_that(self):
+        self.assert_all_is_well(connections=4, consume=True, renew=True)
+
+
+class KilledWithoutRename(Killed):
+    """A server that does not rename files, so that they are stored under their own names."""
+
+    test_somebody_took_the_files_meanwhile = None       # without heeding the lock: not promised there
+    test_several_sessions_and_all_of_that = None
+
+    def setUp(self):
+        super().setUp()
+        self.stubborn = VsFTPD(settings={'cmds_denied': 'RNFR,RNTO'})
+        self.addCleanup(self.stubborn.stop)
+        self.stubborn.start()
+
+    def assert_all_is_well(self, server=None, **manner):
+        super().assert_all_is_well(self.stubborn, **manner)
+
+
+def test_suite():
+    return unittest.TestSuite([
+        on_servers(Killed, [PYFTPDLIB_LAYER, VSFTPD_LAYER]),
+        unittest.defaultTestLoader.loadTestsFromTestCase(server_test_case(KilledWithoutRename, VSFTPD_LAYER))])
