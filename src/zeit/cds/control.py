@@ -93,6 +93,7 @@ class Control:
     def __init__(self, sock, timeout):
         self.alive = True
         self.telnet = False     # does the server take 0xff for Telnet's IAC, so that it has to be doubled (RFC 854)?
+        self.secret = ''        # what the server may quote in its next reply, and what no log shall show
         self._sock = sock
         self._timeout = timeout
         self._replies = protocol.ReplyReader()
@@ -118,7 +119,10 @@ class Control:
         except (OSError, ValueError) as e:
             raise self.lost(e) from e
         except ProtocolError as e:
-            raise self.lost(e)
+            raise self.lost(ProtocolError('The server answered the password with what is no FTP reply.')
+                            if self.secret else e) from None
+        if self.secret:
+            reply = reply._replace(text=reply.text.replace(self.secret, '***'))
         if log.isEnabledFor(logging.DEBUG):
             log.debug('< %s', reply)
         if reply.code == 421:

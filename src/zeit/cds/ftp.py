@@ -136,7 +136,9 @@ class FTPSession:
         feed = self._feed
         reply, = self._control.ask(('USER', feed.user))
         if reply.code == 331:
+            self._control.secret = feed.password
             reply, = self._control.ask(('PASS', feed.password))
+            self._control.secret = ''
         if reply.code not in (230, 202):
             if reply.code // 100 == 4:
                 raise ReplyError.of(reply)
