@@ -2,6 +2,7 @@
 import json
 import os
 from pathlib import Path
+import shlex
 import shutil
 import signal
 import subprocess
@@ -115,3 +116,32 @@ interrupt_at_20 = Terminate(signal.SIGINT, 20)
 def fail(event):
     """A subscriber that is broken."""
     raise ValueError('a broken subscriber')
+
+
+class Shell:
+    """For texts: executes command lines as a shell does, in a directory of its own.
+
+    Call it with a line: it prints what the line prints, and its exit status unless that is 0.
+    """
+
+    def __init__(self, **variables):
+        self.directory = Path(tempfile.mkdtemp())
+        programs = self.directory / 'bin'
+        programs.mkdir()
+        for name in ENTRY:
+            path = programs / name
+            path.write_text('#!/bin/sh\nexec %s "$@"\n' % shlex.join(arguments(name)))
+            path.chmod(0o755)
+        self._environment = environment(self.directory, COLUMNS='80', **variables)
+        self._environment['PATH'] = '%s:%s' % (programs, self._environment['PATH'])
+
+    def __call__(self, line):
+        done = subprocess.run(['/bin/sh', '-c', line], cwd=self.directory, env=self._environment, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=LIMIT)
+        print(done.stdout, end='')
+        if done.returncode:
+            print('[status %d]' % done.returncode)
+
+    def close(self):
+        shutil.rmtree(self.directory)

@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 import unittest.mock
@@ -176,3 +177,17 @@ class Passwords(unittest.TestCase):
         self.assertEqual('', self.password())
         self.assertIn('permissive', self.log.warnings[0])
         self.assertNotIn('geheim', '\n'.join(self.log.warnings))
+
+
+class Startup(unittest.TestCase):
+    """What costs time is imported when it is used: cron runs a command each minute."""
+
+    UNUSED = ('tqdm', 'prometheus_client', 'shtab', 'zope.configuration', 'ssl', 'tenacity', 'netrc', 'json',
+              'hypothesis', 'pkg_resources', 'importlib.metadata')
+
+    def test_a_command_begins_without_what_it_may_not_need(self):
+        code = ('import sys, zeit.cds.cli, zeit.cds.options, zeit.cds.ftp, zeit.cds.lock, zeit.cds.spool; '
+                'zeit.cds.options.parser("cds-import"); print(*sys.modules)')
+        done = subprocess.run([sys.executable, '-S', '-c', code], capture_output=True, text=True, check=True,
+                              env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))})
+        self.assertEqual(set(), set(self.UNUSED) & set(done.stdout.split()))
