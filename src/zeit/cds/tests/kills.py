@@ -245,9 +245,9 @@ def main():
                         help='of %s' % ', '.join(kind.name for kind in SERVERS))
     options = parser.parse_args()
     total, bad = 0, 0
-    for kind in SERVERS:
-        if kind.name not in options.servers:
-            continue
+    for kind in [kind for kind in SERVERS if kind.name in options.servers]:
+        if missing := kind.missing():
+            parser.error(missing)
         for connections, renew in (1, False), (1, True), (4, False), (4, True):
             with kind() as server, contextlib.closing(
                     Matrix(server, options.files, connections, renew, renew)) as matrix:

@@ -198,11 +198,12 @@ def main():
         prog='lock-races', description='Let several imports race for the lock of one FTP directory, on each server.')
     parser.add_argument('--races', type=int, default=1000, help='how many, for each server and number of processes')
     parser.add_argument('--clients', type=int, nargs='+', default=[2, 5], help='numbers of processes')
+    parser.add_argument('--servers', nargs='+', default=[kind.name for kind in SERVERS], help='(default: all)')
     parser.add_argument('--naive', action='store_true',
                         help='one of the processes is a peer that looks, then stores its lock file, without a mutex')
     options = parser.parse_args()
     bad = 0
-    for kind in SERVERS:
+    for kind in [kind for kind in SERVERS if kind.name in options.servers]:
         if missing := kind.missing():
             print('%-10s skipped: %s' % (kind.name, missing))
             continue
