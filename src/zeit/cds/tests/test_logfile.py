@@ -1,0 +1,79 @@
+"""The log file of an import: what goes there, and that it's a new one each week."""
+import logging
+import os
+import shutil
+import tempfile
+import time
+
+from zeit.cds.interfaces import ConfigurationError
+from zeit.cds.main import import_
+from zeit.cds.testing.layers import PYFTPDLIB_LAYER, ServerTestCase
+from zeit.cds.tests.importing import Importing
+
+
+WEEK = 7 * 24 * 3600
+
+
+class LogFile(Importing, ServerTestCase):
+
+    layer = PYFTPDLIB_LAYER
+
+    def setUp(self):
+        super().setUp()
+        self.directory = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.logfile = os.path.join(self.directory, 'cds.log')
+
+    def import_(self, **settings):
+        import_(**{**dict(store_dir=self.store_dir, hostname=self.server.host, port=self.server.port,
+                          user=self.server.user, password=self.server.password, ftp_dir='/',
+                          logfile=self.logfile), **settings})
+
+    def read(self, name='cds.log'):
+        with open(os.path.join(self.directory, name), encoding='utf-8') as f:
+            return f.read()
+
+    def test_it_has_the_lines_of_the_run_with_time_and_level(self):
+        self.put('Köln \udcff', b'1')
+        self.import_()
+        lines = self.read().splitlines()
+        self.assertRegex(lines[0], r'^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d,\d\d\d INFO Starting import\.$')
+        self.assertTrue(lines[-1].endswith((' INFO Exiting with success.', ' see the warnings.')))
+        self.assertTrue(any('Köln' in line for line in lines))
+        self.assertFalse([line for line in lines if ' DEBUG ' in line])
+
+    def test_it_has_the_traceback_of_a_failure_and_no_password(self):
+        self.import_(ftp_dir='/nonexistent', password=self.server.password)
+        self.assertIn('Error accessing FTP server.', self.read())
+        self.assertIn('PermanentError: 550', self.read())
+        self.assertNotIn(self.server.password, self.read())
+
+    def test_further_runs_add_to_it(self):
+        self.import_()
+        self.import_()
+        self.assertEqual(2, self.read().count('Starting import.'))
+
+    def test_a_new_one_is_begun_each_week_and_five_are_kept(self):
+        for week in range(9, 0, -1):
+            self.import_()
+            with open(self.logfile, 'a') as f:
+                f.write('the run %d weeks ago' % week)
+            ago = time.time() - week * WEEK
+            os.utime(self.logfile, (ago, ago))
+        self.import_()
+        self.assertNotIn('weeks ago', self.read())
+        older = sorted(set(os.listdir(self.directory)) - {'cds.log'})
+        self.assertEqual(5, len(older), older)
+        self.assertEqual(['the run %d weeks ago' % week for week in (5, 4, 3, 2, 1)],
+                         [self.read(name).splitlines()[-1] for name in older])
+
+    def test_one_that_cannot_be_written_is_a_wrong_argument(self):
+        for path in self.directory, os.path.join(self.directory, 'missing', 'cds.log'):
+            with self.assertRaises(ConfigurationError):
+                self.import_(logfile=path)
+
+    def test_nothing_stays_behind_in_the_logging_of_the_application(self):
+        log = logging.getLogger('zeit.cds')
+        before = log.level, list(log.handlers)
+        self.import_()
+        self.assertEqual(before, (log.level, list(log.handlers)))
