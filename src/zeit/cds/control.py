@@ -8,7 +8,7 @@ import time
 import zope.interface
 
 from zeit.cds import protocol
-from zeit.cds.interfaces import ConnectionLost, IPending, ProtocolError, ReplyError
+from zeit.cds.interfaces import ConnectionLost, IPending, ProtocolError, ReplyError, UntrustedServer
 
 
 log = logging.getLogger(__name__)
@@ -252,8 +252,11 @@ class Control:
     def secure(self, tunnel):
         """Go on inside TLS."""
         if not self._replies.empty:
-            raise ProtocolError('Plain text after the reply to AUTH TLS: somebody tampers with the connection.')
-        self._sock = tunnel.wrap(self._sock)
+            raise UntrustedServer('Plain text after the reply to AUTH TLS: somebody tampers with the connection.')
+        try:
+            self._sock = tunnel.wrap(self._sock)
+        except OSError as e:
+            raise self.lost(e) from e
 
     @property
     def tls_session(self):

@@ -94,9 +94,9 @@ class FTPSession:
             from zeit.cds.tls import Tunnel     # a plain session shall not pay for it
             self._tunnel = Tunnel(feed)
         sock = self._connect_control()
-        if feed.security == 'implicit':
-            sock = self._tunnel.wrap(sock)
         self._control = Control(sock, feed.timeout)
+        if feed.security == 'implicit':
+            self._control.secure(self._tunnel)
         greeting = self._control.final()
         if not greeting.positive:
             raise ReplyError.of(greeting)
@@ -325,10 +325,22 @@ class FTPSession:
             reply = self._control.begin(verb, argument)
             if not reply.preliminary:
                 raise TemporaryError('No data: %s' % (reply,)) if reply.positive else self._error(reply)
-            self._data = self._tunnel.wrap(data, self._control) if self._tunnel else data
+            self._data = self._protected(data) if self._tunnel else data
             return self._data
         except BaseException:
             data.close()
+            raise
+
+    def _protected(self, data):
+        """The data connection inside TLS, where it continues the TLS session of the control connection."""
+        try:
+            return self._tunnel.wrap(data, self._control)
+        except SILENCE as e:
+            raise self._control.lost(e) from e
+        except OSError as e:
+            raise TemporaryError('No data connection: %s (%s)' % (e, self._control.final())) from e
+        except UntrustedServer:
+            self._control.close()       # a final reply is still to come
             raise
 
     def _receive(self, data, write):

@@ -24,7 +24,7 @@ class Tunnel:
 
         control -- the Control whose TLS session a data connection continues. It is looked up for each transfer,
             since TLS 1.3 gives out new tickets all the time.
-        Raises UntrustedServer, OSError.
+        Raises UntrustedServer, and OSError if the connection broke, which may pass by itself.
         """
         sock.settimeout(self._timeout)      # OpenSSL does not stop at the system's own time-out
         try:
@@ -36,6 +36,8 @@ class Tunnel:
             error = UntrustedServer('The certificate of %s cannot be trusted: %s' % (self._hostname, e.verify_message))
             error.add_note('If it is right, give the file of its certificate authority as ca_file.')
             raise error from e
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError):
+            raise
         except ssl.SSLError as e:
             sock.close()
             raise UntrustedServer('No TLS with %s: %s' % (self._hostname, e)) from e
