@@ -20,7 +20,7 @@ html_theme = 'alabaster'
 html_theme_options = {'description': 'Exchange articles through a Content-Drehscheibe', 'page_width': '70em'}
 html_show_copyright = False
 source_suffix = {'.rst': 'restructuredtext'}
-exclude_patterns = ['_build']
+exclude_patterns = ['_build', 'html']
 trim_doctest_flags = True
 nitpicky = False
 

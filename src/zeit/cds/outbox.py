@@ -337,6 +337,9 @@ class Outbox(Store):
 class OutboxGlance(Glance, Outbox):
     """The spool of an export that is only looked at."""
 
+    def waiting(self):
+        return super().waiting() if self._new >= 0 else []
+
 
 @zope.interface.implementer(IOutgoing)
 class Outgoing:

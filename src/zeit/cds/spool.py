@@ -199,11 +199,16 @@ class Store:
 
 
 class Glance:
-    """Mixed into a Store that is only looked at: it is neither locked nor prepared, and may be in use."""
+    """Mixed into a Store that is only looked at: it is neither locked nor prepared, and may be in use.
+
+    Before the first run its directories are not there; `_NAME` stays -1 then.
+    """
 
     def _open(self):
+        os.stat(self.path)
         for name in self.directories:
-            setattr(self, '_' + name, self._directory(name))
+            with contextlib.suppress(FileNotFoundError):
+                setattr(self, '_' + name, os.open(os.path.join(self.path, name), os.O_RDONLY | os.O_DIRECTORY))
 
 
 @zope.interface.implementer(ISpool)
@@ -308,6 +313,10 @@ class Spool(Store):
 
 class SpoolGlance(Glance, Spool):
     """The spool of an import that is only looked at."""
+
+    @complains
+    def unread(self, name):
+        return any(fd >= 0 and self._there(fd, name) for fd in (self._tmp, self._new))
 
 
 @zope.interface.implementer(IIncoming)

@@ -132,11 +132,11 @@ class Shell:
             path = programs / name
             path.write_text('#!/bin/sh\nexec %s "$@"\n' % shlex.join(arguments(name)))
             path.chmod(0o755)
-        self._environment = environment(self.directory, COLUMNS='80', **variables)
-        self._environment['PATH'] = '%s:%s' % (programs, self._environment['PATH'])
+        self.environment = environment(self.directory, COLUMNS='80', **variables)
+        self.environment['PATH'] = '%s:%s' % (programs, self.environment['PATH'])
 
     def __call__(self, line):
-        done = subprocess.run(['/bin/sh', '-c', line], cwd=self.directory, env=self._environment, text=True,
+        done = subprocess.run(['/bin/sh', '-c', line], cwd=self.directory, env=self.environment, text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               timeout=LIMIT)
         print(done.stdout, end='')

@@ -140,6 +140,17 @@ class Import(Commands, ServerTestCase):
         self.assertEqual({b'c.xml'}, set(self.published))
         self.assertEqual({'tmp', 'new', 'cur'}, set(os.listdir(self.store_dir)))
 
+    def test_a_dry_run_comes_before_the_first_run(self):
+        self.put_many()
+        os.mkdir(self.home / 'empty')
+        self.assertEqual(0, self.run_command('cds-import', '--dry-run', 'empty', self.url()), self.err)
+        self.assertEqual(4, len(self.out.splitlines()))
+        self.assertEqual(0, self.run_command('cds-export', '--dry-run', 'empty', self.url()), self.err)
+        self.assertEqual('', self.out)
+        self.assertEqual([], os.listdir(self.home / 'empty'))
+        self.assertEqual(1, self.run_command('cds-import', '--dry-run', 'missing', self.url()))
+        self.assertIn('Create the directory first', self.err)
+
     def test_a_dry_run_heeds_no_lock(self):
         self.put('a.xml', b'a')
         self.put('read', b'foreign')
