@@ -122,6 +122,7 @@ class Lock:
         self._owner = Owner.me()
         self._stored = False        # may there be a lock file of ours on the server?
         self._in_mutex = False      # may there be a mutex of ours?
+        self._entered = 0.0         # when we began to make it
         self._seen = []             # names of lock files that were there when we looked last
         self._mark = Entry(name)    # size and time of our lock file
         self._working = False       # has anything happened since it was seen last?
@@ -172,6 +173,8 @@ class Lock:
         return error
 
     def _store(self, session, mutex):
+        if mutex and time.monotonic() - self._entered > MUTEX_GRACE / 2:
+            raise Locked('It took so long to enter the mutex that somebody else may have taken it for forgotten.')
         self._stored = True
         session.store(self.name, self._token)
         time.sleep(PAUSE if mutex else PAUSE_ALONE)
@@ -245,12 +248,9 @@ class Lock:
         """
         refused, empty_since, end = 0, None, time.monotonic() + MUTEX_WAIT
         while time.monotonic() < end:
-            begun = time.monotonic()
-            error = self._make(session)
-            if error is None:
-                if time.monotonic() - begun < MUTEX_GRACE / 2:
-                    return True
-                raise Locked('The server took so long that somebody else may have taken our mutex for forgotten.')
+            self._entered = time.monotonic()
+            if (error := self._make(session)) is None:
+                return True
             there = session.exists(MUTEX).get()
             if there:
                 removed, empty_since = self._contended(session, empty_since)
