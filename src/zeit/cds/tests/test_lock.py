@@ -56,13 +56,26 @@ class InterveningSession(FTPSession):
         return count
 
 
-class InterveningConnection(FTPConnection):
+class SlowSession(FTPSession):
+    """Something else happens before our name is in the mutex."""
 
-    def __init__(self, intervene):
+    def __init__(self, feed, intervene):
+        super().__init__(feed)
         self.intervene = intervene
 
+    def make_directory(self, name):
+        if name.startswith(MUTEX + '/'):
+            self.intervene()
+        return super().make_directory(name)
+
+
+class InterveningConnection(FTPConnection):
+
+    def __init__(self, intervene, kind=InterveningSession):
+        self.intervene, self.kind = intervene, kind
+
     def open(self, feed):
-        session = InterveningSession(feed, self.intervene)
+        session = self.kind(feed, self.intervene)
         session.start()
         return session
 
@@ -171,6 +184,23 @@ class Locking(Importing):
             self.assert_warned('Another process has been in the mutex')
             self.assertEqual({b'a': b'1', MUTEX.encode(): None}, self.there)
         self.check_imported('The mutex %s was left by' % MUTEX, 'has ended')
+
+    def test_whoever_is_too_slow_in_the_mutex_gives_way(self):
+        """Another takes the mutex without a name for forgotten, gets the lock, and keeps it."""
+        stack = contextlib.ExitStack()
+
+        def other():
+            session = stack.enter_context(self.session())
+            stack.enter_context(LockFile().hold(session, 'read', self.feed(), self.session))
+
+        with stack:
+            outcome = self.run_import(InterveningConnection(other, SlowSession))
+            self.assertIsInstance(outcome.error, Locked)
+            self.assertEqual({b'a', b'read'}, set(self.there))
+            self.assertIn('Lock file successfully created: read', self.log.of('INFO'))
+        self.assertEqual({b'a': b'1'}, self.there)
+        self.assertEqual([], [text for text in self.log.lines if 'not ours any more' in text])
+        self.check_imported()
 
     def test_lock_that_somebody_removed_meanwhile(self):
         read = os.path.join(self.server.directory, 'read')
