@@ -195,6 +195,8 @@ def main():
     print('imported: %d files in %d runs, %d times locked' % (imported.files, imported.runs, imported.locked))
     print('lost: %d, doubled: %d, damaged: %d, overlaps of locks: %d, left on the server: %d' % (
         lost, doubled, damaged, overlaps, len(left)))
+    for name in left[:10]:
+        print('left:', name)
     for error in errors[:10]:
         print('error:', error[:300])
     return 1 if lost or doubled or damaged or overlaps or left or errors else 0
