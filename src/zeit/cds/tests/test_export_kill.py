@@ -8,7 +8,7 @@ from zeit.cds.tests.exportkills import ExportMatrix
 from zeit.cds.tests.kills import kill_everywhere
 
 
-POINTS = 12
+POINTS = 8
 
 
 class Killed:

@@ -1,0 +1,293 @@
+"""The outgoing side of a spool: edge cases."""
+import os
+import shutil
+import unittest
+
+from zope.interface.verify import verifyClass, verifyObject
+
+from zeit.cds.exportinterfaces import IFileSource, IOutbox, IOutgoing, Unreadable
+from zeit.cds.interfaces import Locked, SpoolError
+from zeit.cds.outbox import DAY, FileSource, JOURNAL, Outbox, Outgoing, RECORD, numbered, temporary_name
+from zeit.cds.spool import Spool
+from zeit.cds.tests.importing import contents, new_spool, put
+
+
+PLACE = 'user@host:21 /'
+
+
+class OutboxTest(unittest.TestCase):
+
+    def setUp(self):
+        self.store_dir = new_spool()
+        self.addCleanup(shutil.rmtree, self.store_dir)
+
+    def open(self, place=PLACE, keep=None):
+        outbox = Outbox(self.store_dir, place, keep)
+        self.addCleanup(outbox.close)
+        return outbox
+
+    def path(self, *names):
+        return os.path.join(self.store_dir, *names)
+
+    def offer(self, name, data=b'data'):
+        put(self.path('new'), name, data)
+
+    def cur(self):
+        return contents(self.path('cur'))
+
+    def sent(self, outbox, name):
+        """A file that is on the server, as a note says that is on the disk."""
+        outgoing = outbox.create(name)
+        outgoing.open()
+        outbox.storing(outgoing)
+        outgoing.read()
+        outgoing.discard()
+        outbox.commit([outgoing])
+        return outgoing
+
+    def begun(self, **settings):
+        outbox = self.open(**settings)
+        outbox.mark()
+        outbox.begin([])
+        return outbox
+
+
+class Contracts(OutboxTest):
+
+    def test_they_are_kept(self):
+        verifyClass(IFileSource, FileSource)
+        verifyClass(IOutbox, Outbox)
+        self.offer('a')
+        with self.open() as outbox:
+            verifyObject(IOutbox, outbox)
+            verifyObject(IOutgoing, outbox.create('a'))
+        verifyClass(IOutgoing, Outgoing)
+
+
+class Opening(OutboxTest):
+
+    def test_one_export_at_a_time(self):
+        self.open()
+        with self.assertRaises(Locked):
+            Outbox(self.store_dir, PLACE)
+
+    def test_an_import_may_use_the_spool_meanwhile(self):
+        self.open()
+        Spool(self.store_dir).close()
+
+    def test_no_spool(self):
+        with self.assertRaisesRegex(SpoolError, 'nonexistent') as caught:
+            Outbox(self.path('nonexistent'), PLACE)
+        self.assertIn('Create the directory', caught.exception.__notes__[0])
+
+
+class Waiting(OutboxTest):
+
+    def test_kinds(self):
+        self.offer('a', b'12345')
+        os.mkdir(self.path('new', 'b'))
+        os.symlink('a', self.path('new', 'c'))
+        self.assertEqual([('a', 5, 'file'), ('b', 'dir'), ('c', 'other')], [
+            (e.name, e.size, e.kind) if e.kind == 'file' else (e.name, e.kind) for e in sorted(self.open().waiting())])
+
+    def test_what_cannot_be_read(self):
+        os.mkdir(self.path('new', 'b'))
+        os.symlink('a', self.path('new', 'c'))
+        os.mkfifo(self.path('new', 'd'))
+        outbox = self.open()
+        for name in 'abcd':
+            with self.assertRaises(Unreadable):
+                outbox.create(name).open()
+
+    def test_pieces_from_an_offset(self):
+        data = os.urandom(700000)
+        self.offer('a', data)
+        outgoing = self.open().create('a')
+        outgoing.open()
+        whole = b''.join(map(bytes, outgoing.pieces()))
+        digest = outgoing.digest
+        for offset in (1, 262143, 262144, 262145, 699999, 700000):
+            self.assertEqual(data[offset:], b''.join(map(bytes, outgoing.pieces(offset))))
+            self.assertEqual((digest, 700000), (outgoing.digest, outgoing.size))
+        outgoing.discard()
+        self.assertEqual(data, whole)
+
+
+class Notes(OutboxTest):
+
+    def test_a_note_outlives_the_process(self):
+        self.offer('a')
+        with self.begun() as outbox:
+            temporary = self.sent(outbox, 'a').temporary
+        with self.open() as outbox:
+            self.assertTrue(outbox.marked)
+            (note,), temporaries = outbox.interrupted()
+        self.assertEqual(('a', temporary, True, 4), (note.name, note.temporary, note.complete, note.size))
+        self.assertEqual([], temporaries)
+
+    def assert_only_the_temporary_name(self, temporary, **settings):
+        with self.open(**settings) as outbox:
+            self.assertEqual(([], [temporary]), outbox.interrupted())
+
+    def test_another_file_has_the_name_now(self):
+        for newer in (b'newer, longer', b'atad'):
+            self.offer('a')
+            with self.begun() as outbox:
+                temporary = self.sent(outbox, 'a').temporary
+            self.offer('a', newer)
+            self.assert_only_the_temporary_name(temporary)
+
+    def test_another_file_in_the_same_place_on_the_disk(self):
+        self.offer('a')
+        with self.begun() as outbox:
+            temporary = self.sent(outbox, 'a').temporary
+        with open(self.path('new', 'a'), 'r+b') as f:
+            f.write(b'atad')
+        self.assert_only_the_temporary_name(temporary)
+
+    def test_a_file_that_was_not_sent_as_a_whole(self):
+        self.offer('a')
+        with self.begun() as outbox:
+            outgoing = outbox.create('a')
+            outbox.storing(outgoing)
+        self.assert_only_the_temporary_name(outgoing.temporary)
+
+    def test_notes_about_another_place_do_not_count(self):
+        self.offer('a')
+        with self.begun() as outbox:
+            self.sent(outbox, 'a')
+        with self.open(place='user@elsewhere:21 /') as outbox:
+            self.assertEqual(([], []), outbox.interrupted())
+
+    def test_what_a_power_failure_left_half_written_is_no_note(self):
+        self.offer('a')
+        with self.begun() as outbox:
+            self.sent(outbox, 'a')
+        with open(self.path(JOURNAL), 'ab') as f:
+            f.write(b'["sent", "b", nu\n\0\0\0\0')
+        with self.open() as outbox:
+            self.assertEqual(['a'], [note.name for note in outbox.interrupted()[0]])
+
+    def test_a_moved_file_needs_no_further_look(self):
+        self.offer('a')
+        with self.begun() as outbox:
+            self.sent(outbox, 'a')
+            outbox.retire('a')
+        with self.open() as outbox:
+            self.assertEqual(([], []), outbox.interrupted())
+
+    def test_finish_forgets_all_unless_something_is_left(self):
+        self.offer('a')
+        with self.begun() as outbox:
+            temporary = self.sent(outbox, 'a').temporary
+            outbox.retire('a')
+            outbox.finish()
+            self.assertTrue(outbox.marked)
+            outbox.settled(temporary)
+            outbox.finish()
+            self.assertFalse(outbox.marked)
+
+    def test_names_that_are_no_text(self):
+        name = os.fsdecode(b'K\xf6ln\xff "\\')
+        self.offer(name)
+        with self.begun() as outbox:
+            self.sent(outbox, name)
+        with self.open() as outbox:
+            self.assertEqual([name], [note.name for note in outbox.interrupted()[0]])
+
+
+class Retiring(OutboxTest):
+
+    def test_nothing_is_overwritten(self):
+        outbox = self.begun()
+        for n in range(3):
+            self.offer('a', b'%d' % n)
+            self.sent(outbox, 'a')
+            outbox.retire('a')
+        self.assertEqual({b'a': b'0', b'a.2': b'1', b'a.3': b'2'}, self.cur())
+
+    def test_a_newer_file_stays(self):
+        outbox = self.begun()
+        self.offer('a', b'older')
+        self.sent(outbox, 'a')
+        self.offer('a', b'newer')
+        self.assertIsNone(outbox.retire('a'))
+        self.assertEqual(({b'a': b'newer'}, {}), (contents(self.path('new')), self.cur()))
+
+    def test_a_kill_between_link_and_unlink(self):
+        """Where the file system can't rename without overwriting."""
+        outbox = self.begun()
+        self.offer('a')
+        self.sent(outbox, 'a')
+        os.link(self.path('new', 'a'), self.path('cur', 'a'))
+        self.assertEqual(self.path('cur', 'a'), outbox.retire('a'))
+        self.assertEqual(({}, {b'a': b'data'}), (contents(self.path('new')), self.cur()))
+
+    def test_names(self):
+        self.assertEqual('a.2', numbered('a', 2))
+        self.assertEqual(255, len(os.fsencode(numbered('ä' * 127, 12))))
+        self.assertEqual(255, len(os.fsencode(numbered('ä' * 127 + 'x', 12))))
+        for name in ('a', 'ä' * 127, 'x' * 255, 'x' * 237, 'x' * 236):
+            one, other = temporary_name(name), temporary_name(name)
+            self.assertNotEqual(one, other)
+            self.assertTrue(one.startswith('.') and one.endswith('.part') and len(os.fsencode(one)) <= 255)
+
+
+class Keeping(OutboxTest):
+
+    def export(self, *names, keep, ago=0.0):
+        """Export files, so many days ago."""
+        outbox = self.begun(keep=keep)
+        for name in names:
+            self.offer(name)
+            self.sent(outbox, name)
+            outbox.retire(name)
+        outbox.close()
+        self.age(ago)
+
+    def age(self, days):
+        try:
+            with open(self.path(RECORD)) as f:
+                lines = f.read().splitlines()
+        except FileNotFoundError:
+            return
+        with open(self.path(RECORD), 'w') as f:
+            for line in lines:
+                seconds, _, rest = line[1:].partition(',')
+                f.write('[%d,%s\n' % (int(seconds) - days * DAY, rest))
+
+    def expire(self, keep):
+        with self.open(keep=keep) as outbox:
+            return outbox.expire()
+
+    def test_old_files_go_and_young_ones_stay(self):
+        self.export('a', 'b', keep=7, ago=5)
+        self.export('c', keep=7, ago=3)
+        put(self.path('cur'), 'somebody-elses')
+        self.assertEqual(['a', 'b'], self.expire(7))
+        self.assertEqual({b'c', b'somebody-elses'}, set(self.cur()))
+        self.assertEqual([], self.expire(7))
+        self.age(5)
+        self.assertEqual(['c'], self.expire(7))
+
+    def test_without_keep_nothing_is_recorded_or_removed(self):
+        self.export('a', keep=None, ago=5)
+        self.assertFalse(os.path.exists(self.path(RECORD)))
+        self.export('b', keep=1, ago=5)
+        self.assertEqual([], self.expire(None))
+        self.assertEqual(['b'], self.expire(1))
+        self.assertEqual({b'a'}, set(self.cur()))
+
+    def test_another_file_of_that_name_stays(self):
+        self.export('a', 'b', keep=1, ago=5)
+        put(self.path('cur'), 'a', b"the CMS' own")
+        os.unlink(self.path('cur', 'b'))
+        self.assertEqual([], self.expire(1))
+        self.assertEqual({b'a': b"the CMS' own"}, self.cur())
+
+    def test_the_record_does_not_grow(self):
+        for n in range(10):
+            self.export('a%d' % n, keep=2, ago=1)
+            self.expire(2)
+        with open(self.path(RECORD)) as f:
+            self.assertLessEqual(len(f.readlines()), 4)
