@@ -20,6 +20,27 @@ class Statuses(Commands):
         self.assertEqual(0, self.cds_import(), self.err)
         self.assertEqual(('', ''), (self.out, self.err))
 
+    def test_75_when_somebody_holds_a_lock(self):
+        self.put('a.xml', b'a')
+        for name in ('read', 'write'):
+            with self.subTest(name):
+                path = self.put(name, b'foreign')
+                self.assertEqual(75, self.cds_import())
+                self.assertIn('Lock file already exists: ' + name, self.err)
+                os.unlink(path)
+        self.assertEqual([b'a.xml'], list(self.there))
+
+    def test_77_when_the_login_is_refused(self):
+        self.assertEqual(77, self.cds_import(password='wrong'))
+        self.assertIn('530', self.err)
+        self.assertNotIn('wrong', self.err)
+
+
+class Mistakes(Commands, ServerTestCase):
+    """Statuses that do not depend on what kind of server it is."""
+
+    layer = PYFTPDLIB_LAYER
+
     def test_1_for_any_other_error(self):
         self.assertEqual(1, self.run_command('cds-import', self.store_dir, self.url('/missing')), self.err)
         self.assertEqual(1, self.run_command('cds-import', 'missing', self.url()), self.err)
@@ -36,21 +57,6 @@ class Statuses(Commands):
         self.assertEqual(69, self.run_command('cds-import', self.store_dir, self.url(port=free_port())))
         self.assertIn('Check host name and port', self.err)
         self.assertNotIn('Traceback', self.err)
-
-    def test_75_when_somebody_holds_a_lock(self):
-        self.put('a.xml', b'a')
-        for name in ('read', 'write'):
-            with self.subTest(name):
-                path = self.put(name, b'foreign')
-                self.assertEqual(75, self.cds_import())
-                self.assertIn('Lock file already exists: ' + name, self.err)
-                os.unlink(path)
-        self.assertEqual([b'a.xml'], list(self.there))
-
-    def test_77_when_the_login_is_refused(self):
-        self.assertEqual(77, self.cds_import(password='wrong'))
-        self.assertIn('530', self.err)
-        self.assertNotIn('wrong', self.err)
 
     def test_78_for_a_wrong_configuration(self):
         for options in (['--password-file=missing', self.store_dir, self.url()],
@@ -320,5 +326,5 @@ class Lock(Commands, ServerTestCase):
 def test_suite():
     load = unittest.defaultTestLoader.loadTestsFromTestCase
     others = [layer for layer in SERVER_LAYERS if layer.kind.needs_root]
-    return unittest.TestSuite([on_servers(Statuses), on_servers(Failures, others), load(Import),
-                               load(Export), load(Lock)])
+    return unittest.TestSuite([on_servers(Statuses), on_servers(Failures, others), load(Mistakes),
+                               load(Import), load(Export), load(Lock)])
