@@ -58,7 +58,7 @@ class Backlog:
         self.retries = retries
         self.tries = retries    # to remove a file; and one a session, since a server that restarts ends them all
         self._entries = iter(entries)
-        self._exhausted = False
+        self._exhausted = self._abandoned = False
         self._jobs = collections.deque()        # underway, oldest first
         self._again = collections.deque()
         self._received = []
@@ -116,7 +116,7 @@ class Backlog:
 
     def _idle(self):
         """Will there be nothing more to do for a worker?"""
-        return not self._active and (self._exhausted or self.error is not None)
+        return self._abandoned or not self._active and (self._exhausted or self.error is not None)
 
     @property
     def idle(self):
@@ -224,6 +224,12 @@ class Backlog:
     def stop(self, error):
         """Begin no further file; the run ends with this error."""
         with self._lock:
+            self._stop(error)
+
+    def abandon(self, error):
+        """Nobody commits or publishes any more: the workers end at once."""
+        with self._lock:
+            self._abandoned = True
             self._stop(error)
 
     def _stop(self, error):

@@ -37,7 +37,7 @@ class Patience:
         tries = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(PASSING),
             stop=tenacity.stop_any(tenacity.stop_after_attempt(self._retries + 1), self._no_more),
-            wait=tenacity.wait_exponential_jitter(FIRST_PAUSE, LONGEST_PAUSE, jitter=FIRST_PAUSE),
+            wait=tenacity.wait_exponential_jitter(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE, jitter=FIRST_PAUSE),
             sleep=tenacity.sleep_using_event(self._stopped), before_sleep=self._tell, reraise=True)
         for attempt in tries:
             with attempt:

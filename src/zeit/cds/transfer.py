@@ -209,11 +209,12 @@ class Run:
                 self._commit(backlog)
                 self._publish_settled(backlog)
         except BaseException as e:
-            backlog.stop(e)
+            backlog.abandon(e)
             self._stopped.set()
             for worker in workers:
                 worker.abort()
             self._end(workers, ABORT_LIMIT)
+            self._discard(backlog.to_commit())
             raise
         self._end(workers)
         self._spool.sync()
@@ -241,10 +242,14 @@ class Run:
             try:
                 self._spool.commit([job.incoming for job in jobs])
             except BaseException:
-                for job in jobs:
-                    job.incoming.discard()
+                self._discard(jobs)
                 raise
             backlog.committed(jobs)
+
+    @staticmethod
+    def _discard(jobs):
+        for job in jobs:
+            job.incoming.discard()
 
     def _publish_settled(self, backlog):
         for job in backlog.settled():
