@@ -1,6 +1,7 @@
 """The control connection: commands out, replies in, several to a round trip (RFC 959, 4 and 5.4)."""
 import collections
 import logging
+import math
 import socket
 import struct
 import time
@@ -8,7 +9,7 @@ import time
 import zope.interface
 
 from zeit.cds import protocol
-from zeit.cds.interfaces import ConnectionLost, IPending, ProtocolError, ReplyError, UntrustedServer
+from zeit.cds.interfaces import ConnectionLost, IPending, ProtocolError, ReplyError, RunLimitReached, UntrustedServer
 
 
 log = logging.getLogger(__name__)
@@ -90,12 +91,16 @@ class Control:
     and ConnectionLost is raised.
     """
 
-    def __init__(self, sock, timeout):
+    def __init__(self, sock, timeout, deadline=math.inf):
+        """
+        timeout -- seconds that a reply may take
+        deadline -- value of time.monotonic() after which a reply is no longer waited for
+        """
         self.alive = True
         self.telnet = False     # does the server take 0xff for Telnet's IAC, so that it has to be doubled (RFC 854)?
         self.secret = ''        # what the server may quote in its next reply, and what no log shall show
         self._sock = sock
-        self._timeout = timeout
+        self._timeout, self._deadline = timeout, deadline
         self._replies = protocol.ReplyReader()
         self._queue = collections.deque()
 
@@ -163,7 +168,11 @@ class Control:
             self._replies.receive(data)
             if reply := self._replies.next():
                 return reply
-            if time.monotonic() > end:
+            now = time.monotonic()
+            if now > self._deadline:
+                self.lost(TimeoutError())
+                raise RunLimitReached('The run took too long. Its last reply from the server came byte by byte.')
+            if now > end:
                 raise TimeoutError
 
     def _line(self, verb, argument=None):

@@ -17,7 +17,6 @@ but a DELE goes out only after the 226 of its own file was read.
 """
 import contextlib
 import logging
-import os
 import socket
 import time
 import uuid
@@ -29,6 +28,7 @@ from zeit.cds.control import Control, Facts, SILENCE, limit
 from zeit.cds.interfaces import (
     ConnectionLost, Entry, FTPError, ICDSConnection, ICDSSession, LoginRefused, PermanentError,
     ReplyError, RunLimitReached, TemporaryError, Unreachable, UntrustedServer)
+from zeit.cds.listing import Listing
 
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class FTPSession:
             from zeit.cds.tls import Tunnel     # a plain session shall not pay for it
             self._tunnel = Tunnel(feed)
         sock = self._connect_control()
-        self._control = Control(sock, feed.timeout)
+        self._control = Control(sock, feed.timeout, self._deadline)
         if feed.security == 'implicit':
             self._control.secure(self._tunnel)
         greeting = self._control.final()
@@ -480,25 +480,16 @@ class FTPSession:
             if verb == 'NLST' and self._says_empty(e):
                 return
             raise
-        lines, found = protocol.Lines(), []
-        self._transfer(data, lambda piece: found.extend(self._entries(lines.receive(bytes(piece)), parse)))
-        found.extend(self._entries(lines.finish(), parse))
+        listing = Listing(parse)
+        self._transfer(data, listing.receive)
+        listing.finish()
         final = self._end()
         if 'truncated' in final.text.lower():
             log.debug('The server cut the listing off: %s', final)
-        yield from found
+        yield from listing.entries
 
     @staticmethod
     def _says_empty(error):
         """Some servers answer the NLST of an empty directory (which CWD has proved to be there) with an error."""
         text = str(error).lower()
         return text[:3] in ('450', '550') and any(word in text for word in ('no files', 'not found', 'no such', 'empty'))
-
-    @staticmethod
-    def _entries(lines, parse):
-        for line in lines:
-            entry = parse(line)
-            if entry is None:
-                log.warning('A line of the listing makes no sense: %s', protocol.printable(os.fsdecode(line[:200])))
-            elif entry.kind != 'self':
-                yield entry

@@ -23,6 +23,7 @@ LOCKS = ('read', 'write')
 FILES_A_SESSION = 8             # another session pays for its login with so many small files
 BYTES_A_SESSION = 16 * 2**20    # or with so many bytes
 LONG_LISTING = 1000             # names; servers cut longer listings off
+COMPLAINTS = 1000               # files that are told of one by one, lest a hostile listing fills the disk with log
 ABORT_LIMIT = 2.0               # seconds that an aborted worker has to end; it may hang in opening a session
 TICK = 0.5                      # seconds after which signals and the run limit are looked after at the latest
 
@@ -270,8 +271,10 @@ class Run:
 
     def _skip(self, name, reason, failed=False):
         """Leave a file, say why, go on with the others."""
-        (self.outcome.failed if failed else self.outcome.skipped).append((name, reason))
-        log.warning('Not exchanged: %s: %s.', printable(name), reason)
+        outcome = self.outcome
+        (outcome.failed if failed else outcome.skipped).append((name, reason))
+        few = len(outcome.failed) + len(outcome.skipped) <= COMPLAINTS
+        log.log(logging.WARNING if few else logging.DEBUG, 'Not exchanged: %s: %s.', printable(name), reason)
         notify(FileSkipped(self.feed, name, reason, failed))
 
     def _end(self, workers, limit=None):

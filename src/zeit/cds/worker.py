@@ -126,6 +126,9 @@ class Worker(threading.Thread):
         try:
             self.session.fetch(job.name, self._write_to(job, incoming), lambda: self._ride(job, riding), offset)
         except PermanentError as e:
+            if offset:
+                incoming.restart()
+                raise TemporaryError('It cannot be resumed: %s' % e) from e
             raise self._why(job, e) from e
         finally:
             after, *removals = riding or [None]
@@ -215,7 +218,10 @@ class Worker(threading.Thread):
         if changed or None not in (before.modified, after.modified) and before.modified != after.modified:
             raise Dropped('it changed while it was fetched; a later run takes it', False)
         if size is not None and size != incoming.size:
-            raise TemporaryError('%d bytes came of a file of %d' % (incoming.size, size))
+            received = incoming.size
+            if resumed or received > size:
+                incoming.restart()      # what is here is no beginning of the file
+            raise TemporaryError('%d bytes came of a file of %d' % (received, size))
         incoming.stamp(after.modified if after.modified is not None else before.modified)
 
     # ------------------------------------------------------------ removing
