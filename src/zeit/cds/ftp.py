@@ -68,6 +68,7 @@ class FTPSession:
         self._tunnel = None
         self._address = None            # of the server, for data connections
         self._port = None               # of a data connection that was asked for in advance
+        self._queues = False            # may commands go out before the server acknowledged an upload?
         self._epsv = True               # until the server refuses it
         self._data = None               # the data connection that was opened last
         self._features = {}
@@ -101,6 +102,7 @@ class FTPSession:
         if not greeting.positive:
             raise ReplyError.of(greeting)
         self._control.telnet = 'ProFTPD' in greeting.text   # no other is known to
+        self._queues = 'vsFTPd' in greeting.text            # it reads no command while data come
         if feed.security == 'explicit':
             self._secure()
         self._login()
@@ -424,11 +426,14 @@ class FTPSession:
 
     def store(self, name, data, ride=None, offset=0):
         count = self._send(self._begin('STOR', name, offset), data)
-        # Only now may further commands go out: what comes while the data still do, Pure-FTPd throws away, and pyftpdlib
-        # breaks the transfer for.
-        done(self._control.final())
-        if ride is not None:
-            self.flush(ahead=bool(ride()))
+        if self._queues:
+            # Worth a round trip: it acknowledges only when it knows that we know that it has closed the connection.
+            self._end(ahead=bool(ride and ride()))
+        else:
+            # What comes while the data still do, Pure-FTPd throws away, and pyftpdlib breaks the transfer for.
+            done(self._control.final())
+            if ride is not None:
+                self.flush(ahead=bool(ride()))
         return count
 
     def _send(self, sock, data):
