@@ -63,11 +63,11 @@ class Log(logging.StreamHandler):
 
 
 @contextlib.contextmanager
-def logged():
+def logged(level=logging.DEBUG):
     log, handler = logging.getLogger('zeit.cds'), Log()
     before = log.level, log.propagate
     log.addHandler(handler)
-    log.setLevel(logging.DEBUG)
+    log.setLevel(level)
     log.propagate = False
     try:
         yield handler

@@ -1,0 +1,321 @@
+"""Trying again, resuming, and when to give up."""
+import logging
+import shutil
+import threading
+import unittest
+from unittest import mock
+
+from zeit.cds import listing
+from zeit.cds.interfaces import (
+    ConnectionLost, FTPError, LoginRefused, PermanentError, RunLimitReached, TemporaryError)
+from zeit.cds.feed import Feed
+from zeit.cds.main import run_import
+from zeit.cds.retry import FIRST_PAUSE, LONGEST_PAUSE, Patience
+from zeit.cds.testing.faulty import Content, Entry, FaultyServer, On, rewrite
+from zeit.cds.tests.importing import contents, new_spool
+from zeit.cds.tests.test_faults import logged
+
+
+class Pauses(threading.Event):
+    """Keeps the pauses, and doesn't take them."""
+
+    def __init__(self):
+        super().__init__()
+        self.seconds = []
+
+    def wait(self, timeout=None):
+        self.seconds.append(timeout)
+        return self.is_set()
+
+
+class PatienceTest(unittest.TestCase):
+
+    def fail_always(self, error=TemporaryError('again'), retries=9, seconds=10_000):
+        pauses, calls = Pauses(), []
+
+        def verb():
+            calls.append(1)
+            raise error
+
+        with logged() as self.log, self.assertRaises(type(error)) as raised:
+            Patience(retries, seconds, pauses).again(ConnectionLost('first'), verb)
+        self.error = raised.exception
+        return pauses.seconds, len(calls)
+
+    def test_pauses_grow_and_differ(self):
+        seconds, calls = self.fail_always()
+        self.assertEqual(9, calls)
+        self.assertEqual(9, len(seconds))
+        for n, pause in enumerate(seconds):
+            least = min(FIRST_PAUSE * 2 ** n, LONGEST_PAUSE)
+            self.assertGreaterEqual(pause, least)
+            self.assertLessEqual(pause, min(least + FIRST_PAUSE, LONGEST_PAUSE))
+        self.assertGreater(len({pause % FIRST_PAUSE for pause in seconds[:5]}), 1)
+
+    def test_each_pause_is_told(self):
+        self.fail_always(retries=2)
+        self.assertEqual(2, len(self.log.complaints))
+        self.assertRegex(self.log.complaints[0], r'^Trying again in [0-9.]+ s: first$')
+        self.assertRegex(self.log.complaints[1], r'^Trying again in [0-9.]+ s: again$')
+
+    def test_last_error_counts(self):
+        self.fail_always()
+        self.assertEqual('again', str(self.error))
+
+    def test_none_if_no_retries_are_wanted(self):
+        pauses = Pauses()
+        with self.assertRaisesRegex(ConnectionLost, 'first'):
+            Patience(0, 10_000, pauses).again(ConnectionLost('first'), self.fail)
+        self.assertEqual([], pauses.seconds)
+
+    def test_what_does_not_pass_ends_it(self):
+        for error in (PermanentError('no'), LoginRefused('no'), RunLimitReached('no'), ValueError('no')):
+            seconds, calls = self.fail_always(error)
+            self.assertEqual((1, 1), (len(seconds), calls))
+
+    def test_no_pause_reaches_beyond_the_end_of_the_run(self):
+        pauses = Pauses()
+        with self.assertRaisesRegex(ConnectionLost, 'first'):
+            Patience(9, FIRST_PAUSE / 2, pauses).again(ConnectionLost('first'), self.fail)
+        self.assertEqual([], pauses.seconds)
+
+    def test_none_when_the_run_was_stopped(self):
+        pauses = Pauses()
+        pauses.set()
+        with self.assertRaisesRegex(ConnectionLost, 'first'):
+            Patience(9, 10_000, pauses).again(ConnectionLost('first'), self.fail)
+
+    def test_returns_what_the_verb_returns(self):
+        self.assertEqual('done', Patience(1, 10_000, Pauses()).again(ConnectionLost('first'), lambda: 'done'))
+
+
+class ServerTest(unittest.TestCase):
+
+    files = {'a.xml': b'a'}
+
+    def setUp(self):
+        self.store_dir = new_spool()
+        self.addCleanup(shutil.rmtree, self.store_dir)
+
+    def serve(self, *script, **kw):
+        server = FaultyServer(**{'files': self.files, 'script': script, **kw})
+        server.start()
+        self.addCleanup(server.stop)
+        return server
+
+    def run_import(self, server, level=logging.DEBUG, **settings):
+        feed = Feed(**{**dict(
+            store_dir=self.store_dir, hostname=server.host, port=server.port, user=server.user, timeout=10,
+            password=server.password, ftp_dir='/', connections=1), **settings})
+        with logged(level) as self.log, mock.patch('zeit.cds.retry.FIRST_PAUSE', 0.01):
+            return run_import(feed)
+
+    @property
+    def published(self):
+        return {name.decode(): data for name, data in contents(self.store_dir + '/new').items()}
+
+
+class TriesTest(ServerTest):
+    """How often what is asked for."""
+
+    def tries(self, rule, command, **kw):
+        server = self.serve(rule)
+        outcome = self.run_import(server, **kw)
+        self.assertFalse(outcome.successful, self.log.text)
+        return len(server.commands(command))
+
+    def test_what_can_pass_is_tried_so_often(self):
+        for retries in (0, 1, 3):
+            for code in (425, 426, 450, 451, 452):
+                self.assertEqual(1 + retries, self.tries(
+                    On('MLSD').reply('%d Sorry.' % code), 'MLSD', retries=retries))
+        self.assertEqual(4, self.tries(On('RETR', 'a.xml').reply('450 Sorry.'), 'RETR'))
+        self.assertEqual(4, self.tries(On('RETR', 'a.xml').drop_control(), 'RETR'))
+        self.assertEqual(4, self.tries(On('USER').reply('421 Sorry.'), 'USER'))
+        self.assertEqual(4, self.tries(On('DELE', 'a.xml').reply('450 Sorry.'), 'DELE') - 1)    # one removes the lock
+
+    def test_what_can_not_pass_is_tried_once(self):
+        for code in (530, 550, 553):
+            self.assertEqual(1, self.tries(On('RETR', 'a.xml').reply('%d No.' % code), 'RETR'))
+        self.assertEqual(1, self.tries(On('PASS').reply('530 No.'), 'PASS'))
+        self.assertEqual(1, self.tries(On('CWD').reply('550 No.'), 'CWD'))
+        self.assertEqual(1, self.tries(On('MLSD NLST').reply('550 No.'), 'MLSD'))
+
+    def test_server_that_is_down_is_not_asked_again(self):
+        server = self.serve()
+        server.stop()
+        outcome = self.run_import(server)
+        self.assertNotIn('Trying again', self.log.text)
+        self.assertIsInstance(outcome.error, ConnectionLost)
+
+
+class ResumeTest(ServerTest):
+    """A file of which a part is here."""
+
+    data = bytes(range(256)) * 200
+
+    @property
+    def files(self):
+        return {'big.bin': Content(self.data, 1_700_000_000.0)}
+
+    def run(self, result=None):
+        with mock.patch('zeit.cds.worker.RESUME', 1000):
+            super().run(result)
+
+    def check(self, *script, rests=('REST 20000',), **kw):
+        server = self.serve(*script, **kw)
+        outcome = self.run_import(server)
+        self.assertTrue(outcome.successful, self.log.text)
+        self.assertEqual(list(rests), server.commands('REST'))
+        self.assertEqual([], server.unused)
+        self.assertEqual({'big.bin': self.data}, self.published)
+        self.assertEqual({}, server.files.data)
+        self.assertEqual([], server.violations)
+
+    def break_off(self, **kw):
+        return On('RETR', 'big.bin', times=1, **kw).drop_data(20_000)
+
+    def test_goes_on_where_it_ended(self):
+        self.check(self.break_off())
+
+    def test_after_the_control_connection_was_lost(self):
+        server = self.serve(On('RETR', 'big.bin', times=1).drop_control(after_bytes=20_000))
+        self.assertTrue(self.run_import(server).successful)
+        self.assertEqual({'big.bin': self.data}, self.published)
+        self.assertEqual(1, len(server.commands('REST')))
+
+    def test_twice(self):
+        self.check(self.break_off(), On('RETR', 'big.bin', skip=1, times=1).drop_data(10_000),
+                   rests=('REST 20000', 'REST 30000'))
+
+    def test_truncated_and_226(self):
+        self.check(On('RETR', 'big.bin', times=1).truncate(20_000))
+
+    def test_by_servers_without_mlsd(self):
+        self.check(self.break_off(), character='vsftpd')
+
+    def test_not_where_the_server_tells_no_time(self):
+        self.check(self.break_off(), character='vsftpd', without=['MDTM'], rests=())
+
+    def test_a_small_part_is_not_worth_it(self):
+        self.check(On('RETR', 'big.bin', times=1).drop_data(999), rests=())
+
+    def test_file_of_another_time_is_fetched_anew(self):
+        new = self.data[::-1]
+        server = self.serve(On('RETR', 'big.bin', times=1).call(
+            rewrite('big.bin', new), after_bytes=20_000).drop_data(20_000))
+        self.assertTrue(self.run_import(server).successful, self.log.text)
+        self.assertEqual([], server.commands('REST'))
+        self.assertEqual({'big.bin': new}, self.published)
+
+    def test_file_of_another_size_is_fetched_anew(self):
+        new = self.data + b'more'
+        server = self.serve(On('RETR', 'big.bin', times=1).call(
+            rewrite('big.bin', new, 1_700_000_000.0), after_bytes=20_000).drop_data(20_000))
+        self.assertTrue(self.run_import(server).successful, self.log.text)
+        self.assertEqual([], server.commands('REST'))
+        self.assertEqual({'big.bin': new}, self.published)
+
+    def test_file_that_changes_while_it_is_resumed_stays(self):
+        server = self.serve(self.break_off(), On('RETR', 'big.bin', skip=1).call(
+            rewrite('big.bin', self.data[::-1]), after_bytes=5000))
+        self.run_import(server)
+        self.assertEqual({}, self.published)
+        self.assertIn('big.bin', server.files)
+
+    def test_rest_not_known(self):
+        self.check(self.break_off(), On('REST').refuse())
+
+    def test_rest_refused(self):
+        self.check(self.break_off(), On('REST').reply('554 No.'))
+
+    def test_rest_refused_for_now(self):
+        self.check(self.break_off(), On('REST', times=1).reply('450 Not now.'), rests=('REST 20000', 'REST 20000'))
+
+    def test_rest_without_effect(self):
+        self.check(self.break_off(), On('RETR', 'big.bin', skip=1, times=1).serve(self.data))
+
+    def test_rest_to_another_place(self):
+        self.check(self.break_off(), On('RETR', 'big.bin', skip=1, times=1).serve(self.data[25_000:]))
+
+    def test_rest_to_the_end(self):
+        self.check(self.break_off(), On('RETR', 'big.bin', skip=1, times=1).serve(b''))
+
+    def test_rest_that_is_answered_with_2yz(self):
+        self.check(self.break_off(), On('REST', times=1).reply('250 Fine.'), rests=('REST 20000', 'REST 20000'))
+
+
+class RunLimitTest(ServerTest):
+    """A server that sends a byte now and then does not keep a run for ever: in no phase."""
+
+    def check_end(self, *script, **kw):
+        server = self.serve(*script)
+        outcome = self.run_import(server, run_limit=1, timeout=30, **kw)
+        self.assertIsInstance(outcome.error, RunLimitReached, self.log.text)
+        self.assertLess(outcome.seconds, 8)     # of the 30 that silence may last, and of the hours that it drips
+        self.assertIn('a.xml', server.files)
+        self.assertEqual({}, self.published)
+        server.behave()
+        self.assertTrue(server.wait_until(lambda: not server.open_sessions))
+        self.assertEqual([], [name for name in ('read', '.cds-mutex') if name in {**server.files, **server.directories}])
+
+    def test_login(self):
+        self.check_end(On('PASS').shape(lambda reply: b'230-' + b'x' * 30_000 + b'\r\n' + reply).drip_reply(0.05))
+
+    def test_greeting(self):
+        self.check_end(On('GREETING').shape(lambda reply: b'220-' + b'x' * 30_000 + b'\r\n' + reply).drip_reply(0.05))
+
+    def test_listing(self):
+        self.check_end(On('MLSD').many(1000).drip(0.05))
+
+    def test_data(self):
+        self.check_end(On('RETR', 'a.xml').serve(lambda: [b'x' * 10_000]).drip(0.05))
+
+    def test_data_that_stall(self):
+        self.check_end(On('RETR', 'a.xml').stall(after_bytes=1))
+
+    def test_reply_to_a_transfer(self):
+        self.check_end(On('RETR', 'a.xml').shape(lambda reply: b'226-' + b'x' * 30_000 + b'\r\n' + reply).drip_reply(0.05))
+
+
+class HugeListingTest(ServerTest):
+
+    def test_a_million_entries(self):
+        server = self.serve(On('MLSD', times=1).many(1_000_000, 'many-{}.tmp'))
+        outcome = self.run_import(server, include=('*.xml',), timeout=60, level=logging.INFO)
+        self.assertIsNone(outcome.error)
+        self.assertEqual({'a.xml': b'a'}, self.published)
+
+    def check_end(self, rule):
+        with mock.patch.object(listing, 'MAX_ENTRIES', 20_000), mock.patch.object(listing, 'MAX_BYTES', 10_000_000):
+            server = self.serve(rule)
+            outcome = self.run_import(server)
+        self.assertIsInstance(outcome.error, FTPError)
+        self.assertIn('seems to be without end', str(outcome.error))
+        self.assertIn('move some out of the directory', self.log.text)
+        self.assertEqual(1, len(server.commands('MLSD')))
+        self.assertEqual(0, len(server.commands('NLST')))
+        self.assertEqual({}, self.published)
+        self.assertEqual({'a.xml': b'a'}, server.files.data)
+
+    def test_entries_without_end(self):
+        self.check_end(On('MLSD').many(10 ** 9))
+
+    def test_nonsense_without_end(self):
+        self.check_end(On('MLSD').relist(lambda entries: iter(lambda: Entry(line=b'nonsense\r\n'), None)))
+        self.assertEqual(10, self.log.text.count('nonsense'))
+
+    def test_long_lines_without_end(self):
+        self.check_end(On('MLSD').relist(lambda entries: iter(lambda: Entry('x' * 8000), None)))
+
+    def test_nonsense_is_told_of_some_times(self):
+        server = self.serve(On('MLSD', times=1).entries(*[b'nonsense\r\n'] * 5000))
+        self.assertTrue(self.run_import(server).successful)
+        self.assertEqual(11, len(self.log.complaints))
+        self.assertEqual('5000 lines of the listing make no sense.', self.log.complaints[-1])
+
+    def test_files_that_stay_are_told_of_a_thousand_times(self):
+        server = self.serve(On('MLSD').many(1500, 'a/b-{}'))
+        outcome = self.run_import(server)
+        self.assertEqual(1500, len(outcome.failed))
+        self.assertEqual(1000, len([line for line in self.log.complaints if 'a slash' in line]))
