@@ -211,12 +211,14 @@ class Lock:
 
     def _contents(self, session):
         """What the lock file holds, bytes; None if it is gone. Raises ReplyError if it is there, but can't be read."""
-        try:
-            return session.load(self.name, limit=4096)
-        except PermanentError:
-            if self.name in present(session):
-                raise
-            return None
+        for last in False, True:
+            try:
+                return session.load(self.name, limit=4096)
+            except PermanentError:
+                if self.name not in present(session):
+                    return None
+                if last:        # before, another may just have stored a new one
+                    raise
 
     def _still_ours(self, session):
         """Is the lock file on the server ours? bool"""
@@ -288,7 +290,11 @@ class Lock:
 
         Returns whether that was done, and since when the mutex has had no name in it.
         """
-        names = session.names(MUTEX)
+        try:
+            names = session.names(MUTEX)
+        except PermanentError as e:
+            log.debug('The mutex has just been left: %s', e)
+            return False, None
         for name in names:
             owner = Owner.parse(name)
             if owner is not None and owner.gone:
@@ -305,20 +311,19 @@ class Lock:
             session.remove_directory(MUTEX).get()
         return True, None
 
-    @staticmethod
-    def _remove_mutex(session, name, owner):
+    def _remove_mutex(self, session, name, owner):
         """Only one of us can remove the name in it; that one goes on."""
         try:
             session.remove_directory('%s/%s' % (MUTEX, name)).get()
         except PermanentError:
             return
         log.warning('The mutex %s was left by %s: that process has ended. Removing it.', MUTEX, owner)
-        for lock in present(session):
-            # Killed while it stored its lock file: an empty one tells nobody whose it is, but for this mutex.
-            held = session.load(lock, limit=4096)
-            if len(held) < len(owner.token) and owner.token.encode('ascii').startswith(held):
-                log.warning('Lock file %s was begun by the same process. Removing it.', lock)
-                session.remove(lock).get()
+        # Killed while it stored its lock file: an empty one tells nobody whose it is, but for this mutex. Only of the
+        # kind that we store ourselves: an empty one of the other kind is rather that of a peer who knows no token.
+        held = self._contents(session)
+        if held is not None and len(held) < len(owner.token) and owner.token.encode('ascii').startswith(held):
+            log.warning('Lock file %s was begun by the same process. Removing it.', self.name)
+            session.remove(self.name).get()
         with contextlib.suppress(PermanentError):
             session.remove_directory(MUTEX).get()
 
@@ -387,8 +392,14 @@ class Lock:
         just_seen = self._seen_whole and not self._working      # as when there was nothing to do
         held = self._token if just_seen or self._still_ours(session) else self._contents(session)
         if held is not None and (held == self._token or not self._seen_whole and self._token.startswith(held)):
-            session.remove(self.name).get()
-            log.info('Lock file successfully removed: %s', self.name)
+            try:
+                session.remove(self.name).get()
+            except PermanentError:
+                if self.name in present(session):
+                    raise
+                log.warning('Lock file %s is gone: somebody else removed it.', self.name)
+            else:
+                log.info('Lock file successfully removed: %s', self.name)
         elif held is not None or self._seen_whole:
             log.warning('Lock file %s is not ours any more, and stays: %s', self.name,
                         'it is gone' if held is None else printable(held.decode('utf-8', 'replace')[:200]))
