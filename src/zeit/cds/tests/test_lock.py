@@ -163,11 +163,32 @@ class Locking(Importing):
         self.check_locked('write')
 
     def test_mutex_of_a_dead_process_is_removed(self):
+        self.leave_mutex(dead())
+        self.check_imported('The mutex %s was left by' % MUTEX, 'has ended')
+
+    def test_lock_that_a_dead_process_had_only_begun_is_removed(self):
         owner = dead()
+        for data in b'', owner.token[:50].encode():
+            self.put('a', b'1')
+            self.leave_mutex(owner)
+            self.put('read', data)
+            outcome = self.run_import()
+            self.assertTrue(outcome.successful, self.log.lines)
+            self.assertEqual(({}, {b'a': b'1'}), (self.there, self.consume()))
+            self.assert_warned('Lock file read was begun by the same process')
+            self.assert_nothing_left()
+
+    def test_empty_lock_of_a_peer_is_respected_whatever_the_dead_left(self):
+        self.leave_mutex(dead())
+        self.put('write')
+        outcome = self.run_import()
+        self.assertIsInstance(outcome.error, Locked)
+        self.assertEqual({b'a': b'1', b'write': b''}, self.there)
+
+    def leave_mutex(self, owner):
         with self.session() as session:
             session.make_directory(MUTEX).get()
             session.make_directory('%s/%s' % (MUTEX, owner.token)).get()
-        self.check_imported('The mutex %s was left by' % MUTEX, 'has ended')
 
     def test_mutex_without_a_name_is_removed_after_a_while(self):
         with self.session() as session:
