@@ -11,7 +11,7 @@ HERE = pathlib.Path(zeit.cds.interfaces.__file__).parent
 CONTRACTS = {'interfaces', 'exportinterfaces'}
 LANGUAGE = {'protocol'}
 SETTINGS = {'feed', 'passwords'}
-ADAPTERS = {'ftp', 'control', 'tls', 'lock', 'owner', 'spool', 'outbox'}
+ADAPTERS = {'ftp', 'control', 'listing', 'tls', 'lock', 'owner', 'spool', 'outbox'}
 PROCEDURES = {'transfer', 'outgoing', 'worker', 'uploader', 'backlog', 'retry', 'events', 'preview'}
 ENTRANCE = {'main'}
 # All others are at the top: command lines, ZCML directives, the demo.
