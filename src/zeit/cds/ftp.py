@@ -157,12 +157,13 @@ class FTPSession:
         return error
 
     def close(self):
-        if not self.alive:
+        if self._control is None:
             return
-        try:
-            self._control.send(('QUIT',))       # nobody needs to wait for the answer
-        except FTPError as e:
-            log.debug('While saying QUIT: %s', e)
+        if self.alive:
+            try:
+                self._control.send(('QUIT',))       # nobody needs to wait for the answer
+            except FTPError as e:
+                log.debug('While saying QUIT: %s', e)
         self._control.close()
 
     def abort(self):
