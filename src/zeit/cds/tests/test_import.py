@@ -8,6 +8,7 @@ import stat
 import struct
 import unittest
 
+from zeit.cds.ftp import FTPConnection, FTPSession
 from zeit.cds.interfaces import ConfigurationError, LoginRefused, PermanentError, Unreachable
 from zeit.cds.main import import_
 from zeit.cds.protocol import printable
@@ -384,6 +385,17 @@ class Failures(Importing):
         self.assert_nothing_left()
         self.server.restart()
         self.assertTrue(self.run_import().successful)
+
+    def test_session_that_was_aborted_is_closed_like_any_other(self):
+        for end in FTPSession.abort, FTPSession.close:
+            session = FTPConnection().open(self.feed())
+            sock = session._control._sock
+            end(session)
+            self.assertFalse(session.alive)
+            session.close()
+            session.close()
+            self.assertEqual(-1, sock.fileno())
+        FTPSession(self.feed()).close()
 
     def test_import_raises_nothing_and_returns_none(self):
         with recorded() as log:
