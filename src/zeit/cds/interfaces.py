@@ -4,7 +4,7 @@ Three utilities do the work, each with one verb and without any state::
 
     ICDSConnection.open(feed)     -> ICDSSession   an open, logged-in connection with the FTP directory
     ILockFile.hold(session, name) -> a context manager that holds the lock file while its block runs
-    IFileSink.open(feed)          -> ISpool        where files go to (or, for an export, come from)
+    IFileSink.open(feed)          -> ISpool        where files go to (an export has an IFileSource instead)
 
 ``zeit.cds.main.import_`` and ``export`` make an IFeed of their arguments, look the utilities up and hand them to the
 procedures in ``zeit.cds.transfer`` and ``zeit.cds.outgoing``, which decide what happens in which order, and know

@@ -8,8 +8,8 @@
 One export at a time uses a spool; it holds the lock `export.lock` there. An import may use the same spool meanwhile.
 
 The journal is empty while no export runs. If it isn't, one was killed: the next run looks for what it left on the server,
-its lock for instance, even if nothing waits. And the journal makes up for a kill, or a power failure, between the server's rename and our move to `cur`. Its first line is
-the place that the files go to; then come::
+its lock for instance, even if nothing waits. And the journal makes up for a kill, or a power failure, between the
+server's rename and our move to `cur`. Its first line is the place that the files go to; then come::
 
     ["storing", TEMPORARY]                                   not synced: it's only for cleaning up
     ["sent", NAME, TEMPORARY or null, INODE, SIZE, DIGEST]   synced, many at once, before the file is renamed
