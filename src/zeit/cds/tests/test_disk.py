@@ -220,6 +220,7 @@ class FailingSyncTest(DiskTest):
         with mock.patch('zeit.cds.spool._syncfs', lambda: None), mock.patch('os.fsync', self.failing):
             self.check_error(self.run_import(), 'Input/output error', 'Look for disk errors')
         self.check_nothing_done()
+        self.assertEqual([], self.in_tmp())
         self.check_repair()
 
     def test_file_system_that_can_not_be_synced(self):
@@ -227,4 +228,5 @@ class FailingSyncTest(DiskTest):
                 mock.patch('ctypes.get_errno', lambda: errno.EIO):
             self.check_error(self.run_import(), 'Input/output error')
         self.check_nothing_done()
+        self.assertEqual([], self.in_tmp())
         self.check_repair()

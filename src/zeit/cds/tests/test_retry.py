@@ -257,7 +257,8 @@ class RunLimitTest(ServerTest):
         self.assertEqual({}, self.published)
         server.behave()
         self.assertTrue(server.wait_until(lambda: not server.open_sessions))
-        self.assertEqual([], [name for name in ('read', '.cds-mutex') if name in {**server.files, **server.directories}])
+        self.assertEqual([],
+                         [name for name in ('read', '.cds-mutex') if name in {**server.files, **server.directories}])
 
     def test_login(self):
         self.check_end(On('PASS').shape(lambda reply: b'230-' + b'x' * 30_000 + b'\r\n' + reply).drip_reply(0.05))
@@ -275,7 +276,8 @@ class RunLimitTest(ServerTest):
         self.check_end(On('RETR', 'a.xml').stall(after_bytes=1))
 
     def test_reply_to_a_transfer(self):
-        self.check_end(On('RETR', 'a.xml').shape(lambda reply: b'226-' + b'x' * 30_000 + b'\r\n' + reply).drip_reply(0.05))
+        self.check_end(On('RETR',
+                          'a.xml').shape(lambda reply: b'226-' + b'x' * 30_000 + b'\r\n' + reply).drip_reply(0.05))
 
 
 class HugeListingTest(ServerTest):

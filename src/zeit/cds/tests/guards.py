@@ -1,0 +1,249 @@
+"""The guards of the code, and the tests that turn red when one is removed: what `tools/remove-guards` works on."""
+import argparse
+import concurrent.futures
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from typing import NamedTuple
+
+
+SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 3))
+LIMIT = 45                  # seconds that the tests of one guard may take; more is red as well
+MEMORY = 6 * 2**30          # bytes; an endless reply shall not take the machine with it
+FILE_SIZE = 2**30
+RED = re.compile(r'^(?:Failure|Error) in test (\S+)', re.MULTILINE)
+
+
+class Guard(NamedTuple):
+    """One guard: text in a module, and what stands there when it is removed."""
+
+    name: str
+    module: str
+    text: str
+    without: str
+    tests: tuple            # patterns of tests
+    tested_in: str = 'test_faults'
+
+    def remove_from(self, source):
+        """The module's text without the guard. Raises ValueError if it isn't there exactly once."""
+        if source.count(self.text) != 1:
+            raise ValueError('%s: %d times in %s.py: %r' % (
+                self.name, source.count(self.text), self.module, self.text))
+        return source.replace(self.text, self.without)
+
+
+GUARDS = [
+    # ---------------------------------------------------------------- is the file whole, and what it was?
+    Guard('received size is compared', 'worker', 'if size is not None and size != incoming.size:', 'if False:',
+          ('test_data_truncated_and_226', 'test_data_of_nothing_and_226')),
+    Guard('size after the fetch is compared with that before', 'worker',
+          'changed = after.size not in (None, before.size) if before.size is not None else False', 'changed = False',
+          ('test_file_grows_after_its_end', 'test_listed_too_small')),
+    Guard('time after the fetch is compared with that before', 'worker',
+          'if changed or None not in (before.modified, after.modified) and before.modified != after.modified:',
+          'if changed:', ('test_file_rewritten', 'test_file_replaced')),
+    Guard('a file that vanished is not published', 'worker',
+          "        if after is None:\n            raise Dropped('it vanished while it was fetched', False)\n",
+          '        after = after or before\n', ('test_file_vanishes_while_it_comes',)),
+    Guard('a file of no size is looked at before it is fetched', 'worker',
+          "if job.before is None and entry.kind == 'file' and entry.size:",
+          "if job.before is None and entry.kind == 'file':", ('test_pipe_which_is_listed',)),
+    Guard('a file without end is stopped', 'worker', 'if incoming.size > size + SURPLUS:', 'if False:',
+          ('test_data_without_end',)),
+    Guard('only the unchanged is resumed', 'worker', 'before.modified is not None and before == job.before:', 'True:',
+          ('test_file_of_another_time', 'test_file_of_another_size'), 'test_retry'),
+    Guard('a failed resumption starts over', 'worker', 'if resumed or received > size:', 'if False:',
+          ('test_rest_without_effect', 'test_rest_to_another_place'), 'test_retry'),
+    Guard('a refused REST starts over', 'worker', '            if offset:\n', '            if False:\n',
+          ('test_rest_refused', 'test_rest_not_known'), 'test_retry'),
+    # ---------------------------------------------------------------- once, and never lost
+    Guard('DELE only after the commit', 'backlog', '            self._received.append(job)\n',
+          '            self._received.append(job)\n            self._committed.append(job)\n',
+          ('test_data_that_can_not_be_synced', 'test_file_system_that_can_not'), 'test_disk'),
+    Guard('a refused DELE keeps the file back', 'worker',
+          '        if there is None:\n            return self._removed(job)\n',
+          '        return self._removed(job)\n', ('test_dele_550',)),
+    Guard('publishing does not overwrite', 'spool', 'os.fsencode(new_name), RENAME_NOREPLACE)',
+          'os.fsencode(new_name), 0)',
+          ('test_left_in_tmp_and_unread_in_new',)),
+    Guard('an unread file is not replaced', 'transfer', 'if self._spool.unread(entry.name):', 'if False:',
+          ('test_unread_file_of_this_name',)),
+    Guard('a name listed twice is one file', 'transfer', 'entry.name != last and self._wanted', 'self._wanted',
+          ('test_a_file_listed_twice',)),
+    Guard('recovery compares times', 'transfer', 'return there.modified == left.modified', 'return True',
+          ('test_left_in_tmp_and_newer',)),
+    Guard('recovery compares contents', 'transfer', 'return self._spool.same(left.name, incoming)', 'return True',
+          ('test_left_in_tmp_and_another_by_content',)),
+    Guard('a part of a file is worthless', 'spool', "if name.startswith('.') or self._published(name, status):",
+          'if self._published(name, status):', ('test_left_in_tmp_half',)),
+    Guard('a name is durable before a run trusts it', 'spool',
+          '            move(self._tmp, part_name(incoming.name), self._tmp, incoming.name)\n        os.fsync(self._tmp)\n',
+          '            move(self._tmp, part_name(incoming.name), self._tmp, incoming.name)\n',
+          ('test_each_file_synced', 'test_all_files_synced'), 'test_spool'),
+    Guard('a failed commit leaves no part', 'transfer',
+          '            except BaseException:\n                self._discard(jobs)\n',
+          '            except BaseException:\n', ('test_data_that_can', 'test_file_system_that_can'), 'test_disk'),
+    # ---------------------------------------------------------------- the lock
+    Guard('the lock file is looked at again', 'lock', 'if not self._bears_our_mark(session, mutex):', 'if False:',
+          ('test_lock_overwritten_at_once',)),
+    Guard('the other lock file is looked for again', 'lock',
+          'if others := [name for name in seen() if name != self.name]:', 'if others := []:',
+          ('test_lock_comes_in_between',)),
+    Guard('a lock that is not ours is not removed', 'lock',
+          'held == self._token or not self._seen_whole and self._token.startswith(held)', 'True',
+          ('test_lock_taken_away_while_we_work',)),
+    Guard('a lock that is there is respected', 'lock',
+          '        for name in self._seen:\n            self._break_dead(session, name)\n',
+          '', ('test_lock_is_there', 'test_other_lock_is_there')),
+    Guard('the mutex is left for sure', 'lock', '                self._leave_at_last(session, e)\n',
+          '                pass\n',
+          ('test_rmd_450_once', 'test_rmd_not_allowed')),
+    # ---------------------------------------------------------------- hostile servers
+    Guard('a reply is limited', 'protocol', '        if size > MAX_REPLY:\n', '        if False:\n',
+          ('test_greeting_of_ten_megabytes',)),
+    Guard('a reply may not take for ever', 'control', '            if now > end:\n', '            if False:\n',
+          ('test_greeting_drips',)),
+    Guard('preliminary replies are limited', 'control', 'for _ in range(PRELIMINARY):', 'while True:',
+          ('test_five_preliminary_replies',)),
+    Guard('a line of a listing is limited', 'protocol', 'if len(self._rest) > MAX_LISTING_LINE:', 'if False:',
+          ('test_a_line_without_end_is_an_error',), 'test_protocol'),
+    Guard('a listing is limited', 'listing',
+          'if len(self.entries) + self._nonsense > MAX_ENTRIES or self._size > MAX_BYTES:',
+          'if False:', ('test_entries_without_end',), 'test_retry'),
+    Guard('nonsense is told of some times', 'listing', 'if self._nonsense <= NONSENSE:', 'if True:',
+          ('test_nonsense_is_told',), 'test_retry'),
+    Guard('CR, LF and NUL do not reach the connection', 'protocol', 'if _UNSENDABLE.search(line):', 'if False:',
+          ('test_line_ends_are_refused',), 'test_protocol'),
+    Guard('a name with slash, CR, LF, NUL is none', 'spool', '            if bad in name:\n', '            if False:\n',
+          ('test_names_', 'test_name_with_lf')),
+    Guard('the host that PASV names is ignored', 'ftp', '            return protocol.pasv_port(reply)\n',
+          "            named = '.'.join(reply.text.partition('(')[2].split(',')[:4])\n"
+          '            self._address = self._address[0], (named, 0)\n            return protocol.pasv_port(reply)\n',
+          ('test_pasv_names_a_host_that_listens',)),
+    Guard('EPSV is asked for again', 'ftp', '        if reply.code == 425:\n            return None\n', '',
+          ('test_epsv_425_for_a_while',)),
+    Guard('PASV where there is no EPSV', 'ftp', 'if self._epsv and reply.code // 100 == 5:', 'if False:',
+          ('test_no_epsv',)),
+    Guard('whoever is out of step ends the session', 'control', '                raise self.lost(e)\n\n    def flush',
+          '                raise\n\n    def flush', ('test_one_reply_too_many',)),
+    Guard('a password that is quoted is hidden', 'control', "text=reply.text.replace(self.secret, '***')",
+          'text=reply.text',
+          ('test_password_refused_and_quoted',)),
+    Guard('the password is not logged', 'control', "'PASS ***' if verb == 'PASS' else ", '',
+          ('test_greeting_120_first',)),
+    # ---------------------------------------------------------------- time
+    Guard('the run limit ends what workers do', 'transfer', '        if self._patience.left <= 0:\n',
+          '        if False:\n',
+          ('test_data_that_stall',), 'test_retry'),
+    Guard('the run limit ends a transfer', 'ftp',
+          '                count += n\n                if time.monotonic() > self._deadline:\n',
+          '                count += n\n                if False:\n', ('RunLimitTest.test_listing',), 'test_retry'),
+    Guard('the run limit ends a reply', 'control', '            if now > self._deadline:\n', '            if False:\n',
+          ('RunLimitTest.test_login', 'RunLimitTest.test_greeting'), 'test_retry'),
+    Guard('pauses end with the run', 'retry', 'or self.left < state.upcoming_sleep', '', ('test_no_pause_reaches',),
+          'test_retry'),
+    Guard('what can not pass is not tried again', 'retry', 'retry_if_exception_type(PASSING)',
+          'retry_if_exception_type(Exception)',
+          ('test_what_does_not_pass',), 'test_retry'),
+    # ---------------------------------------------------------------- TLS
+    Guard('certificates are verified', 'tls', 'ssl.create_default_context(', 'ssl._create_unverified_context(',
+          ('test_unknown_authority', 'test_expired'), 'test_tls'),
+    Guard('host names are verified', 'tls', '        self._context.minimum_version',
+          '        self._context.check_hostname = False\n        self._context.minimum_version', ('test_wrong_host',),
+          'test_tls'),
+    Guard('TLS 1.2 at least', 'tls', 'ssl.TLSVersion.TLSv1_2', 'ssl.TLSVersion.MINIMUM_SUPPORTED',
+          ('test_is_strict',), 'test_tls'),
+    Guard('no TLS, no login', 'ftp', "        if not reply.positive:\n            raise self._hint(UntrustedServer(",
+          "        if not reply.positive:\n            self._tunnel = None\n            return\n            raise self._hint(UntrustedServer(",
+          ('test_auth_refused',), 'test_tls'),
+    Guard('data are protected', 'ftp', "('PROT', 'P')", "('PROT', 'C')", ('test_login_and_data_are_protected',),
+          'test_tls'),
+    Guard('plain text behind AUTH TLS is an attack', 'control', 'if not self._replies.empty:', 'if False:',
+          ('test_auth_answered_with_plain_text',), 'test_tls'),
+    Guard('TLS that ends without a farewell is looked at', 'tls', 'suppress_ragged_eofs=False',
+          'suppress_ragged_eofs=True',
+          ('test_whole_file_stays_where_nobody',), 'test_tls'),
+    Guard('its size is confirmed', 'ftp', '        if self._ragged:\n', '        if False:\n',
+          ('test_whole_file_stays_where_nobody',), 'test_tls'),
+    Guard('the TLS session goes on', 'tls', 'control.tls_session if control else None', 'None',
+          ('test_the_tls_session_goes_on',), 'test_tls'),
+]
+
+
+# ---------------------------------------------------------------- running the tests
+
+def _limits():
+    os.setsid()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_SIZE, FILE_SIZE))
+
+
+def red(source, module, patterns):
+    """Run tests in a copy of the source; the names of those that are red: a sorted list. None if none ran."""
+    command = [sys.executable, '-c', 'import zope.testrunner; zope.testrunner.run()', '--test-path', source,
+               '--package', 'zeit.cds', '--module', r'\.%s$' % module]
+    for pattern in patterns:
+        command += ['--test', pattern]
+    process = subprocess.Popen(
+        command, cwd=source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace',
+        env={**os.environ, 'PYTHONPATH': source}, preexec_fn=_limits)
+    try:
+        output, _ = process.communicate(timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        process.communicate()
+        return ['(did not end in %d s)' % LIMIT]
+    found = sorted(set(RED.findall(output)))
+    if process.returncode and not found:
+        return ['(%s)' % (output.strip().splitlines() or ['no output'])[-1]]
+    return found if ' Ran ' in output and ' Ran 0 ' not in output else None
+
+
+def removed(guard, patterns=None):
+    """Remove one guard in a copy of the source, and run its tests; see `red`."""
+    with tempfile.TemporaryDirectory(prefix='zeit.cds-guard-') as copy:
+        source = os.path.join(copy, 'src')
+        shutil.copytree(SOURCE, source, ignore=shutil.ignore_patterns('__pycache__', '*.egg-info'))
+        path = os.path.join(source, 'zeit', 'cds', guard.module + '.py')
+        with open(path) as f:
+            text = guard.remove_from(f.read())
+        with open(path, 'w') as f:
+            f.write(text)
+        return red(source, guard.tested_in, guard.tests if patterns is None else patterns)
+
+
+def present(guards):
+    """With all guards in place, are their tests green? A list of the red ones."""
+    found = []
+    for module in sorted({guard.tested_in for guard in guards}):
+        patterns = [test for guard in guards if guard.tested_in == module for test in guard.tests]
+        result = red(SOURCE, module, patterns)
+        found += ['(no tests in %s)' % module] if result is None else result
+    return found
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        prog='remove-guards', description='Remove the guards of the code one by one, and see whether a test notices.')
+    parser.add_argument('guards', nargs='*', metavar='WORD', help='only guards with this word in their name')
+    parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='so many at once (%(default)s)')
+    options = parser.parse_args(arguments)
+    guards = [guard for guard in GUARDS if not options.guards or any(word in guard.name for word in options.guards)]
+    begun = time.monotonic()
+    if found := present(guards):
+        print('With all guards in place, these tests are red: %s' % ' '.join(found))
+        return 2
+    missed = 0
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for guard, found in zip(guards, pool.map(removed, guards)):
+            missed += not found
+            print('%-7s%-55s%s' % ('noticed' if found else 'MISSED', ' ' + guard.name, ', '.join((found or ['-'])[:3])),
+                  flush=True)
+    print('%d guards removed, %d noticed, %d missed, in %d s' % (
+        len(guards), len(guards) - missed, missed, time.monotonic() - begun))
+    return 1 if missed or not guards else 0
