@@ -29,8 +29,9 @@ log = logging.getLogger(__name__)
 
 LOCKS = ('read', 'write')
 MUTEX = '.cds-mutex'
-PAUSE = 0.02            # seconds until a rival that looked when we looked has stored its lock file
+PAUSE = 0.02            # seconds at least until a rival that looked when we looked has stored its lock file
 PAUSE_ALONE = 0.2       # the same without a mutex, when the second look is all there is
+LONGEST_PAUSE = 1.0     # the same at most
 MUTEX_GRACE = 5.0       # seconds after which a mutex without an owner's name counts as forgotten
 MUTEX_WAIT = 10.0       # seconds to wait for somebody else to leave the mutex
 
@@ -119,7 +120,7 @@ class Lock:
     def __init__(self, name, feed):
         self.name = name
         self._feed = feed
-        self._owner = Owner.me()
+        self._owner = Owner.me(name)
         self._stored = False        # may there be a lock file of ours on the server?
         self._in_mutex = False      # may there be a mutex of ours?
         self._entered = 0.0         # when we began to make it
@@ -177,7 +178,8 @@ class Lock:
             raise Locked('It took so long to enter the mutex that somebody else may have taken it for forgotten.')
         self._stored = True
         session.store(self.name, self._token)
-        time.sleep(PAUSE if mutex else PAUSE_ALONE)
+        # A rival on the same line needs as long as we did, from its look to its lock file.
+        time.sleep(max(PAUSE if mutex else PAUSE_ALONE, min(time.monotonic() - self._entered, LONGEST_PAUSE)))
         mark, seen = self._ask_mark(session), look(session)
         left = self._ask_to_leave(session)
         session.flush(ahead=True)
@@ -209,13 +211,17 @@ class Lock:
             return entry._replace(modified=modified.get())
         return mark
 
-    def _contents(self, session):
-        """What the lock file holds, bytes; None if it is gone. Raises ReplyError if it is there, but can't be read."""
+    def _contents(self, session, name=None):
+        """What the lock file (ours, or of that name) holds, bytes; None if it is gone.
+
+        Raises ReplyError if it is there, but can't be read.
+        """
+        name = name or self.name
         for last in False, True:
             try:
-                return session.load(self.name, limit=4096)
+                return session.load(name, limit=4096)
             except PermanentError:
-                if self.name not in present(session):
+                if name not in present(session):
                     return None
                 if last:        # before, another may just have stored a new one
                     raise
@@ -318,12 +324,11 @@ class Lock:
         except PermanentError:
             return
         log.warning('The mutex %s was left by %s: that process has ended. Removing it.', MUTEX, owner)
-        # Killed while it stored its lock file: an empty one tells nobody whose it is, but for this mutex. Only of the
-        # kind that we store ourselves: an empty one of the other kind is rather that of a peer who knows no token.
-        held = self._contents(session)
+        # Killed while it stored its lock file: an empty one tells nobody whose it is, but for this mutex.
+        held = self._contents(session, owner.lock) if owner.lock in LOCKS else None
         if held is not None and len(held) < len(owner.token) and owner.token.encode('ascii').startswith(held):
-            log.warning('Lock file %s was begun by the same process. Removing it.', self.name)
-            session.remove(self.name).get()
+            log.warning('Lock file %s was begun by the same process. Removing it.', owner.lock)
+            session.remove(owner.lock).get()
         with contextlib.suppress(PermanentError):
             session.remove_directory(MUTEX).get()
 

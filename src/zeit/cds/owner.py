@@ -23,13 +23,14 @@ class Owner(NamedTuple):
     start: str          # clock ticks from boot to the process' start: a number is given again, but not with the same start
     user: str
     since: str          # when the token was made, by this machine's clock (UTC)
+    lock: str           # name of the lock file that it is for
     unique: str         # of a length of its own, so that the mere size of a lock file tells whose it is
 
     @classmethod
-    def me(cls):
-        """A new token of this process."""
+    def me(cls, lock='read'):
+        """A new token of this process, for the lock file of that name."""
         return cls(socket.gethostname() or 'unknown', _machine(), _boot(), str(os.getpid()), _start(os.getpid()),
-                   _user(), time.strftime('%Y%m%dT%H%M%SZ', time.gmtime()),
+                   _user(), time.strftime('%Y%m%dT%H%M%SZ', time.gmtime()), lock,
                    secrets.token_hex(6 + secrets.randbelow(16)))
 
     @classmethod

@@ -190,6 +190,11 @@ class Locking(Importing):
             session.make_directory(MUTEX).get()
             session.make_directory('%s/%s' % (MUTEX, owner.token)).get()
 
+    def test_lock_of_the_other_kind_that_a_dead_process_had_only_begun_is_removed(self):
+        self.leave_mutex(dead()._replace(lock='write'))
+        self.put('write', b'')
+        self.check_imported('Lock file write was begun by the same process')
+
     def test_mutex_without_a_name_is_removed_after_a_while(self):
         with self.session() as session:
             session.make_directory(MUTEX).get()
