@@ -78,7 +78,7 @@ setup(
             'cds-demo = zeit.cds.demo:main',
             'cds-export = zeit.cds.cli:export',
             'cds-import = zeit.cds.cli:import_',
-            'cds-lock = zeit.cds.cli:lock',
+            'cds-lock = zeit.cds.locks:lock',
         ],
     },
 )

@@ -1,4 +1,4 @@
-"""The commands cds-import, cds-export and cds-lock.
+"""The commands cds-import and cds-export, and what they share with cds-lock.
 
 A command makes feeds of its arguments, works on them one after the other, and tells what came of it: the log and the
 progress on standard error, results on standard output, and an exit status in the manner of sysexits.h.
@@ -42,12 +42,6 @@ def import_(*arguments, **settings):
 def export(*arguments, **settings):
     """The command cds-export; returns its exit status. Arguments are those of `main.export`."""
     return command('cds-export', lambda prog, signals: exchange(prog, signals, arguments, settings))
-
-
-def lock():
-    """The command cds-lock; returns its exit status."""
-    from zeit.cds.locks import Locks    # each minute the others run without it
-    return command('cds-lock', lambda prog, signals: Locks(prog, signals).run())
 
 
 def command(prog, body):

@@ -3,8 +3,13 @@ import sys
 import time
 
 from zeit.cds import main, report
-from zeit.cds.cli import FAILED, OK, Command, complain, most_serious, status_of
+from zeit.cds.cli import FAILED, OK, Command, command, complain, most_serious, status_of
 from zeit.cds.interfaces import CDSError
+
+
+def lock():
+    """The command cds-lock; returns its exit status."""
+    return command('cds-lock', lambda prog, signals: Locks(prog, signals).run())
 
 
 class Locks(Command):

@@ -12,7 +12,7 @@ import tempfile
 from zeit.cds.tests.importing import Importing
 
 
-ENTRY = {'cds-import': 'import_', 'cds-export': 'export', 'cds-lock': 'lock'}
+ENTRY = {'cds-import': 'cli.import_', 'cds-export': 'cli.export', 'cds-lock': 'locks.lock'}
 LIMIT = 120         # seconds until a command that hangs is killed
 
 SITE = """\
@@ -26,7 +26,7 @@ SITE = """\
 
 def arguments(command, *options, settings=''):
     """What to execute for a command of the console; or for a script of buildout, which has settings (source code)."""
-    code = 'import sys; from zeit.cds import cli; sys.exit(cli.%s(%s))' % (ENTRY[command], settings)
+    code = 'import sys; from zeit.cds import cli, locks; sys.exit(%s(%s))' % (ENTRY[command], settings)
     return [sys.executable, '-c', code, *map(str, options)]
 
 
