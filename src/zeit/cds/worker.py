@@ -76,7 +76,7 @@ class Worker(threading.Thread):
             if job is not None:
                 self._exchange(job)
             elif jobs := self._backlog.to_remove(self.removals):
-                self._settle(self._ask_to_remove(jobs))
+                self._settle(self._ask_to_remove(jobs), alone=True)
                 self._persist(lambda: None)
             elif self._backlog.idle:
                 return
@@ -229,14 +229,17 @@ class Worker(threading.Thread):
     def _ask_to_remove(self, jobs):
         return [(job, self.session.remove(job.name)) for job in jobs]
 
-    def _settle(self, removals):
+    def _settle(self, removals, alone=False):
         for job, pending in removals:
             try:
                 pending.get()
             except PermanentError as e:
                 self._not_removed(job, e)
             except PASSING as e:
-                self._remove_later(job, e)
+                if alone or not isinstance(e, ConnectionLost):
+                    self._remove_later(job, e)
+                else:
+                    self._backlog.not_removed(job)      # it was perhaps lost because of the file that this one rode with
             else:
                 self._removed(job)
 
