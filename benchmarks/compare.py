@@ -9,6 +9,7 @@ others don't. The table shows medians (least to most) and the ratio to the best 
     bin/py benchmarks/compare.py --files 4 --size 268435456 --servers vsftpd
 """
 import argparse
+import functools
 import hashlib
 import os
 import random
@@ -53,41 +54,42 @@ class Program:
         return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def cds_import(connections):
-    def command(server, target):
-        for name in ('tmp', 'new', 'cur'):
-            os.mkdir(os.path.join(target, name))
-        return [sys.executable, '-c', 'import sys; from zeit.cds.cli import import_; sys.exit(import_())', target,
-                'ftp://%s@%s:%d/' % (server.user, server.host, server.port), '--connections', str(connections),
+def cds(verb, connections):
+    """cds-import or cds-export, the function `verb` of zeit.cds.cli."""
+    def command(server, store):
+        return [sys.executable, '-c', 'import sys; from zeit.cds import cli; sys.exit(cli.%s())' % verb, store,
+                'ftp://%s@%s:%d/' % (server.user, server.host, server.port), '--connections', str(connections), '-q',
                 ], {'CDS_PASSWORD': server.password, 'PYTHONPATH': os.pathsep.join(sys.path)}
     return command
 
 
-def lftp(parallel, *settings):
-    def command(server, target):
+def lftp(mirror, parallel, *settings):
+    """mirror -- the command, with %s for the spool"""
+    def command(server, store):
         return ['lftp', '--norc', '-c', '; '.join([
             *('set ' + setting for setting in (*LFTP, *settings)),
             'open -u %s,%s -p %d %s' % (server.user, server.password, server.port, server.host),
-            'mirror --parallel=%d --Remove-source-files --no-perms / %s' % (parallel, target)])], {}
+            'mirror --parallel=%d --Remove-source-files --no-perms ' % parallel + mirror % store])], {}
     return command
 
 
-def rclone(transfers):
-    def command(server, target):
+def rclone(source, target, transfers):
+    """source, target -- with %s for the spool, if it's there"""
+    def command(server, store):
         hidden = subprocess.run(['rclone', 'obscure', server.password], check=True, text=True, stdout=subprocess.PIPE)
-        return ['rclone', 'move', ':ftp:/', target, '--config', os.devnull, '--ftp-host', server.host, '--ftp-port',
-                str(server.port), '--ftp-user', server.user, '--ftp-pass', hidden.stdout.strip(),
-                '--transfers', str(transfers), '-q'], {}
+        return ['rclone', 'move', source.replace('%s', store), target.replace('%s', store), '--config', os.devnull,
+                '--ftp-host', server.host, '--ftp-port', str(server.port), '--ftp-user', server.user,
+                '--ftp-pass', hidden.stdout.strip(), '--transfers', str(transfers), '-q'], {}
     return command
 
 
-def programs(connections):
-    return [Program('cds-import (1 session)', sys.executable, cds_import(1)),
-            Program('cds-import (%d sessions)' % connections, sys.executable, cds_import(connections)),
-            Program('lftp (1)', 'lftp', lftp(1)),
-            Program('lftp (8, tuned)', 'lftp', lftp(8, *LFTP_FAST)),
-            Program('lftp (16, tuned)', 'lftp', lftp(16, *LFTP_FAST)),
-            Program('rclone (8)', 'rclone', rclone(8))]
+def all_programs(ours, verb, mirror, source, target, connections):
+    return [Program('%s (1)' % ours, sys.executable, cds(verb, 1)),
+            Program('%s (%d)' % (ours, connections), sys.executable, cds(verb, connections)),
+            Program('lftp (1)', 'lftp', lftp(mirror, 1)),
+            Program('lftp (8, tuned)', 'lftp', lftp(mirror, 8, *LFTP_FAST)),
+            Program('lftp (16, tuned)', 'lftp', lftp(mirror, 16, *LFTP_FAST)),
+            Program('rclone (8)', 'rclone', rclone(source, target, 8))]
 
 
 # ---------------------------------------------------------------- the files
@@ -100,25 +102,34 @@ def make_files(number, size):
     return {'article-%06d.xml' % n: body for n in range(number)}
 
 
-def fill(server, files):
-    server.clear()
+def fill(directory, files):
     for name, body in files.items():
-        with open(os.path.join(server.directory, name), 'wb') as f:
+        with open(os.path.join(directory, name), 'wb') as f:
             f.write(body)
 
 
-def check(program, server, target, files):
-    """Raises SystemExit unless all files were moved, whole, and nothing else."""
-    found = {}
-    for path, _, names in os.walk(target):
-        for name in names:
-            if name not in ('import.lock',):
-                found[name] = os.path.join(path, name)
-    wrong = [name for name, body in files.items() if name not in found or not same(found[name], body)]
-    left = [name for name in os.listdir(server.directory) if name in files]
-    if wrong or left or len(found) != len(files):
-        raise SystemExit('%s did not do its job: %d files wrong or missing, %d left on the server, %d instead of %d '
-                         'here' % (program.name, len(wrong), len(left), len(found), len(files)))
+def new_spool():
+    store = tempfile.mkdtemp(prefix='cds-benchmark-')
+    for name in ('tmp', 'new', 'cur'):
+        os.mkdir(os.path.join(store, name))
+    return store
+
+
+def check(program, files, there, left):
+    """Raises SystemExit unless all files were moved, whole, and nothing else.
+
+    there -- {name: path} of what has arrived; left -- names of what is still where it was
+    """
+    wrong = [name for name, body in files.items() if name not in there or not same(there[name], body)]
+    if wrong or left or len(there) != len(files):
+        raise SystemExit('%s did not do its job: %d files wrong or missing, %d left, %d have arrived instead of %d' % (
+            program.name, len(wrong), len(left), len(there), len(files)))
+
+
+def below(directory):
+    """{name: path} of all files below a directory but our lock files."""
+    return {name: os.path.join(path, name) for path, _, names in os.walk(directory) for name in names
+            if not name.endswith('.lock')}
 
 
 def same(path, body):
@@ -128,20 +139,37 @@ def same(path, body):
 
 # ---------------------------------------------------------------- measuring and telling
 
-def measure(args, kind, contenders):
+class Import:
+    """From the FTP directory into the spool."""
+
+    text = __doc__
+    programs = staticmethod(functools.partial(all_programs, 'cds-import', 'import_', '/ %s', ':ftp:/', '%s'))
+
+    @staticmethod
+    def prepare(server, files):
+        """Put the files where they come from; returns the spool."""
+        server.clear()
+        fill(server.directory, files)
+        return new_spool()
+
+    @staticmethod
+    def check(program, server, store, files):
+        check(program, files, below(store), [name for name in os.listdir(server.directory) if name in files])
+
+
+def measure(task, args, kind, contenders):
     """{program's name: [(seconds, CPU seconds) of each round]}"""
     files = make_files(args.files, args.size)
     results = {program.name: [] for program in contenders}
     with SERVERS[kind]() as server:
         for n in range(args.rounds):
             for program in contenders:
-                fill(server, files)
-                target = tempfile.mkdtemp(prefix='cds-benchmark-')
+                store = task.prepare(server, files)
                 try:
-                    results[program.name].append(program.run(server, target))
-                    check(program, server, target, files)
+                    results[program.name].append(program.run(server, store))
+                    task.check(program, server, store, files)
                 finally:
-                    shutil.rmtree(target)
+                    shutil.rmtree(store)
                 print('%s, round %d, %s: %.2f s' % (kind, n + 1, program.name, results[program.name][-1][0]),
                       file=sys.stderr)
     return results
@@ -183,8 +211,8 @@ def plot(args, everything, path):
     figure.savefig(path)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(task):
+    parser = argparse.ArgumentParser(description=task.text, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--files', type=int, default=2000)
     parser.add_argument('--size', type=int, default=4096, help='bytes of a file (default: 4096)')
     parser.add_argument('--rounds', type=int, default=3)
@@ -193,14 +221,14 @@ def main():
     parser.add_argument('--plot', metavar='FILE', help='draw the medians, as SVG or PNG (needs matplotlib)')
     args = parser.parse_args()
     contenders = []
-    for program in programs(args.connections):
+    for program in task.programs(args.connections):
         print(program.missing, file=sys.stderr) if program.missing else contenders.append(program)
     everything = {}
     for kind in args.servers.split(','):
         if missing := SERVERS[kind].missing():
             print('%s is left out: %s' % (kind, missing), file=sys.stderr)
         else:
-            everything[kind] = measure(args, kind, contenders)
+            everything[kind] = measure(task, args, kind, contenders)
     print('%s, Python %s, %d CPUs, %d files of %d bytes, %d rounds' % (
         time.strftime('%Y-%m-%d'), sys.version.split()[0], os.cpu_count(), args.files, args.size, args.rounds))
     for kind, results in everything.items():
@@ -210,4 +238,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    main(Import)

@@ -5,18 +5,16 @@
 """
 import argparse
 import cProfile
-import os
 import pstats
 import shutil
 import sys
-import tempfile
 import time
 
 from zeit.cds.feed import Feed
 from zeit.cds.main import run_import
 from zeit.cds.worker import Worker
 
-from compare import SERVERS, fill, make_files
+from compare import Import, SERVERS, make_files
 
 
 class Profiled:
@@ -53,8 +51,7 @@ def main():
     files = make_files(args.files, 4096)
     with SERVERS[args.server]() as server:
         for profiled in (False, True):
-            fill(server, files)
-            target = tempfile.mkdtemp(prefix='cds-benchmark-')
+            target = Import.prepare(server, files)
             feed = Feed(store_dir=target, hostname=server.host, port=server.port, user=server.user,
                         password=server.password, connections=args.connections)
             begun, cpu = time.perf_counter(), time.process_time()
