@@ -183,6 +183,11 @@ def _limits():
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_SIZE, FILE_SIZE))
 
 
+def _path(source):
+    """Where Python shall look: in the copy, and wherever else it looks here, which in a buildout is not its default."""
+    return os.pathsep.join([source, *(path for path in sys.path if path and os.path.abspath(path) != SOURCE)])
+
+
 def red(source, module, patterns):
     """Run tests in a copy of the source; the names of those that are red: a sorted list. None if none ran."""
     command = [sys.executable, '-c', 'import zope.testrunner; zope.testrunner.run()', '--test-path', source,
@@ -191,7 +196,7 @@ def red(source, module, patterns):
         command += ['--test', pattern]
     process = subprocess.Popen(
         command, cwd=source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors='replace',
-        env={**os.environ, 'PYTHONPATH': source}, preexec_fn=_limits)
+        env={**os.environ, 'PYTHONPATH': _path(source)}, preexec_fn=_limits)
     try:
         output, _ = process.communicate(timeout=LIMIT)
     except subprocess.TimeoutExpired:
