@@ -128,9 +128,10 @@ class Shell:
         self.directory = Path(tempfile.mkdtemp())
         programs = self.directory / 'bin'
         programs.mkdir()
-        for name in ENTRY:
+        # The Python of the PATH may be of another version, and then can't use the modules of this one.
+        for name, command in {**{name: arguments(name) for name in ENTRY}, 'python3': [sys.executable]}.items():
             path = programs / name
-            path.write_text('#!/bin/sh\nexec %s "$@"\n' % shlex.join(arguments(name)))
+            path.write_text('#!/bin/sh\nexec %s "$@"\n' % shlex.join(command))
             path.chmod(0o755)
         self.environment = environment(self.directory, COLUMNS='80', **variables)
         self.environment['PATH'] = '%s:%s' % (programs, self.environment['PATH'])
