@@ -28,7 +28,7 @@ from zeit.cds.control import Control, Facts, SILENCE, limit
 from zeit.cds.interfaces import (
     ConnectionLost, Entry, FTPError, ICDSConnection, ICDSSession, LoginRefused, PermanentError,
     ReplyError, RunLimitReached, TemporaryError, Unreachable, UntrustedServer)
-from zeit.cds.listing import Listing
+from zeit.cds.listing import Listing, says_empty
 
 
 log = logging.getLogger(__name__)
@@ -483,7 +483,7 @@ class FTPSession:
         try:
             data = self._begin(verb, argument)
         except ReplyError as e:
-            if verb == 'NLST' and self._says_empty(e):
+            if verb == 'NLST' and says_empty(e):
                 return
             raise
         listing = Listing(parse)
@@ -493,9 +493,3 @@ class FTPSession:
         if 'truncated' in final.text.lower():
             log.debug('The server cut the listing off: %s', final)
         yield from listing.entries
-
-    @staticmethod
-    def _says_empty(error):
-        """Some servers answer the NLST of an empty directory (which CWD has proved to be there) with an error."""
-        text = str(error).lower()
-        return text[:3] in ('450', '550') and any(word in text for word in ('no files', 'not found', 'no such', 'empty'))

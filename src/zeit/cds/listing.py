@@ -53,3 +53,9 @@ class Listing:
         self._nonsense += 1
         if self._nonsense <= NONSENSE:
             log.warning('A line of the listing makes no sense: %s', protocol.printable(os.fsdecode(line[:200])))
+
+
+def says_empty(error):
+    """Is this ReplyError how some servers answer the NLST of an empty directory? CWD has proved that it is there."""
+    text = str(error).lower()
+    return text[:3] in ('450', '550') and any(word in text for word in ('no files', 'not found', 'no such', 'empty'))

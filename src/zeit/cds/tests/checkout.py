@@ -8,7 +8,6 @@ import importlib.metadata
 import os
 from pathlib import Path
 import subprocess
-import sys
 
 
 def top():

@@ -16,7 +16,6 @@ import zope.interface.verify
 from zeit.cds import interfaces
 from zeit.cds.control import Pending
 from zeit.cds.events import FileExported, FileImported, FileSkipped, Outcome, RunFinished
-from zeit.cds.feed import Feed
 from zeit.cds.ftp import FTPConnection, FTPSession, Facts
 from zeit.cds.interfaces import (
     ConfigurationError, ICDSConnection, ICDSSession, IFeed, IFileExported, IFileImported, IFileSink, IFileSkipped,

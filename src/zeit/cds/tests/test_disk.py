@@ -3,7 +3,6 @@ import contextlib
 import errno
 import os
 import shutil
-import stat
 import subprocess
 import tempfile
 import traceback

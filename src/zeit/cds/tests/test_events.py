@@ -14,7 +14,7 @@ from zeit.cds.feed import Feed
 from zeit.cds.interfaces import (
     IFileExported, IFileImported, IFileSkipped, IOutcome, IRunFinished, LoginRefused)
 from zeit.cds.testing import PYFTPDLIB_LAYER, ServerTestCase
-from zeit.cds.tests.importing import Importing, recorded
+from zeit.cds.tests.importing import Importing
 
 
 FEED = Feed(store_dir='/spool', hostname='ftp.example.com', user='cds', password='geheim')
