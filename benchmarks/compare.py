@@ -25,7 +25,8 @@ from zeit.cds.testing.servers import ProFTPD, PureFTPD, PyFTPD, VsFTPD
 
 
 SERVERS = {server.name: server for server in (PyFTPD, VsFTPD, ProFTPD, PureFTPD)}
-LFTP = ('net:max-retries 1', 'ftp:ssl-allow off', 'mirror:set-permissions off', 'cmd:fail-exit yes')
+LFTP = ('net:max-retries 5', 'net:reconnect-interval-base 1', 'ftp:ssl-allow off', 'mirror:set-permissions off',
+        'cmd:fail-exit yes')
 LFTP_FAST = ('ftp:sync-mode off', 'ftp:use-mdtm off')
 
 
