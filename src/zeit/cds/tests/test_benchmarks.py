@@ -1,0 +1,31 @@
+"""The benchmarks run, and check what the programs did."""
+import os
+import subprocess
+import sys
+import unittest
+
+from zeit.cds.tests.checkout import top
+
+
+TOP = top()
+
+
+@unittest.skipUnless(TOP, 'there are no benchmarks without a checkout')
+class BenchmarksTest(unittest.TestCase):
+
+    def measured(self, script):
+        done = subprocess.run(
+            [sys.executable, os.path.join(TOP, 'benchmarks', script), '--files', '5', '--rounds', '1',
+             '--servers', 'pyftpdlib'],
+            env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path)), 'PATH': '/nowhere'},
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        self.assertEqual(0, done.returncode, done.stderr)
+        return done.stdout, done.stderr
+
+    def test_import(self):
+        table, told = self.measured('compare.py')
+        self.assertRegex(table, r'\ncds-import \(4\) +\d+ ')
+        self.assertIn('lftp is not installed: left out', told)
+
+    def test_export(self):
+        self.assertRegex(self.measured('export.py')[0], r'\ncds-export \(1\) +\d+ ')
