@@ -44,6 +44,7 @@ setup(
     python_requires='>=3.11',
     install_requires=[
         'gocept.filestore',
+        'greenlet',
         'tenacity',
         'zc.lockfile',
         'zope.component',

@@ -1,18 +1,19 @@
 """The files of a run: in which state each is, and who does what next.
 
-Several threads work on them: a worker for each session fetches files and removes them on the server; the thread that
-runs the import commits them to the disk, many at a time, and publishes them in the order of the listing::
+Several tasks of a Hub work on them: a worker for each session fetches files and removes them on the server; the run
+itself commits them to the disk, many at a time, and publishes them in the order of the listing::
 
     take()      received()      committed()     removed()     settled()
     FETCHING -> RECEIVED     -> COMMITTED    -> REMOVED    -> published
-       |           (worker)       (main)         (worker)      (main)
+       |           (worker)       (run)          (worker)      (run)
        +----> DROPPED, for a reason
 """
 import collections
 import logging
-import threading
+import math
 import time
 
+from zeit.cds.hub import Signal
 from zeit.cds.interfaces import FTPError
 
 
@@ -48,7 +49,7 @@ class Job:
 
 
 class Backlog:
-    """The jobs of a run. Every method may be called by any thread."""
+    """The jobs of a run."""
 
     def __init__(self, entries, retries):
         """
@@ -62,43 +63,38 @@ class Backlog:
         self._jobs = collections.deque()        # underway, oldest first
         self._again = collections.deque()
         self._received = []
+        self._since = 0.0       # value of time.monotonic() when the first of these came
         self._committed = collections.deque()
         self._active = 0        # jobs that are neither removed on the server nor dropped
         self._workers = 0
         self._waiting = 0       # workers that have nothing to do until something is committed
-        self._lock = threading.Lock()
-        self._for_workers = threading.Condition(self._lock)
-        self._for_main = threading.Condition(self._lock)
+        self._changed = Signal()
         self.error = None
 
     # ------------------------------------------------------------ for workers
 
     def enter(self):
         """A worker begins."""
-        with self._lock:
-            self._workers += 1
-            self.tries += 1
+        self._workers += 1
+        self.tries += 1
 
     def leave(self, error=None):
         """A worker ends. Its error ends the run, unless it's merely a lost session and others go on."""
-        with self._lock:
-            self._workers -= 1
-            if error is not None and not (isinstance(error, FTPError) and (self._workers or self._idle())):
-                self._stop(error)
-            self._notify()
+        self._workers -= 1
+        if error is not None and not (isinstance(error, FTPError) and (self._workers or self.idle)):
+            self.stop(error)
+        self._changed.notify()
 
     def take(self, wait=True):
         """The next Job to fetch; None if there is none (now, or at all, or committed files are to be removed first)."""
-        with self._lock:
-            while True:
-                if self.error is None and (job := self._next()):
-                    return job
-                if not wait or self._committed or self._idle():
-                    return None
-                self._waiting += 1
-                self._for_main.notify()
-                self._for_workers.wait()
-                self._waiting -= 1
+        while True:
+            if self.error is None and (job := self._next()):
+                return job
+            if not wait or self._committed or self.idle:
+                return None
+            self._waiting += 1
+            self._changed.wait()
+            self._waiting -= 1
 
     def _next(self):
         if self._again:
@@ -114,135 +110,108 @@ class Backlog:
         self._active += 1
         return job
 
-    def _idle(self):
-        """Will there be nothing more to do for a worker?"""
-        return self._abandoned or not self._active and (self._exhausted or self.error is not None)
-
     @property
     def idle(self):
-        with self._lock:
-            return self._idle()
+        """Will there be nothing more to do for a worker? bool"""
+        return self._abandoned or not self._active and (self._exhausted or self.error is not None)
 
     def to_remove(self, most):
         """Up to so many jobs whose files are durable here and are now to be removed on the server."""
-        with self._lock:
-            return [self._committed.popleft() for _ in range(min(most, len(self._committed)))]
+        return [self._committed.popleft() for _ in range(min(most, len(self._committed)))]
 
     def received(self, job, incoming):
         """The whole file is here."""
-        with self._lock:
-            job.state, job.incoming, job.size = RECEIVED, incoming, incoming.size
-            self._received.append(job)
-            if len(self._received) >= GROUP:
-                self._for_main.notify()
+        job.state, job.incoming, job.size = RECEIVED, incoming, incoming.size
+        if not self._received:
+            self._since = time.monotonic()
+        self._received.append(job)
 
     def put_back(self, job):
         """Who took it can't begin with it: somebody else will, if the run goes on."""
-        with self._lock:
-            if self.error is None:
-                self._again.append(job)
-            else:
-                self._settle(job, DROPPED)
-            self._notify()
+        if self.error is None:
+            self._again.append(job)
+        else:
+            self._settle(job, DROPPED)
+        self._changed.notify()
 
     def drop(self, job, reason, failed):
         """The file is not imported in this run: something is wrong (failed), or it is not its turn."""
-        with self._lock:
-            job.reason, job.failed = reason, failed
-            self._settle(job, DROPPED)
+        job.reason, job.failed = reason, failed
+        self._settle(job, DROPPED)
 
     def removed(self, job):
         """The server's copy is gone."""
-        with self._lock:
-            self._settle(job, REMOVED)
+        self._settle(job, REMOVED)
 
     def _settle(self, job, state):
         job.state = state
         self._active -= 1
-        if self._idle():
-            self._for_workers.notify_all()
+        if self.idle:
+            self._changed.notify()
 
     def not_removed(self, job):
         """It isn't known whether the server's copy is gone: somebody has to see to it."""
-        with self._lock:
-            self._committed.append(job)
-            self._notify()
-
-    def _notify(self):
-        self._for_workers.notify_all()
-        self._for_main.notify()
+        self._committed.append(job)
+        self._changed.notify()
 
     # ------------------------------------------------------------ for the one who commits and publishes
 
-    def wait(self, timeout):
-        """Until it is time to commit or publish, or all is done, or `timeout` seconds are over. Is there more to come?
+    @property
+    def unfinished(self):
+        """Is there more to come? bool"""
+        return bool(self._workers or self._received or self._ready())
+
+    @property
+    def seconds_to_commit(self):
+        """So many seconds from now it will be time to commit what is here, if nothing else happens: float, inf if none is.
 
         Small files come faster than a disk can sync one by one, so they are let come together.
         """
-        end = time.monotonic() + timeout
-        with self._lock:
-            while self._workers and not self._due() and (left := end - time.monotonic()) > 0:
-                if not self._for_main.wait(min(left, PATIENCE)) and (self._received or self._ready()):
-                    break
-            return bool(self._received or self._ready() or self._workers)
-
-    def _due(self):
-        if self._waiting < self._workers:
-            return len(self._received) >= GROUP
-        return bool(self._received or self._ready())
+        if not self._received:
+            return math.inf
+        if len(self._received) >= GROUP or self._waiting == self._workers:
+            return 0.0
+        return max(0.0, self._since + PATIENCE - time.monotonic())
 
     def _ready(self):
         return bool(self._jobs) and self._jobs[0].state in (REMOVED, DROPPED)
 
     def to_commit(self):
         """All jobs whose files are here, but not durable yet."""
-        with self._lock:
-            jobs, self._received = self._received, []
-            return jobs
+        jobs, self._received = self._received, []
+        return jobs
 
     def committed(self, jobs):
         """They are durable now."""
-        with self._lock:
-            for job in jobs:
-                job.state, job.incoming = COMMITTED, None
-                self._committed.append(job)
-            self._for_workers.notify_all()
+        for job in jobs:
+            job.state, job.incoming = COMMITTED, None
+            self._committed.append(job)
+        self._changed.notify()
 
     def settled(self):
         """Iterate over the jobs that are next in order and come to nothing more but publication."""
-        while True:
-            with self._lock:
-                if not self._ready():
-                    return
-                job = self._jobs[0]
-            yield job
-            with self._lock:
-                self._jobs.popleft()
-                for line in self._jobs[0].lines if self._jobs else ():
-                    log.info(*line)
+        while self._ready():
+            yield self._jobs[0]
+            self._jobs.popleft()
+            for line in self._jobs[0].lines if self._jobs else ():
+                log.info(*line)
 
     def stop(self, error):
         """Begin no further file; the run ends with this error."""
-        with self._lock:
-            self._stop(error)
+        if self.error is None:
+            self.error = error
+        self._changed.notify()
 
     def abandon(self, error):
         """Nobody commits or publishes any more: the workers end at once."""
-        with self._lock:
-            self._abandoned = True
-            self._stop(error)
-
-    def _stop(self, error):
-        if self.error is None:
-            self.error = error
-        self._notify()
+        self._abandoned = True
+        self.stop(error)
 
     # ------------------------------------------------------------ the log
 
     def log(self, job, text, *args):
         """A line at INFO. The lines of one file follow each other, in the order of publication."""
-        with self._lock:
-            if self._jobs and self._jobs[0] is job:
-                log.info(text, *args)
-            else:
-                job.lines.append((text, *args))
+        if self._jobs and self._jobs[0] is job:
+            log.info(text, *args)
+        else:
+            job.lines.append((text, *args))

@@ -2,8 +2,6 @@
 import collections
 import logging
 import math
-import socket
-import struct
 import time
 
 import zope.interface
@@ -17,19 +15,6 @@ log = logging.getLogger(__name__)
 STEP_COMMANDS = 30      # so many commands at most go out in one write, and
 STEP_BYTES = 1000       # so many bytes: ProFTPD trips over a command that spans two segments
 PRELIMINARY = 4         # so many 1yz replies are borne before a final one
-
-SILENCE = (TimeoutError, BlockingIOError)       # what a socket raises when its time limit is over
-
-
-def limit(sock, seconds):
-    """Limit each connect, read and write of a plain socket.
-
-    By the system's own time-out: Python's needs a second system call for each, and hands over between threads twice.
-    """
-    value = struct.pack('@ll', int(seconds), int(seconds % 1 * 10**6))
-    sock.settimeout(None)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, value)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, value)
 
 
 @zope.interface.implementer(IPending)
@@ -85,22 +70,22 @@ class Facts:
 
 
 class Control:
-    """Sends commands and reads replies on a connected socket.
+    """Sends commands and reads replies on a Wire.
 
     Anything that fails here ends the connection: `alive` is False then, all that was queued or unanswered has failed,
     and ConnectionLost is raised.
     """
 
-    def __init__(self, sock, timeout, deadline=math.inf):
+    def __init__(self, wire, deadline=math.inf):
         """
-        timeout -- seconds that a reply may take
+        wire -- Wire; its `timeout` is also what a reply as a whole may take
         deadline -- value of time.monotonic() after which a reply is no longer waited for
         """
         self.alive = True
         self.telnet = False     # does the server take 0xff for Telnet's IAC, so that it has to be doubled (RFC 854)?
         self.secret = ''        # what the server may quote in its next reply, and what no log shall show
-        self._sock = sock
-        self._timeout, self._deadline = timeout, deadline
+        self.wire = wire
+        self._deadline = deadline
         self._replies = protocol.ReplyReader()
         self._queue = collections.deque()
 
@@ -113,7 +98,7 @@ class Control:
     def transmit(self, data):
         """Send bytes that are whole command lines."""
         try:
-            self._sock.sendall(data)
+            self.wire.sendall(data)
         except (OSError, ValueError) as e:
             raise self.lost(e) from e
 
@@ -160,9 +145,9 @@ class Control:
 
     def _wait(self):
         # The limit is for the reply as a whole: a server that sends a byte now and then is as good as silent.
-        end = time.monotonic() + self._timeout
+        end = time.monotonic() + self.wire.timeout
         while True:
-            data = self._sock.recv(65536)
+            data = self.wire.recv(65536)
             if not data:
                 raise ConnectionError('The server closed the connection.')
             self._replies.receive(data)
@@ -242,7 +227,7 @@ class Control:
     def lost(self, reason):
         """End the connection because of an exception; returns the ConnectionLost to raise."""
         if not isinstance(reason, ConnectionLost):
-            text = ('The server was silent for %g s.' % self._timeout if isinstance(reason, SILENCE)
+            text = ('The server was silent for %g s.' % self.wire.timeout if isinstance(reason, TimeoutError)
                     else 'The connection was lost: %s' % (reason or type(reason).__name__))
             reason = ConnectionLost(text)
         self.give_up(self._queue, reason)
@@ -253,25 +238,17 @@ class Control:
     def abort(self):
         """Make whatever waits on this connection fail at once. For another thread."""
         self.alive = False
-        try:
-            self._sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass        # it was closed or never connected: nobody waits
+        self.wire.abort()
 
     def secure(self, tunnel):
         """Go on inside TLS."""
         if not self._replies.empty:
             raise UntrustedServer('Plain text after the reply to AUTH TLS: somebody tampers with the connection.')
         try:
-            self._sock = tunnel.wrap(self._sock)
+            self.wire = tunnel.wrap(self.wire)
         except OSError as e:
             raise self.lost(e) from e
 
-    @property
-    def tls_session(self):
-        """What a data connection continues: an ssl.SSLSession."""
-        return self._sock.session
-
     def close(self):
         self.alive = False
-        self._sock.close()
+        self.wire.close()

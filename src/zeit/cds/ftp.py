@@ -15,7 +15,6 @@ The steps of one file in a session::
 The third begins before the 226 was read, since vsftpd and ProFTPD hold it back until we close the data connection;
 but a DELE goes out only after the 226 of its own file was read.
 """
-import contextlib
 import logging
 import socket
 import time
@@ -24,11 +23,13 @@ import uuid
 import zope.interface
 
 from zeit.cds import protocol
-from zeit.cds.control import Control, Facts, SILENCE, limit
+from zeit.cds.control import Control, Facts
+from zeit.cds.hub import sleep
 from zeit.cds.interfaces import (
     ConnectionLost, Entry, FTPError, ICDSConnection, ICDSSession, LoginRefused, PermanentError,
     ReplyError, RunLimitReached, TemporaryError, Unreachable, UntrustedServer)
 from zeit.cds.listing import Listing, says_empty
+from zeit.cds.wire import Wire, connect, connect_to
 
 
 log = logging.getLogger(__name__)
@@ -94,8 +95,7 @@ class FTPSession:
         if feed.security != 'none':
             from zeit.cds.tls import Tunnel     # a plain session shall not pay for it
             self._tunnel = Tunnel(feed)
-        sock = self._connect_control()
-        self._control = Control(sock, feed.timeout, self._deadline)
+        self._control = Control(self._connect_control(), self._deadline)
         if feed.security == 'implicit':
             self._control.secure(self._tunnel)
         greeting = self._control.final()
@@ -116,15 +116,13 @@ class FTPSession:
     def _connect_control(self):
         feed = self._feed
         try:
-            sock = socket.create_connection((feed.hostname, feed.port), feed.timeout)
+            sock = connect(feed.hostname, feed.port, feed.timeout)
         except (OSError, UnicodeError) as e:
             raise self._hint(Unreachable('No connection to %s:%d: %s' % (feed.hostname, feed.port, e)),
                              'Check host name and port, and that the server runs.') from e
         self._address = (sock.family, sock.getpeername())
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._tunnel is None:
-            limit(sock, feed.timeout)
-        return sock
+        return Wire(sock, feed.timeout)
 
     def _secure(self):
         reply, = self._control.ask(('AUTH', 'TLS'))
@@ -170,8 +168,7 @@ class FTPSession:
         if self._control is not None:
             self._control.abort()
         if (data := self._data) is not None:
-            with contextlib.suppress(OSError):      # it is closed already
-                data.shutdown(socket.SHUT_RDWR)
+            data.abort()
 
     # ------------------------------------------------------------ commands without data
 
@@ -303,19 +300,16 @@ class FTPSession:
             reply, = self._control.ask(self._passive_command())
             if port := self._passive(reply):
                 return self._connect_data(port)
-            time.sleep(0.01 * n)
+            sleep(0.01 * n)
         raise self._error(reply)
 
     def _connect_data(self, port):
         family, address = self._address
-        sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            limit(sock, self._feed.timeout)
-            sock.connect((address[0], port, *address[2:]))
+            sock = connect_to(family, (address[0], port, *address[2:]), self._feed.timeout)
         except OSError as e:
-            sock.close()
             raise TemporaryError('No data connection to port %d: %s' % (port, e)) from e
-        return sock
+        return Wire(sock, self._feed.timeout)
 
     def _begin(self, verb, argument=None, offset=0):
         """Open a data connection and start a transfer; returns the connection once the server said 1yz."""
@@ -337,8 +331,8 @@ class FTPSession:
     def _protected(self, data):
         """The data connection inside TLS, where it continues the TLS session of the control connection."""
         try:
-            return self._tunnel.wrap(data, self._control)
-        except SILENCE as e:
+            return self._tunnel.wrap(data, self._control.wire)
+        except TimeoutError as e:
             raise self._control.lost(e) from e
         except OSError as e:
             raise TemporaryError('No data connection: %s (%s)' % (e, self._control.final())) from e
@@ -356,7 +350,7 @@ class FTPSession:
                 count += n
                 if time.monotonic() > self._deadline:
                     raise RunLimitReached('The run took longer than %g s.' % self._feed.run_limit)
-        except SILENCE as e:
+        except TimeoutError as e:
             raise self._control.lost(e) from e
         except OSError as e:
             if not (self._tunnel and self._tunnel.ragged(e)):
@@ -437,21 +431,21 @@ class FTPSession:
                 self.flush(ahead=bool(ride()))
         return count
 
-    def _send(self, sock, data):
+    def _send(self, data, pieces):
         """All data of an upload; returns their number."""
         count = 0
         try:
-            for piece in (data,) if isinstance(data, bytes) else data:
-                sock.sendall(piece)
+            for piece in (pieces,) if isinstance(pieces, bytes) else pieces:
+                data.sendall(piece)
                 count += len(piece)
                 if time.monotonic() > self._deadline:
                     raise RunLimitReached('The run took longer than %g s.' % self._feed.run_limit)
             if self._tunnel:
-                self._tunnel.finish(sock)
-        except SILENCE as e:
+                data.finish()
+        except TimeoutError as e:
             raise self._control.lost(e) from e
         except OSError as e:
-            sock.close()
+            data.close()
             reply = self._control.final()
             if reply.code // 100 == 5:
                 raise ReplyError.of(reply) from e
@@ -460,7 +454,7 @@ class FTPSession:
             self._control.close()
             raise
         finally:
-            sock.close()
+            data.close()
         return count
 
     # ------------------------------------------------------------ listings

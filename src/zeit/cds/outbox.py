@@ -24,13 +24,13 @@ import hashlib
 import json
 import os
 import stat
-import threading
 import time
 import uuid
 
 import zope.interface
 
 from zeit.cds.exportinterfaces import IFileSource, IOutbox, IOutgoing, Note, Unreadable
+from zeit.cds.hub import apart, give_way
 from zeit.cds.interfaces import Entry
 from zeit.cds.spool import Glance, NAME_MAX, Store, complains, move
 
@@ -39,6 +39,7 @@ LOCK = 'export.lock'
 JOURNAL = 'export.journal'
 RECORD = 'export.record'
 BUFFER = 256 * 1024     # bytes
+FAIR = 2**20            # bytes; after so many others have their turn
 DAY = 86400             # seconds
 
 
@@ -112,7 +113,6 @@ class Outbox(Store):
         self._sent = {}             # name: inode
         self._temporaries = set()   # on the server, as far as we know
         self._direct = set()        # names of files of which parts may be on the server
-        self._guard = threading.Lock()
         super().__init__(path)
 
     def close(self):
@@ -221,36 +221,32 @@ class Outbox(Store):
     def _note(self, sync, *fields):
         os.write(self._journal, self._line(fields))
         if sync:
-            os.fdatasync(self._journal)
+            apart(os.fdatasync, self._journal)
 
     def storing(self, outgoing):
-        with self._guard:
-            if outgoing.temporary is None:
-                self._direct.add(outgoing.name)
-                self._note(True, 'direct', *outgoing.facts)
-            else:
-                self._temporaries.add(outgoing.temporary)
-                self._note(False, 'storing', outgoing.temporary)
+        if outgoing.temporary is None:
+            self._direct.add(outgoing.name)
+            self._note(True, 'direct', *outgoing.facts)
+        else:
+            self._temporaries.add(outgoing.temporary)
+            self._note(False, 'storing', outgoing.temporary)
 
     @complains
     def commit(self, outgoings):
         os.write(self._journal, b''.join([self._line(['sent', *outgoing.facts]) for outgoing in outgoings]))
-        os.fdatasync(self._journal)
+        apart(os.fdatasync, self._journal)
         for outgoing in outgoings:
             self._sent[outgoing.name] = outgoing.inode
             self.withdrawn(outgoing.name)
 
     def settled(self, temporary):
-        with self._guard:
-            self._temporaries.discard(temporary)
+        self._temporaries.discard(temporary)
 
     def withdrawn(self, name):
-        with self._guard:
-            self._direct.discard(name)
+        self._direct.discard(name)
 
     def unfinished(self):
-        with self._guard:
-            return sorted(self._direct)
+        return sorted(self._direct)
 
     def adopt(self, note):
         self._sent[note.name] = note.inode
@@ -398,6 +394,8 @@ class Outgoing:
             if not count:
                 return
             position += count
+            if position % FAIR < count:
+                give_way()
             yield buffer[:count]
 
     def read(self):

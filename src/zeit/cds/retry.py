@@ -2,6 +2,7 @@
 import logging
 import time
 
+from zeit.cds.hub import apart
 from zeit.cds.interfaces import ConnectionLost, TemporaryError
 
 
@@ -38,7 +39,7 @@ class Patience:
             retry=tenacity.retry_if_exception_type(PASSING),
             stop=tenacity.stop_any(tenacity.stop_after_attempt(self._retries + 1), self._no_more),
             wait=tenacity.wait_exponential_jitter(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE, jitter=FIRST_PAUSE),
-            sleep=tenacity.sleep_using_event(self._stopped), before_sleep=self._tell, reraise=True)
+            sleep=lambda seconds: apart(self._stopped.wait, seconds), before_sleep=self._tell, reraise=True)
         for attempt in tries:
             with attempt:
                 if attempt.retry_state.attempt_number == 1:

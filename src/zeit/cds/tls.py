@@ -1,10 +1,49 @@
 """FTP over TLS (RFC 4217): verified, protected, with the session reuse that servers demand."""
 import ssl
 
+from zeit.cds.hub import READ, WRITE
 from zeit.cds.interfaces import UntrustedServer
+from zeit.cds.wire import Wire
 
 
 GOODBYE = 3.0       # seconds that the other side has for its close_notify
+
+
+class TLSWire(Wire):
+    """A Wire inside TLS."""
+
+    def _persist(self, verb, *args):
+        """Call a verb of the SSLSocket, until it needs to wait no more."""
+        while True:
+            try:
+                return verb(*args)
+            except ssl.SSLWantReadError:
+                self._pause(READ)
+            except ssl.SSLWantWriteError:
+                self._pause(WRITE)
+
+    def recv(self, size):
+        return self._persist(self.socket.recv, size)
+
+    def recv_into(self, buffer):
+        count = self._persist(self.socket.recv_into, buffer)
+        self._be_fair(count)
+        return count
+
+    def sendall(self, data):
+        data = memoryview(data)
+        while data:
+            count = self._persist(self.socket.send, data)
+            data = data[count:]
+            self._be_fair(count)
+
+    def finish(self):
+        """Tell the other side that the data are complete, and wait for its answer for a short while."""
+        self.timeout = GOODBYE
+        try:
+            self._persist(self.socket.unwrap).close()
+        except (OSError, ValueError):
+            pass    # the final reply and the size decide whether the file is whole
 
 
 class Tunnel:
@@ -19,38 +58,31 @@ class Tunnel:
             raise UntrustedServer('The CA file %s cannot be used: %s' % (feed.ca_file, e)) from e
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
 
-    def wrap(self, sock, control=None):
-        """Do the handshake on a connected socket; returns the new socket.
+    def wrap(self, wire, control=None):
+        """Do the handshake on a Wire; returns a TLSWire.
 
-        control -- the Control whose TLS session a data connection continues. It is looked up for each transfer,
+        control -- the TLSWire whose TLS session a data connection continues. It is looked up for each transfer,
             since TLS 1.3 gives out new tickets all the time.
         Raises UntrustedServer, and OSError if the connection broke, which may pass by itself.
         """
-        sock.settimeout(self._timeout)      # OpenSSL does not stop at the system's own time-out
+        tls = TLSWire(self._context.wrap_socket(
+            wire.socket, server_hostname=self._hostname, suppress_ragged_eofs=False, do_handshake_on_connect=False,
+            session=control.socket.session if control else None), self._timeout)
         try:
-            return self._context.wrap_socket(
-                sock, server_hostname=self._hostname, suppress_ragged_eofs=False,
-                session=control.tls_session if control else None)
+            tls._persist(tls.socket.do_handshake)
         except ssl.SSLCertVerificationError as e:
-            sock.close()
+            tls.close()
             error = UntrustedServer('The certificate of %s cannot be trusted: %s' % (self._hostname, e.verify_message))
             error.add_note('If it is right, give the file of its certificate authority as ca_file.')
             raise error from e
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError):
             raise
         except ssl.SSLError as e:
-            sock.close()
+            tls.close()
             raise UntrustedServer('No TLS with %s: %s' % (self._hostname, e)) from e
+        return tls
 
     @staticmethod
     def ragged(error):
         """Does this exception mean that the connection ended without a close_notify? bool"""
         return isinstance(error, ssl.SSLEOFError)
-
-    def finish(self, sock):
-        """Tell the other side that the data are complete, and wait for its answer for a short while."""
-        sock.settimeout(GOODBYE)
-        try:
-            sock.unwrap().close()
-        except (OSError, ValueError):
-            pass    # the final reply and the size decide whether the file is whole

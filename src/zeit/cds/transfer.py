@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 
+from zeit.cds import hub
 from zeit.cds.backlog import Backlog, DROPPED
 from zeit.cds.events import FileImported, FileSkipped, Outcome, RunFinished, notify
 from zeit.cds.interfaces import (
@@ -24,7 +25,6 @@ FILES_A_SESSION = 8             # another session pays for its login with so man
 BYTES_A_SESSION = 16 * 2**20    # or with so many bytes
 LONG_LISTING = 1000             # names; servers cut longer listings off
 COMPLAINTS = 1000               # files that are told of one by one, lest a hostile listing fills the disk with log
-ABORT_LIMIT = 2.0               # seconds that an aborted worker has to end; it may hang in opening a session
 TICK = 0.5                      # seconds after which signals and the run limit are looked after at the latest
 
 
@@ -53,6 +53,7 @@ class Run:
         self._aborted = False
         self._workers_so_far = []
         self._files = self._bytes = 0       # of what was chosen so far
+        self._committing = False
 
     def __call__(self):
         """Do it; returns the Outcome. What goes wrong is logged, and kept in the outcome."""
@@ -202,22 +203,27 @@ class Run:
         backlog = Backlog(entries, self.feed.retries)
         workers = self._workers(backlog, entries)
         self._workers_so_far.extend(workers)
-        for worker in workers:
-            worker.start()
-        try:
-            while backlog.wait(min(TICK, max(self._patience.left, 0.01))):
-                self._look_at_the_clock(backlog)
-                self._commit(backlog)
-                self._publish_settled(backlog)
-        except BaseException as e:
-            backlog.abandon(e)
-            self._stopped.set()
+        with hub.Hub() as tasks:
             for worker in workers:
-                worker.abort()
-            self._end(workers, ABORT_LIMIT)
-            self._discard(backlog.to_commit())
-            raise
-        self._end(workers)
+                tasks.spawn(worker.run)
+            try:
+                while backlog.unfinished or self._committing:
+                    tasks.turn(min(TICK, self._patience.left, backlog.seconds_to_commit))
+                    self._look_at_the_clock(backlog)
+                    if not self._committing and backlog.seconds_to_commit <= 0:
+                        self._committing = True
+                        tasks.spawn(lambda: self._commit(backlog))
+                    self._publish_settled(backlog)
+            except BaseException as e:
+                backlog.abandon(e)
+                self._stopped.set()
+                for worker in workers:
+                    worker.abort()
+                tasks.end()
+                self._discard(backlog.to_commit())
+                raise
+            finally:
+                self._close_sessions(workers)
         self._spool.sync()
         self._exchanged()
         if backlog.error is not None:
@@ -239,13 +245,15 @@ class Run:
             raise RunLimitReached('The run took longer than %g s.' % self.feed.run_limit)
 
     def _commit(self, backlog):
-        if jobs := backlog.to_commit():
-            try:
-                self._spool.commit([job.incoming for job in jobs])
-            except BaseException:
-                self._discard(jobs)
-                raise
-            backlog.committed(jobs)
+        jobs = backlog.to_commit()
+        try:
+            self._spool.commit([job.incoming for job in jobs])
+        except BaseException:
+            self._discard(jobs)
+            raise
+        finally:
+            self._committing = False
+        backlog.committed(jobs)
 
     @staticmethod
     def _discard(jobs):
@@ -277,9 +285,8 @@ class Run:
         log.log(logging.WARNING if few else logging.DEBUG, 'Not exchanged: %s: %s.', printable(name), reason)
         notify(FileSkipped(self.feed, name, reason, failed))
 
-    def _end(self, workers, limit=None):
+    def _close_sessions(self, workers):
         for worker in workers:
-            worker.join(limit)
             if worker.session is not None and worker.session is not self._session:
                 worker.session.close()
 

@@ -1,6 +1,5 @@
 """What one session of an import does: fetch files, check them, remove them on the server."""
 import logging
-import threading
 
 from zeit.cds.interfaces import ConnectionLost, PermanentError, ReplyError, TemporaryError
 from zeit.cds.protocol import printable
@@ -25,8 +24,8 @@ class Dropped(Exception):
         self.reason, self.failed = reason, failed
 
 
-class Worker(threading.Thread):
-    """Works on a Backlog, with a session of its own."""
+class Worker:
+    """Works on a Backlog, with a session of its own. `run` is a task of a Hub."""
 
     failure = 'it could not be fetched: %s'
     uncertain = 'it could not be removed on the server: %s. It is kept in tmp for the next run'
@@ -38,7 +37,6 @@ class Worker(threading.Thread):
         session -- the ICDSSession to begin with; without it, one is opened
         keep -- called with the session before each file, to show that the lock's holder is alive
         """
-        super().__init__(daemon=True, name='zeit.cds-session')
         self._backlog, self._spool, self._patience, self._open = backlog, spool, patience, open_session
         self._keep = keep or (lambda session: None)
         self._next = None           # a job that was taken while the last step of another ran, and
@@ -65,7 +63,7 @@ class Worker(threading.Thread):
         return self._moved + (incoming.size if incoming is not None else 0)
 
     def abort(self):
-        """End what the session does at once. Called by another thread."""
+        """End what the session does at once. Any thread may do that."""
         if (session := self.session) is not None:
             session.abort()
 

@@ -62,8 +62,8 @@ GUARDS = [
     Guard('a refused REST starts over', 'worker', '            if offset:\n', '            if False:\n',
           ('test_rest_refused', 'test_rest_not_known'), 'test_retry'),
     # ---------------------------------------------------------------- once, and never lost
-    Guard('DELE only after the commit', 'backlog', '            self._received.append(job)\n',
-          '            self._received.append(job)\n            self._committed.append(job)\n',
+    Guard('DELE only after the commit', 'backlog', '        self._received.append(job)\n',
+          '        self._received.append(job)\n        self._committed.append(job)\n',
           ('test_data_that_can_not_be_synced', 'test_file_system_that_can_not'), 'test_disk'),
     Guard('a refused DELE keeps the file back', 'worker',
           '        if there is None:\n            return self._removed(job)\n',
@@ -82,12 +82,13 @@ GUARDS = [
     Guard('a part of a file is worthless', 'spool', "if name.startswith('.') or self._published(name, status):",
           'if self._published(name, status):', ('test_left_in_tmp_half',)),
     Guard('a name is durable before a run trusts it', 'spool',
-          '            move(self._tmp, part_name(incoming.name), self._tmp, incoming.name)\n        os.fsync(self._tmp)\n',
+          '            move(self._tmp, part_name(incoming.name), self._tmp, incoming.name)\n'
+          '        apart(os.fsync, self._tmp)\n',
           '            move(self._tmp, part_name(incoming.name), self._tmp, incoming.name)\n',
           ('test_each_file_synced', 'test_all_files_synced'), 'test_spool'),
     Guard('a failed commit leaves no part', 'transfer',
-          '            except BaseException:\n                self._discard(jobs)\n',
-          '            except BaseException:\n', ('test_data_that_can', 'test_file_system_that_can'), 'test_disk'),
+          '        except BaseException:\n            self._discard(jobs)\n',
+          '        except BaseException:\n', ('test_data_that_can', 'test_file_system_that_can'), 'test_disk'),
     # ---------------------------------------------------------------- the lock
     Guard('the lock file is looked at again', 'lock', 'if not self._bears_our_mark(session, mutex):', 'if False:',
           ('test_lock_overwritten_at_once',)),
@@ -170,7 +171,7 @@ GUARDS = [
           ('test_whole_file_stays_where_nobody',), 'test_tls'),
     Guard('its size is confirmed', 'ftp', '        if self._ragged:\n', '        if False:\n',
           ('test_whole_file_stays_where_nobody',), 'test_tls'),
-    Guard('the TLS session goes on', 'tls', 'control.tls_session if control else None', 'None',
+    Guard('the TLS session goes on', 'tls', 'control.socket.session if control else None', 'None',
           ('test_the_tls_session_goes_on',), 'test_tls'),
 ]
 

@@ -10,8 +10,9 @@ HERE = pathlib.Path(zeit.cds.interfaces.__file__).parent
 
 CONTRACTS = {'interfaces', 'exportinterfaces'}
 LANGUAGE = {'protocol'}
+WAITING = {'hub'}
 SETTINGS = {'feed', 'passwords'}
-ADAPTERS = {'ftp', 'control', 'listing', 'tls', 'lock', 'owner', 'spool', 'outbox'}
+ADAPTERS = {'ftp', 'control', 'wire', 'listing', 'tls', 'lock', 'owner', 'spool', 'outbox'}
 PROCEDURES = {'transfer', 'outgoing', 'worker', 'uploader', 'backlog', 'retry', 'events', 'preview'}
 ENTRANCE = {'main'}
 # All others are at the top: command lines, ZCML directives, the demo.
@@ -20,8 +21,9 @@ MAY_IMPORT = {
     'contracts': (CONTRACTS, CONTRACTS),
     'language': (LANGUAGE, CONTRACTS),
     'settings': (SETTINGS, SETTINGS | CONTRACTS),
-    'adapters': (ADAPTERS, ADAPTERS | LANGUAGE | CONTRACTS),
-    'procedures': (PROCEDURES, PROCEDURES | LANGUAGE | CONTRACTS),
+    'waiting': (WAITING, set()),
+    'adapters': (ADAPTERS, ADAPTERS | WAITING | LANGUAGE | CONTRACTS),
+    'procedures': (PROCEDURES, PROCEDURES | WAITING | LANGUAGE | CONTRACTS),
     'entrance': (ENTRANCE, PROCEDURES | SETTINGS | LANGUAGE | CONTRACTS),
 }
 

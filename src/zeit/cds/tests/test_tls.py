@@ -315,7 +315,7 @@ class ContextTest(TLSTest):
     def test_is_strict(self):
         with FaultyServer(tls=self.layer.context()) as server, \
                 FTPConnection().open(self.feed(server)) as session:
-            context = session._control._sock.context
+            context = session._control.wire.socket.context
             self.assertGreaterEqual(context.minimum_version, ssl.TLSVersion.TLSv1_2)
             self.assertEqual(ssl.CERT_REQUIRED, context.verify_mode)
             self.assertTrue(context.check_hostname)

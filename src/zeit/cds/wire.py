@@ -1,0 +1,109 @@
+"""TCP connections that let other sessions go on while they wait."""
+import errno
+import os
+import socket
+
+from zeit.cds.hub import READ, WRITE, apart, give_way, wait
+
+
+FAIR = 1024 * 1024      # bytes that come or go without a pause until others have their turn
+
+
+def connect(host, port, seconds):
+    """A connected, non-blocking socket. Raises OSError, and UnicodeError for what can be no host name.
+
+    seconds -- limit for each of the host's addresses
+    """
+    error = OSError('No address')
+    for family, kind, protocol, _, address in _addresses(host, port):
+        try:
+            return connect_to(family, address, seconds)
+        except OSError as e:
+            error = e
+    raise error
+
+
+def _addresses(host, port):
+    try:
+        return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+    except (socket.gaierror, UnicodeError):
+        return apart(socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)     # may ask a name server
+
+
+def connect_to(family, address, seconds):
+    """The same for one address."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        number = sock.connect_ex(address)
+        if number == errno.EINPROGRESS:
+            wait(sock, WRITE, seconds)
+            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            raise OSError(number, os.strerror(number))
+        return sock
+    except BaseException:
+        sock.close()
+        raise
+
+
+class Wire:
+    """A connected, non-blocking socket that seems to block, but lets other tasks go on.
+
+    All verbs raise OSError, and TimeoutError if nothing came or went for `timeout` seconds.
+    """
+
+    def __init__(self, sock, timeout):
+        self.socket, self.timeout = sock, timeout
+        self._count = 0     # bytes without a pause
+
+    def recv(self, size):
+        """Bytes that are expected to come rather than to be here already; b'' at the end."""
+        while True:
+            wait(self.socket, READ, self.timeout)
+            try:
+                return self.socket.recv(size)
+            except BlockingIOError:
+                pass
+
+    def recv_into(self, buffer):
+        """Read into a buffer; returns the number of bytes, 0 at the end."""
+        while True:
+            try:
+                count = self.socket.recv_into(buffer)
+            except BlockingIOError:
+                self._pause(READ)
+            else:
+                self._be_fair(count)
+                return count
+
+    def sendall(self, data):
+        data = memoryview(data)
+        while data:
+            try:
+                count = self.socket.send(data)
+            except BlockingIOError:
+                self._pause(WRITE)
+            else:
+                data = data[count:]
+                self._be_fair(count)
+
+    def _pause(self, event):
+        self._count = 0
+        wait(self.socket, event, self.timeout)
+
+    def _be_fair(self, count):
+        self._count += count
+        if self._count > FAIR:
+            self._count = 0
+            give_way()
+
+    def abort(self):
+        """Make whoever waits on it fail at once. Any thread may do that."""
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass        # it was closed or never connected: nobody waits
+
+    def close(self):
+        self.socket.close()
