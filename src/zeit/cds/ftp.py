@@ -29,7 +29,7 @@ from zeit.cds.interfaces import (
     ConnectionLost, Entry, FTPError, ICDSConnection, ICDSSession, LoginRefused, PermanentError,
     ReplyError, RunLimitReached, TemporaryError, Unreachable, UntrustedServer)
 from zeit.cds.listing import Listing, says_empty
-from zeit.cds.wire import Wire, connect, connect_to
+from zeit.cds.wire import Wire, connect, connect_to, connected, connecting
 
 
 log = logging.getLogger(__name__)
@@ -67,10 +67,13 @@ class FTPSession:
         self._feed = feed
         self._control = None
         self._tunnel = None
+        self._wants_password = False
         self._address = None            # of the server, for data connections
-        self._port = None               # of a data connection that was asked for in advance
+        self._ahead = None              # the socket of a data connection that was begun in advance
         self._queues = False            # may commands go out before the server acknowledged an upload?
         self._epsv = True               # until the server refuses it
+        self._lists_soon = False
+        self._listed = None             # entries that were listed in advance, or the ReplyError instead
         self._data = None               # the data connection that was opened last
         self._features = {}
         self._ragged = False            # did the last TLS data connection end without close_notify?
@@ -89,13 +92,17 @@ class FTPSession:
 
     # ------------------------------------------------------------ the session's beginning and end
 
-    def start(self):
-        """Connect, log in, ask for the features, change the directory."""
+    def start(self, like=None):
+        """Connect, log in, ask for the features, change the directory, ask for a data connection.
+
+        like -- an FTPSession: since the server took its name and password, everything goes out at once. Of one that
+            it might refuse it would say so in any order.
+        """
         feed = self._feed
         if feed.security != 'none':
             from zeit.cds.tls import Tunnel     # a plain session shall not pay for it
             self._tunnel = Tunnel(feed)
-        self._control = Control(self._connect_control(), self._deadline)
+        self._control = Control(self._connect_control(like), self._deadline)
         if feed.security == 'implicit':
             self._control.secure(self._tunnel)
         greeting = self._control.final()
@@ -105,18 +112,58 @@ class FTPSession:
         self._queues = 'vsFTPd' in greeting.text            # it reads no command while data come
         if feed.security == 'explicit':
             self._secure()
-        self._login()
-        binary, feat, cwd = self._control.ask(('TYPE', 'I'), ('FEAT',), ('CWD', feed.ftp_dir))
+        if like is None:
+            self._log_in()
+            self._set_up()
+        else:
+            self._wants_password = like._wants_password
+            self._set_up(('USER', feed.user), *([('PASS', feed.password)] if self._wants_password else ()))
+
+    def _log_in(self):
+        feed, control = self._feed, self._control
+        reply, = control.ask(('USER', feed.user))
+        self._wants_password = reply.code == 331
+        if self._wants_password:
+            control.secret = feed.password
+            reply, = control.ask(('PASS', feed.password))
+            control.secret = ''
+        self._check_login(reply)
+
+    def _set_up(self, *login):
+        """Send all that has to be said once in one write, perhaps with the login."""
+        feed, control = self._feed, self._control
+        protection = (('PBSZ', '0'), ('PROT', 'P')) if self._tunnel else ()
+        control.send(*login, *protection, ('TYPE', 'I'), ('FEAT',), ('CWD', feed.ftp_dir), self._passive_command())
+        if login:
+            control.secret = feed.password
+            *_, reply = [control.final() for _ in login]
+            control.secret = ''
+            self._check_login(reply)
+        for _ in protection:
+            if not (reply := control.final()).positive:
+                raise UntrustedServer('The server does not protect data connections: %s' % (reply,))
+        binary, feat, cwd, passive = [control.final() for _ in range(4)]
         self._features = protocol.features(feat)
         if not cwd.positive:
             raise self._hint(ReplyError.of(cwd), 'Check the directory %r on %s:%d, and that user %r may enter it.' % (
                 feed.ftp_dir, feed.hostname, feed.port, feed.user))
         done(binary)
+        self._connect_ahead(passive)
 
-    def _connect_control(self):
+    def another(self):
+        session = FTPSession(self._feed)
+        try:
+            session.start(self)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def _connect_control(self, like):
         feed = self._feed
         try:
-            sock = connect(feed.hostname, feed.port, feed.timeout)
+            sock = (connect(feed.hostname, feed.port, feed.timeout) if like is None
+                    else connect_to(*like._address, feed.timeout))
         except (OSError, UnicodeError) as e:
             raise self._hint(Unreachable('No connection to %s:%d: %s' % (feed.hostname, feed.port, e)),
                              'Check host name and port, and that the server runs.') from e
@@ -132,22 +179,13 @@ class FTPSession:
                              'if the line itself is safe.')
         self._control.secure(self._tunnel)
 
-    def _login(self):
+    def _check_login(self, reply):
         feed = self._feed
-        reply, = self._control.ask(('USER', feed.user))
-        if reply.code == 331:
-            self._control.secret = feed.password
-            reply, = self._control.ask(('PASS', feed.password))
-            self._control.secret = ''
         if reply.code not in (230, 202):
             if reply.code // 100 == 4:
                 raise ReplyError.of(reply)
             raise self._hint(LoginRefused(str(reply)), 'Check user %r and the password on %s:%d.' % (
                 feed.user, feed.hostname, feed.port))
-        if self._tunnel:
-            for reply in self._control.ask(('PBSZ', '0'), ('PROT', 'P')):
-                if not reply.positive:
-                    raise UntrustedServer('The server does not protect data connections: %s' % (reply,))
 
     @staticmethod
     def _hint(error, note):
@@ -163,6 +201,8 @@ class FTPSession:
             except FTPError as e:
                 log.debug('While saying QUIT: %s', e)
         self._control.close()
+        if self._ahead is not None:
+            self._ahead.close()
 
     def abort(self):
         if self._control is not None:
@@ -173,11 +213,29 @@ class FTPSession:
     # ------------------------------------------------------------ commands without data
 
     def flush(self, ahead=False):
-        if not ahead or self._port:
+        if not ahead or self._ahead is not None:
             self._control.flush()
         else:
             reply, = self._control.ask(self._passive_command())
-            self._port = self._ahead(reply)
+            self._connect_ahead(reply)
+
+    def rest(self, seconds, ride):
+        end = time.monotonic() + seconds
+
+        def ride_in_time():
+            sleep(max(0.0, end - time.monotonic()))
+            riding.append(ride())
+            return True
+
+        riding = []
+        if self._lists_soon:
+            self._lists_soon = False
+            try:
+                self._listed = list(self._list(ride_in_time))
+            except ReplyError as e:
+                self._listed = e        # `list` raises it
+        if not riding:
+            self.flush(ahead=ride_in_time())
 
     def remove(self, name):
         return self._control.later(done, 'DELE', name)
@@ -290,12 +348,12 @@ class FTPSession:
 
     def _open_data(self):
         """A data connection to the host of the control connection, whatever host PASV names. Plain so far."""
-        port, self._port = self._port, None
-        if port:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
             try:
-                return self._connect_data(port)
-            except TemporaryError as e:
-                log.debug('The port asked for in advance is of no use any more: %s', e)
+                return Wire(connected(ahead, self._feed.timeout), self._feed.timeout)
+            except OSError as e:
+                log.debug('The data connection begun in advance is of no use any more: %s', e)
         for n in range(PASSIVE_TRIES):
             reply, = self._control.ask(self._passive_command())
             if port := self._passive(reply):
@@ -304,12 +362,23 @@ class FTPSession:
         raise self._error(reply)
 
     def _connect_data(self, port):
-        family, address = self._address
+        timeout = self._feed.timeout
         try:
-            sock = connect_to(family, (address[0], port, *address[2:]), self._feed.timeout)
+            return Wire(connected(self._connecting(port), timeout), timeout)
         except OSError as e:
             raise TemporaryError('No data connection to port %d: %s' % (port, e)) from e
-        return Wire(sock, self._feed.timeout)
+
+    def _connecting(self, port):
+        family, address = self._address
+        return connecting(family, (address[0], port, *address[2:]))
+
+    def _connect_ahead(self, reply):
+        """Begin the data connection that a reply to EPSV or PASV offers."""
+        try:
+            if port := self._passive(reply):
+                self._ahead = self._connecting(port)
+        except (ReplyError, OSError) as e:
+            log.debug('No data connection in advance: %s', e)
 
     def _begin(self, verb, argument=None, offset=0):
         """Open a data connection and start a transfer; returns the connection once the server said 1yz."""
@@ -388,16 +457,10 @@ class FTPSession:
             raise
         self._control.answer(taken)
         if ahead:
-            self._port = self._ahead(self._control.final())
+            self._connect_ahead(self._control.final())
         if final.code // 100 != 2:
             raise self._error(final)
         return final
-
-    def _ahead(self, reply):
-        try:
-            return self._passive(reply)
-        except ReplyError as e:
-            log.debug('No port in advance: %s', e)
 
     def fetch(self, name, write, ride=None, offset=0):
         data = self._begin('RETR', name, offset)
@@ -459,21 +522,30 @@ class FTPSession:
 
     # ------------------------------------------------------------ listings
 
+    def announce_list(self):
+        self._lists_soon = True
+
     def list(self):
+        self._lists_soon, listed, self._listed = False, self._listed, None
+        if isinstance(listed, ReplyError):
+            raise listed
+        yield from self._list() if listed is None else listed
+
+    def _list(self, ride=None):
         if 'MLST' in self._features:
             try:
-                yield from self._listing('MLSD', protocol.mlsx_entry)
+                yield from self._listing('MLSD', protocol.mlsx_entry, ride=ride)
                 return
             except PermanentError as e:
                 log.debug('The server announces MLSD, but refuses it: %s', e)
                 self._features.pop('MLST')
-        yield from self._listing('NLST', protocol.nlst_entry)
+        yield from self._listing('NLST', protocol.nlst_entry, ride=ride)
 
     def names(self, directory):
         names = [entry.name.rpartition('/')[2] for entry in self._listing('NLST', protocol.nlst_entry, directory)]
         return [name for name in names if name not in ('', '.', '..')]
 
-    def _listing(self, verb, parse, argument=None):
+    def _listing(self, verb, parse, argument=None, ride=None):
         try:
             data = self._begin(verb, argument)
         except ReplyError as e:
@@ -482,8 +554,8 @@ class FTPSession:
             raise
         listing = Listing(parse)
         self._transfer(data, listing.receive)
+        final = self._end(ahead=bool(ride and ride()))
         listing.finish()
-        final = self._end()
         if 'truncated' in final.text.lower():
             log.debug('The server cut the listing off: %s', final)
         yield from listing.entries

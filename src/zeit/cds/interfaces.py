@@ -238,6 +238,22 @@ class ICDSSession(zope.interface.Interface):
 
     alive = zope.interface.Attribute('False once the control connection is closed or broken. bool')
 
+    def another():
+        """A further ICDSSession like this one, in fewer round trips than ICDSConnection.open takes.
+
+        Raises what that raises. A server that wants each step of a login by itself may refuse it.
+        """
+
+    def announce_list():
+        """`list` follows: a `rest` before it may be used to ask for the listing in advance."""
+
+    def rest(seconds, ride):
+        """Let that time (float) pass at least; then send what `ride` queues, read all answers, prepare the way of a
+        listing or file. Errors stay with the IPending.
+
+        ride -- function without arguments
+        """
+
     def list():
         """Iterate over the directory's entries (Entry, in the server's order; RFC 3659 MLSD, else RFC 959 NLST).
 

@@ -179,10 +179,11 @@ class Lock:
         self._stored = True
         session.store(self.name, self._token)
         # A rival on the same line needs as long as we did, from its look to its lock file.
-        time.sleep(max(PAUSE if mutex else PAUSE_ALONE, min(time.monotonic() - self._entered, LONGEST_PAUSE)))
-        mark, seen = self._ask_mark(session), look(session)
-        left = self._ask_to_leave(session)
-        session.flush(ahead=True)
+        pause = max(PAUSE if mutex else PAUSE_ALONE, min(time.monotonic() - self._entered, LONGEST_PAUSE))
+        asked = []
+        session.rest(pause, lambda: asked.extend(
+            [self._ask_mark(session), look(session), self._ask_to_leave(session)]))
+        mark, seen, left = asked
         left()
         self._mark = mark()
         if not self._bears_our_mark(session, mutex):

@@ -46,7 +46,7 @@ class Export(Run):
         if not entries:
             log.warning('An earlier export was interrupted; looking for what it left on the server.')
         self._spool.mark()
-        with self._locked_directory() as self._held:
+        with self._locked_directory(lists=False) as self._held:
             self._send(entries)
         self._spool.finish()    # after the lock: else nobody would look for it if nothing else waits
 

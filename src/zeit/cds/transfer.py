@@ -132,12 +132,14 @@ class Run:
         return self._session
 
     @contextlib.contextmanager
-    def _locked_directory(self):
-        """Connect, and hold the lock in the block."""
+    def _locked_directory(self, lists):
+        """Connect, and hold the lock in the block. `lists`: does it list the directory first of all?"""
         feed = self.feed
         log.info('Connecting to CDS FTP server (host %s, port %d, user %s, dir %s)',
                  feed.hostname, feed.port, feed.user, feed.ftp_dir)
         self._session = self._connect()
+        if lists:
+            self._session.announce_list()
         try:
             with contextlib.ExitStack() as stack:
                 held = self._persist(lambda session: stack.enter_context(
@@ -234,7 +236,8 @@ class Run:
         number = min(self.feed.connections, len(entries),
                      1 + max(len(entries) // FILES_A_SESSION, size // BYTES_A_SESSION))
         first = self.worker(backlog, self._spool, self._patience, self._open, self._session, self._held.refresh)
-        return [first, *(self.worker(backlog, self._spool, self._patience, self._open) for _ in range(number - 1))]
+        return [first, *(self.worker(backlog, self._spool, self._patience, self._open, another=self._session.another)
+                         for _ in range(number - 1))]
 
     def _look_at_the_clock(self, backlog):
         if self._interruption is not None:
@@ -307,10 +310,11 @@ class Import(Run):
     def _run(self):
         with self._sink.open(self.feed) as self._spool:
             log.info('Accessed filestore %s', self._spool.path)
-            with self._locked_directory() as self._held:
-                recovered = self._recover()
+            leftovers = self._spool.leftovers()
+            with self._locked_directory(lists=not leftovers) as self._held:
+                self._recover(leftovers)
                 entries = self._select()
-                if not entries and not recovered:
+                if not entries and not leftovers:
                     log.info('No new files to import.')
                 while entries:
                     self._exchange(entries)
@@ -318,14 +322,12 @@ class Import(Run):
 
     # ------------------------------------------------------------ what a killed run left
 
-    def _recover(self):
-        """Finish what an earlier run left in tmp. Was there anything?"""
-        leftovers = self._spool.leftovers()
+    def _recover(self, leftovers):
+        """Finish what an earlier run left in tmp."""
         for left in leftovers:
             log.warning('An earlier import was interrupted; finishing: %s', printable(left.name))
             self._finish(left)
         self._spool.sync()
-        return bool(leftovers)
 
     def _finish(self, left):
         there = self._persist(lambda session: session.facts(left.name).get())

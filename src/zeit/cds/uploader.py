@@ -97,11 +97,11 @@ class Uploader(Worker):
     uncertain = 'it is not known whether it has got its name on the server: %s. The next run sees to that'
     removals = RENAMES
 
-    def __init__(self, manner, *args):
+    def __init__(self, manner, *args, **more):
         """
         manner -- Manner
         """
-        super().__init__(*args)
+        super().__init__(*args, **more)
         self._manner = manner
 
     # ------------------------------------------------------------ storing

@@ -32,19 +32,33 @@ def _addresses(host, port):
 
 def connect_to(family, address, seconds):
     """The same for one address."""
+    return connected(connecting(family, address), seconds)
+
+
+def connecting(family, address):
+    """A non-blocking socket that has begun to connect, while its owner does something else. Raises OSError."""
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
         number = sock.connect_ex(address)
-        if number == errno.EINPROGRESS:
-            wait(sock, WRITE, seconds)
-            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if number:
+        if number not in (0, errno.EINPROGRESS):
             raise OSError(number, os.strerror(number))
-        return sock
     except BaseException:
         sock.close()
         raise
+    return sock
+
+
+def connected(sock, seconds):
+    """That socket, once it is connected. Raises OSError."""
+    try:
+        wait(sock, WRITE, seconds)
+        if number := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(number, os.strerror(number))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 class Wire:

@@ -1,7 +1,7 @@
 """What one session of an import does: fetch files, check them, remove them on the server."""
 import logging
 
-from zeit.cds.interfaces import ConnectionLost, PermanentError, ReplyError, TemporaryError
+from zeit.cds.interfaces import ConnectionLost, FTPError, PermanentError, ReplyError, TemporaryError
 from zeit.cds.protocol import printable
 from zeit.cds.retry import PASSING
 
@@ -31,14 +31,16 @@ class Worker:
     uncertain = 'it could not be removed on the server: %s. It is kept in tmp for the next run'
     removals = REMOVALS
 
-    def __init__(self, backlog, spool, patience, open_session, session=None, keep=None):
+    def __init__(self, backlog, spool, patience, open_session, session=None, keep=None, another=None):
         """
         open_session -- callable that returns a new ICDSSession
         session -- the ICDSSession to begin with; without it, one is opened
+        another -- callable that may open that one faster
         keep -- called with the session before each file, to show that the lock's holder is alive
         """
         self._backlog, self._spool, self._patience, self._open = backlog, spool, patience, open_session
         self._keep = keep or (lambda session: None)
+        self._another = another
         self._next = None           # a job that was taken while the last step of another ran, and
         self._next_facts = None     # what will tell what that job's file is: (Job, IPending)
         self.session = session
@@ -68,7 +70,7 @@ class Worker:
             session.abort()
 
     def _work(self):
-        self._renew()
+        self._begin_session()
         while True:
             job, self._next = self._next or self._backlog.take(), None
             if job is not None:
@@ -78,6 +80,14 @@ class Worker:
                 self._persist(lambda: None)
             elif self._backlog.idle:
                 return
+
+    def _begin_session(self):
+        if self._another is not None:
+            try:
+                self.session = self._another()
+            except FTPError as e:
+                log.debug('No further session the fast way: %s', e)
+        self._renew()
 
     def _renew(self):
         if self.session is None or not self.session.alive:

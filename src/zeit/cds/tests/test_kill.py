@@ -46,7 +46,7 @@ class Checks(Kills):
         self.assertIn(text, ''.join(matrix.wrong))
 
     def test_import_without_recovery(self):
-        with unittest.mock.patch.object(Import, '_recover', lambda self: False):
+        with unittest.mock.patch.object(Import, '_recover', lambda self, leftovers: None):
             self.assert_seen('never finished')
 
     def test_recovery_that_takes_every_file_for_another(self):
