@@ -5,6 +5,7 @@ progress on standard error, results on standard output, and an exit status in th
 """
 import copy
 import contextlib
+import gc
 import logging
 import os
 import sys
@@ -46,6 +47,7 @@ def export(*arguments, **settings):
 
 def command(prog, body):
     """The exit status of a command whose work is body(prog, signals)."""
+    gc.freeze()     # what is here now stays: to look through it again and again, and at the end, takes time
     with Signals() as signals:
         try:
             return body(prog, signals)

@@ -1,6 +1,6 @@
 """What happened, told with zope.event: implementations of the event interfaces."""
-import dataclasses
 import logging
+from typing import NamedTuple
 
 import zope.event
 import zope.interface
@@ -12,17 +12,18 @@ log = logging.getLogger(__name__)
 
 
 @zope.interface.implementer(IOutcome)
-@dataclasses.dataclass
 class Outcome:
     """See IOutcome."""
 
-    files: int = 0
-    bytes: int = 0
-    skipped: list = dataclasses.field(default_factory=list)
-    failed: list = dataclasses.field(default_factory=list)
-    error: BaseException | None = None
-    seconds: float = 0.0
-    waiting: int | None = None
+    def __init__(self, error=None):
+        self.files = self.bytes = 0
+        self.skipped, self.failed = [], []
+        self.error = error
+        self.seconds = 0.0
+        self.waiting = None
+
+    def __repr__(self):
+        return 'Outcome(%s)' % ', '.join('%s=%r' % item for item in vars(self).items())
 
     @property
     def successful(self):
@@ -30,13 +31,12 @@ class Outcome:
 
 
 @zope.interface.implementer(IFileImported)
-@dataclasses.dataclass
-class FileImported:
+class FileImported(NamedTuple):
     """See IFileImported."""
 
     feed: object
     name: str
-    path: str
+    path: str | None
     size: int
 
 
@@ -46,8 +46,7 @@ class FileExported(FileImported):
 
 
 @zope.interface.implementer(IFileSkipped)
-@dataclasses.dataclass
-class FileSkipped:
+class FileSkipped(NamedTuple):
     """See IFileSkipped."""
 
     feed: object
@@ -57,8 +56,7 @@ class FileSkipped:
 
 
 @zope.interface.implementer(IRunFinished)
-@dataclasses.dataclass
-class RunFinished:
+class RunFinished(NamedTuple):
     """See IRunFinished."""
 
     feed: object

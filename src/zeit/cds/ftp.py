@@ -15,6 +15,7 @@ The steps of one file in a session::
 The third begins before the 226 was read, since vsftpd and ProFTPD hold it back until we close the data connection;
 but a DELE goes out only after the 226 of its own file was read.
 """
+import contextlib
 import logging
 import socket
 import time
@@ -29,7 +30,7 @@ from zeit.cds.interfaces import (
     ConnectionLost, Entry, FTPError, ICDSConnection, ICDSSession, LoginRefused, PermanentError,
     ReplyError, RunLimitReached, TemporaryError, Unreachable, UntrustedServer)
 from zeit.cds.listing import Listing, says_empty
-from zeit.cds.wire import Wire, connect, connect_to, connected, connecting
+from zeit.cds.wire import Wire, connect, connected, connecting
 
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,8 @@ class FTPSession:
 
     def __init__(self, feed):
         self._feed = feed
+        self._like = None               # the FTPSession that this one was made by, which is logged in
+        self._connecting = None         # the socket of the control connection, as long as there is no more
         self._control = None
         self._tunnel = None
         self._wants_password = False
@@ -72,7 +75,7 @@ class FTPSession:
         self._ahead = None              # the socket of a data connection that was begun in advance
         self._queues = False            # may commands go out before the server acknowledged an upload?
         self._epsv = True               # until the server refuses it
-        self._lists_soon = False
+        self._heard = None              # what to call with the number of entries of a listing in advance
         self._listed = None             # entries that were listed in advance, or the ReplyError instead
         self._data = None               # the data connection that was opened last
         self._features = {}
@@ -92,17 +95,17 @@ class FTPSession:
 
     # ------------------------------------------------------------ the session's beginning and end
 
-    def start(self, like=None):
+    def start(self):
         """Connect, log in, ask for the features, change the directory, ask for a data connection.
 
-        like -- an FTPSession: since the server took its name and password, everything goes out at once. Of one that
-            it might refuse it would say so in any order.
+        Where the server has taken name and password before, everything goes out at once. Of a password that it might
+        refuse it would say so in any order.
         """
-        feed = self._feed
+        feed, like = self._feed, self._like
         if feed.security != 'none':
             from zeit.cds.tls import Tunnel     # a plain session shall not pay for it
             self._tunnel = Tunnel(feed)
-        self._control = Control(self._connect_control(like), self._deadline)
+        self._control = Control(self._connect(), self._deadline)
         if feed.security == 'implicit':
             self._control.secure(self._tunnel)
         greeting = self._control.final()
@@ -152,18 +155,16 @@ class FTPSession:
 
     def another(self):
         session = FTPSession(self._feed)
-        try:
-            session.start(self)
-        except BaseException:
-            session.close()
-            raise
+        session._like = self
+        with contextlib.suppress(OSError):      # `start` will tell
+            session._connecting = connecting(*self._address)
         return session
 
-    def _connect_control(self, like):
+    def _connect(self):
         feed = self._feed
+        begun, self._connecting = self._connecting, None
         try:
-            sock = (connect(feed.hostname, feed.port, feed.timeout) if like is None
-                    else connect_to(*like._address, feed.timeout))
+            sock = connected(begun, feed.timeout) if begun else connect(feed.hostname, feed.port, feed.timeout)
         except (OSError, UnicodeError) as e:
             raise self._hint(Unreachable('No connection to %s:%d: %s' % (feed.hostname, feed.port, e)),
                              'Check host name and port, and that the server runs.') from e
@@ -193,6 +194,8 @@ class FTPSession:
         return error
 
     def close(self):
+        if self._connecting is not None:
+            self._connecting.close()
         if self._control is None:
             return
         if self.alive:
@@ -228,10 +231,10 @@ class FTPSession:
             return True
 
         riding = []
-        if self._lists_soon:
-            self._lists_soon = False
+        if self._heard is not None:
+            heard, self._heard = self._heard, None
             try:
-                self._listed = list(self._list(ride_in_time))
+                self._listed = list(self._list(ride_in_time, heard))
             except ReplyError as e:
                 self._listed = e        # `list` raises it
         if not riding:
@@ -364,11 +367,11 @@ class FTPSession:
     def _connect_data(self, port):
         timeout = self._feed.timeout
         try:
-            return Wire(connected(self._connecting(port), timeout), timeout)
+            return Wire(connected(self._connect_to(port), timeout), timeout)
         except OSError as e:
             raise TemporaryError('No data connection to port %d: %s' % (port, e)) from e
 
-    def _connecting(self, port):
+    def _connect_to(self, port):
         family, address = self._address
         return connecting(family, (address[0], port, *address[2:]))
 
@@ -376,7 +379,7 @@ class FTPSession:
         """Begin the data connection that a reply to EPSV or PASV offers."""
         try:
             if port := self._passive(reply):
-                self._ahead = self._connecting(port)
+                self._ahead = self._connect_to(port)
         except (ReplyError, OSError) as e:
             log.debug('No data connection in advance: %s', e)
 
@@ -522,30 +525,30 @@ class FTPSession:
 
     # ------------------------------------------------------------ listings
 
-    def announce_list(self):
-        self._lists_soon = True
+    def announce_list(self, heard):
+        self._heard = heard
 
     def list(self):
-        self._lists_soon, listed, self._listed = False, self._listed, None
+        self._heard, listed, self._listed = None, self._listed, None
         if isinstance(listed, ReplyError):
             raise listed
         yield from self._list() if listed is None else listed
 
-    def _list(self, ride=None):
+    def _list(self, *early):
         if 'MLST' in self._features:
             try:
-                yield from self._listing('MLSD', protocol.mlsx_entry, ride=ride)
+                yield from self._listing('MLSD', protocol.mlsx_entry, None, *early)
                 return
             except PermanentError as e:
                 log.debug('The server announces MLSD, but refuses it: %s', e)
                 self._features.pop('MLST')
-        yield from self._listing('NLST', protocol.nlst_entry, ride=ride)
+        yield from self._listing('NLST', protocol.nlst_entry, None, *early)
 
     def names(self, directory):
         names = [entry.name.rpartition('/')[2] for entry in self._listing('NLST', protocol.nlst_entry, directory)]
         return [name for name in names if name not in ('', '.', '..')]
 
-    def _listing(self, verb, parse, argument=None, ride=None):
+    def _listing(self, verb, parse, argument=None, ride=None, heard=None):
         try:
             data = self._begin(verb, argument)
         except ReplyError as e:
@@ -553,7 +556,13 @@ class FTPSession:
                 return
             raise
         listing = Listing(parse)
-        self._transfer(data, listing.receive)
+
+        def receive(piece):
+            listing.receive(piece)
+            if heard:
+                heard(len(listing.entries))
+
+        self._transfer(data, receive)
         final = self._end(ahead=bool(ride and ride()))
         listing.finish()
         if 'truncated' in final.text.lower():

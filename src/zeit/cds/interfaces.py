@@ -12,7 +12,7 @@ nothing but these interfaces. An application replaces one utility by one line of
 
 The life of a file in an import::
 
-    on the server --fetch--> tmp/.NAME.part --commit--> tmp/NAME --removed on the server--> new/NAME
+    on the server --fetch--> tmp/.parts-N/NAME --commit--> tmp/NAME --removed on the server--> new/NAME
                              never trusted              whole, durable                      published, once
 
 Names of files are ``str``, decoded with ``os.fsdecode``: ``os.fsencode`` gives back the very bytes that the server
@@ -239,13 +239,19 @@ class ICDSSession(zope.interface.Interface):
     alive = zope.interface.Attribute('False once the control connection is closed or broken. bool')
 
     def another():
-        """A further ICDSSession like this one, in fewer round trips than ICDSConnection.open takes.
+        """A further ICDSSession like this one, which begins to connect at once, and can be used after its `start`."""
+
+    def start():
+        """Log in, in fewer round trips than ICDSConnection.open takes. For what `another` returns.
 
         Raises what that raises. A server that wants each step of a login by itself may refuse it.
         """
 
-    def announce_list():
-        """`list` follows: a `rest` before it may be used to ask for the listing in advance."""
+    def announce_list(heard):
+        """`list` follows: a `rest` before it may be used to ask for the listing in advance.
+
+        heard -- called with the number of entries so far (int), as they come
+        """
 
     def rest(seconds, ride):
         """Let that time (float) pass at least; then send what `ride` queues, read all answers, prepare the way of a
@@ -378,6 +384,9 @@ class ILock(zope.interface.Interface):
     def refresh(session):
         """Show that we still work, if it is time to: renews the lock file's date. Raises Locked if it isn't ours."""
 
+    def look(session):
+        """With the session's next step, see whether the lock file is still ours, since it is soon to be removed."""
+
 
 # ---------------------------------------------------------------- the spool
 
@@ -413,6 +422,12 @@ class ISpool(zope.interface.Interface):
 
     def unread(name):
         """Does a file of this name wait in new, or in tmp for its publication? bool"""
+
+    def expect(names):
+        """`create` will be called for these names (iterable of str), in this order: prepare what takes time.
+
+        A task of a Hub, which ends when nothing more is to be prepared.
+        """
 
     def create(name):
         """Begin a file: an IIncoming."""

@@ -32,6 +32,7 @@ MUTEX = '.cds-mutex'
 PAUSE = 0.02            # seconds at least until a rival that looked when we looked has stored its lock file
 PAUSE_ALONE = 0.2       # the same without a mutex, when the second look is all there is
 LONGEST_PAUSE = 1.0     # the same at most
+RECENT = 1.0            # seconds for which it is enough to have seen that the lock file is ours
 MUTEX_GRACE = 5.0       # seconds after which a mutex without an owner's name counts as forgotten
 MUTEX_WAIT = 10.0       # seconds to wait for somebody else to leave the mutex
 
@@ -127,6 +128,8 @@ class Lock:
         self._seen = []             # names of lock files that were there when we looked last
         self._mark = Entry(name)    # size and time of our lock file
         self._working = False       # has anything happened since it was seen last?
+        self._looked = None         # what gives its size and time as they were when
+        self._looked_at = 0.0       # time.monotonic() had this value
         self._seen_whole = False    # or does only a part of it exist, since storing it failed?
         self._refreshed = time.monotonic()
 
@@ -227,15 +230,30 @@ class Lock:
                 if last:        # before, another may just have stored a new one
                     raise
 
+    def _is_our_mark(self, mark):
+        return None not in mark[:3] and mark == self._mark
+
+    def _just_seen(self):
+        """Was the lock file ours when something happened last? bool"""
+        if not self._working:       # there was nothing to do
+            return self._seen_whole
+        looked, self._looked = self._looked, None
+        if looked is None or time.monotonic() - self._looked_at > RECENT:
+            return False
+        try:
+            return self._is_our_mark(looked())
+        except FTPError as e:
+            log.debug('While looking at the lock file: %s', e)
+            return False
+
     def _still_ours(self, session):
         """Is the lock file on the server ours? bool"""
-        mark = self._ask_mark(session)()
-        if None not in mark[:3] and mark == self._mark:
+        if self._is_our_mark(self._ask_mark(session)()):
             return True
         return self._contents(session) == self._token
 
     def refresh(self, session):
-        self._working = True
+        self._working, self._looked = True, None
         if time.monotonic() - self._refreshed < self._feed.stale_after / 4:
             return
         if not self._still_ours(session):
@@ -243,6 +261,10 @@ class Lock:
         session.store(self.name, self._token)
         self._mark = self._ask_mark(session)()
         self._refreshed = time.monotonic()
+
+    def look(self, session):
+        self._looked_at = time.monotonic()
+        self._looked = self._ask_mark(session)
 
     # ------------------------------------------------------------ the mutex
 
@@ -395,8 +417,7 @@ class Lock:
 
     def _remove_lock_file(self, session):
         log.info('Removing lock file: %s', self.name)
-        just_seen = self._seen_whole and not self._working      # as when there was nothing to do
-        held = self._token if just_seen or self._still_ours(session) else self._contents(session)
+        held = self._token if self._just_seen() or self._still_ours(session) else self._contents(session)
         if held is not None and (held == self._token or not self._seen_whole and self._token.startswith(held)):
             try:
                 session.remove(self.name).get()

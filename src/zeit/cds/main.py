@@ -1,7 +1,6 @@
 """The entry points."""
 import contextlib
 import logging
-import logging.handlers
 import pkgutil
 
 import zope.component
@@ -10,8 +9,6 @@ from zeit.cds import passwords
 from zeit.cds.exportinterfaces import IFileSource
 from zeit.cds.feed import Feed
 from zeit.cds.interfaces import ConfigurationError, ICDSConnection, IFeed, IFileSink, ILockFile
-from zeit.cds.outgoing import Export
-from zeit.cds.transfer import Import
 
 
 DEFAULTS = {        # what configure.zcml registers, for an interpreter that loaded no ZCML
@@ -48,6 +45,7 @@ def run_import(feed, watch=contextlib.nullcontext):
 
     watch -- called with the run, a zeit.cds.transfer.Run, before it begins; gives a context manager around it
     """
+    from zeit.cds.transfer import Import        # what a run doesn't need, it doesn't load
     return _run(Import, feed, watch)
 
 
@@ -97,6 +95,7 @@ def export_feed(name):
 
 def run_export(feed, watch=contextlib.nullcontext):
     """Export by the settings of an IFeed, see `run_import`."""
+    from zeit.cds.outgoing import Export
     return _run(Export, feed, watch)
 
 
@@ -142,8 +141,9 @@ def log_to(path):
     if path is None:
         yield
         return
+    from logging.handlers import TimedRotatingFileHandler
     try:
-        handler = logging.handlers.TimedRotatingFileHandler(
+        handler = TimedRotatingFileHandler(
             path, when='W0', backupCount=WEEKS_KEPT, encoding='utf-8', errors='backslashreplace')
     except OSError as e:
         raise ConfigurationError('The log file cannot be written: %s' % e) from e

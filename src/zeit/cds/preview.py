@@ -1,5 +1,4 @@
 """A dry run: what a run would take, without a lock or a change."""
-import dataclasses
 import logging
 
 from zeit.cds.events import Outcome
@@ -11,11 +10,12 @@ from zeit.cds.transfer import Import
 log = logging.getLogger('zeit.cds')
 
 
-@dataclasses.dataclass
 class Seen(Outcome):
     """What a run would exchange: `entries`, a list of Entry."""
 
-    entries: list = dataclasses.field(default_factory=list)
+    def __init__(self):
+        super().__init__()
+        self.entries = []
 
 
 class Preview:

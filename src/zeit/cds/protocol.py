@@ -50,22 +50,22 @@ class ReplyReader:
     """Cuts what the server sends into replies."""
 
     def __init__(self):
-        self._data = b''
+        self._data, self._at = b'', 0       # what came, and how much of it was read
         self._lines = []
 
     def receive(self, data):
         """Take bytes from the control connection. Raises ProtocolError if they can't become a reply."""
-        self._data += data
+        self._data, self._at = self._data[self._at:] + data, 0
 
     @property
     def empty(self):
         """True if no byte of a further reply is here. bool"""
-        return not self._data and not self._lines
+        return self._at == len(self._data) and not self._lines
 
     def next(self):
         """The next Reply, or None if more bytes are needed. Raises ProtocolError."""
-        while (end := self._data.find(b'\n')) >= 0:
-            line, self._data = self._data[:end].rstrip(b'\r'), self._data[end + 1:]
+        while (end := self._data.find(b'\n', self._at)) >= 0:
+            line, self._at = self._data[self._at:end].rstrip(b'\r'), end + 1
             if not self._lines:
                 if not _CODE.match(line):
                     raise ProtocolError('The server sent what is no FTP reply: %s' % printable(_decode(line[:80])))
@@ -75,7 +75,7 @@ class ReplyReader:
             if len(self._lines) > 1 and line[:3] == self._lines[0][:3] and line[3:4] in (b' ', b''):
                 return self._complete()
             self._limit(sum(map(len, self._lines)) if len(self._lines) % 64 == 0 else 0)
-        self._limit(len(self._data))
+        self._limit(len(self._data) - self._at)
         return None
 
     def _complete(self):
@@ -149,6 +149,7 @@ def _number(text):
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
+@functools.lru_cache(1000)
 def time(text):
     """Nanoseconds since 1970 of a time-val (RFC 3659, 2.3); None if it is none."""
     match = _TIME.fullmatch(text.strip())
@@ -181,11 +182,15 @@ def mlsx_entry(line):
 
     `kind` is 'self' for the directory itself and its parent. A size that is no number is taken as unknown.
     """
-    facts, space, name = line.partition(b' ')
-    if not space or not name or (facts and not facts.endswith(b';')):
+    return _mlsx_entry(_decode(line))
+
+
+def _mlsx_entry(line):
+    facts, space, name = line.partition(' ')
+    if not space or not name or (facts and not facts.endswith(';')):
         return None
     size = modified = kind = None
-    for fact in _decode(facts).split(';')[:-1]:
+    for fact in facts.split(';')[:-1]:
         key, equals, value = fact.partition('=')
         if not equals:
             return None
@@ -196,14 +201,14 @@ def mlsx_entry(line):
             modified = time(value)
         elif key == 'type':
             kind = _KINDS.get(value.lower(), 'other')
-    return Entry(_decode(name), size, modified, kind)
+    return Entry(name, size, modified, kind)
 
 
 def mlst_entry(reply):
     """The Entry of a 250 reply to MLST; None if it does not parse."""
     for line in reply.text.split('\n')[1:-1]:
         if line.startswith(' '):
-            return mlsx_entry(os.fsencode(line[1:]))
+            return _mlsx_entry(line[1:])
     return None
 
 

@@ -1,9 +1,9 @@
 """The spool: a gocept.filestore, with the durability that it lacks.
 
-    tmp/.NAME.part   being received; worthless after a crash
-    tmp/NAME         whole and on the disk
-    new/NAME         published
-    cur/             the consumer's
+    tmp/.parts-1/NAME   being received (or in .parts-2); worthless after a crash
+    tmp/NAME            whole and on the disk
+    new/NAME            published
+    cur/                the consumer's
 
 One process at a time uses a spool; it holds the lock `import.lock` there, which the operating system
 releases when the process dies.
@@ -13,15 +13,17 @@ import ctypes
 import errno
 import functools
 import hashlib
+import itertools
 import os
 import stat
+import threading
 import time
 
 import gocept.filestore.filestore
 import zc.lockfile
 import zope.interface
 
-from zeit.cds.hub import apart
+from zeit.cds.hub import Signal, apart
 from zeit.cds.interfaces import Entry, IFileSink, IIncoming, ISpool, Locked, SpoolError
 
 
@@ -29,6 +31,10 @@ LOCK = 'import.lock'
 NAME_MAX = 255          # bytes; what ext4, XFS, and most others allow
 WRITE_OUT = 16 * 2**20  # bytes of a large file after which the disk begins with them, so that the sync has less to do
 MANY = 4                # files that are synced together rather than one by one
+PARTS = '.parts-1', '.parts-2'      # while a file is made in one of them, the kernel lets nobody else change it
+AHEAD = 32              # files that are begun in one go, and
+READY = 96              # so many that may lie there unused (each an open file)
+SLOW = 50e-6            # seconds; to begin a file takes less, unless the disk has a lot to do
 RENAME_NOREPLACE = 1    # Linux, renameat2(2)
 
 
@@ -72,13 +78,6 @@ def spool_error(path, error):
     result = SpoolError('Spool %s: %s' % (path, error.strerror or error))
     result.add_note(_hint(error))
     return result
-
-
-def part_name(name):
-    """The name in tmp under which a file is received."""
-    if len(os.fsencode(name)) + len('..part') <= NAME_MAX:
-        return '.%s.part' % name
-    return '.%s.part' % hashlib.sha256(os.fsencode(name)).hexdigest()
 
 
 def _call(name, *argument_types):
@@ -199,6 +198,14 @@ class Store:
         return True
 
 
+class Parts:
+    """A directory for files that are being received."""
+
+    def __init__(self, fd):
+        self.fd = fd
+        self.lock = threading.Lock()    # for changes: who waits for it sleeps, while the kernel's own lock is spun on
+
+
 class Glance:
     """Mixed into a Store that is only looked at: it is neither locked nor prepared, and may be in use.
 
@@ -222,7 +229,32 @@ class Spool(Store):
     def __init__(self, path):
         self._unsynced = False
         self._alone = True      # is the disk ours, so that to sync all of it does not mean to wait for others?
+        self._opened_parts = []
+        self._beginning = set()     # names of files that other threads begin now,
+        self._ready = {}            # those that they have begun: their Incomings by name, and
+        self._begun = Signal()      # what tells of changes in both
         super().__init__(path)
+
+    def _parts(self):
+        """A Parts for each of PARTS, empty at first."""
+        for name in PARTS[len(self._opened_parts):]:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, dir_fd=self._tmp)
+            parts = Parts(os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._tmp))
+            self._opened_parts.append(parts)
+            for remains in os.listdir(parts.fd):
+                os.unlink(remains, dir_fd=parts.fd)
+        return self._opened_parts
+
+    def close(self):
+        while self._ready:
+            self._ready.popitem()[1].discard()
+        for parts, name in zip(self._opened_parts, PARTS):
+            os.close(parts.fd)
+            with contextlib.suppress(OSError):      # a run that failed leaves files to the next one
+                os.rmdir(name, dir_fd=self._tmp)
+        self._opened_parts.clear()
+        super().close()
 
     @complains
     def unread(self, name):
@@ -230,12 +262,14 @@ class Spool(Store):
 
     @complains
     def leftovers(self):
-        found = []
-        for name in os.listdir(self._tmp):
+        found, names = [], os.listdir(self._tmp)
+        if not set(PARTS).isdisjoint(names):
+            self._parts()       # empty from now on
+        for name in names:
             status = os.stat(name, dir_fd=self._tmp, follow_symlinks=False)
-            if not stat.S_ISREG(status.st_mode):
+            if name.startswith('.') or not stat.S_ISREG(status.st_mode):
                 continue
-            if name.startswith('.') or self._published(name, status):
+            if self._published(name, status):
                 os.unlink(name, dir_fd=self._tmp)
             else:
                 found.append(Entry(name, status.st_size, status.st_mtime_ns, 'file'))
@@ -251,12 +285,49 @@ class Spool(Store):
     # ------------------------------------------------------------ files
 
     @complains
+    def expect(self, names):
+        self._parts()
+        names = iter(names)
+        while some := list(itertools.islice(names, AHEAD)):
+            while len(self._ready) > READY - AHEAD:
+                self._begun.wait()
+            begun = time.monotonic()
+            self._beginning.update(some)
+            try:
+                self._apart(self._begin, some)
+            finally:
+                self._beginning.clear()
+                self._begun.notify()
+            if time.monotonic() - begun < SLOW * len(some):
+                return      # it isn't worth it
+
+    def _begin(self, names):
+        """Begin some files, in both directories at once. Runs in a thread of its own."""
+        first, second = self._opened_parts
+        helper = threading.Thread(target=self._begin_in, args=(second, names[1::2]), name='zeit.cds-begin')
+        helper.start()
+        self._begin_in(first, names[::2])
+        helper.join()
+
+    def _begin_in(self, parts, names):
+        for name in names:
+            with contextlib.suppress(OSError):      # `create` was faster, or will tell what is wrong
+                self._ready[name] = Incoming(self, name, parts)
+
+    @complains
     def create(self, name):
-        return Incoming(self, name, os.open(
-            part_name(name), os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_NOFOLLOW, 0o666, dir_fd=self._tmp))
+        while name in self._beginning and name not in self._ready:
+            self._begun.wait()
+        if (incoming := self._ready.pop(name, None)) is not None:
+            self._begun.notify()
+            return incoming
+        return Incoming(self, name, self._parts()[0])
 
     @complains
     def commit(self, incomings):
+        self._apart(self._commit, incomings)
+
+    def _commit(self, incomings):
         together = len(incomings) >= MANY and self._alone and _syncfs() is not None
         for incoming in incomings:
             incoming.prepare(alone=not together)
@@ -266,8 +337,10 @@ class Spool(Store):
             incoming.finish(sync=not together)
         # Only what is on the disk may get a name that a later run trusts.
         for incoming in incomings:
-            move(self._tmp, part_name(incoming.name), self._tmp, incoming.name)
-        apart(os.fsync, self._tmp)
+            with incoming.parts.lock:
+                move(incoming.parts.fd, incoming.name, self._tmp, incoming.name)
+        for fd in self._tmp, *{incoming.parts.fd for incoming in incomings}:
+            os.fsync(fd)
 
     def _sync_all(self, number):
         """Sync the whole file system.
@@ -276,13 +349,26 @@ class Spool(Store):
         else writes a lot: then it waits for them as well, and the rest of the run syncs file by file.
         """
         begun = time.monotonic()
-        apart(self._syncfs)
-        self._alone = time.monotonic() - begun < 0.1 + 0.01 * number
-
-    def _syncfs(self):
         if _syncfs()(self._tmp) != 0:
             error = ctypes.get_errno()
             raise OSError(error, os.strerror(error))
+        self._alone = time.monotonic() - begun < 0.1 + 0.01 * number
+
+    @staticmethod
+    def _apart(verb, *args):
+        """Have another thread do it, and come back when it has, even if the task is ended: it uses open files."""
+        ended = threading.Event()
+
+        def run():
+            try:
+                verb(*args)
+            finally:
+                ended.set()
+
+        try:
+            apart(run)
+        finally:
+            ended.wait()
 
     @complains
     def same(self, name, incoming):
@@ -327,8 +413,10 @@ class SpoolGlance(Glance, Spool):
 class Incoming:
     """See IIncoming."""
 
-    def __init__(self, spool, name, fd):
-        self.name, self.fd, self.size = name, fd, 0
+    def __init__(self, spool, name, parts):
+        with parts.lock:
+            self.fd = os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666, dir_fd=parts.fd)
+        self.name, self.parts, self.size = name, parts, 0
         self._spool = spool
         self._modified = None
         self._written_out = 0
@@ -367,7 +455,7 @@ class Incoming:
         fd, self.fd = self.fd, -1
         try:
             if sync:
-                apart(os.fsync, fd)
+                os.fsync(fd)
         finally:
             os.close(fd)
 
@@ -376,5 +464,5 @@ class Incoming:
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(part_name(self.name), dir_fd=self._spool._tmp)
+        with contextlib.suppress(FileNotFoundError), self.parts.lock:
+            os.unlink(self.name, dir_fd=self.parts.fd)

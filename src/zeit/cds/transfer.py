@@ -48,6 +48,7 @@ class Run:
         self._stopped = threading.Event()
         self._patience = Patience(feed.retries, feed.run_limit, self._stopped)
         self._session = None
+        self._others = []               # sessions that have begun to connect
         self._settled_names = set()     # skipped in this run, for a reason that was given
         self._interruption = None       # what the run was asked to end with
         self._aborted = False
@@ -139,14 +140,15 @@ class Run:
                  feed.hostname, feed.port, feed.user, feed.ftp_dir)
         self._session = self._connect()
         if lists:
-            self._session.announce_list()
+            self._session.announce_list(self._hear)
         try:
             with contextlib.ExitStack() as stack:
                 held = self._persist(lambda session: stack.enter_context(
                     self._lock.hold(session, self.lock_name, feed, self._reopen)))
                 yield held
         finally:
-            self._session.close()
+            for session in (*self._others, self._session):
+                session.close()
             log.info('Disconnected from CDS FTP server')
 
     def _connect(self):
@@ -208,6 +210,7 @@ class Run:
         with hub.Hub() as tasks:
             for worker in workers:
                 tasks.spawn(worker.run)
+            tasks.spawn(lambda: self._expect(entries))
             try:
                 while backlog.unfinished or self._committing:
                     tasks.turn(min(TICK, self._patience.left, backlog.seconds_to_commit))
@@ -232,12 +235,22 @@ class Run:
             raise backlog.error
 
     def _workers(self, backlog, entries):
-        size = sum(entry.size or 0 for entry in entries)
-        number = min(self.feed.connections, len(entries),
-                     1 + max(len(entries) // FILES_A_SESSION, size // BYTES_A_SESSION))
-        first = self.worker(backlog, self._spool, self._patience, self._open, self._session, self._held.refresh)
-        return [first, *(self.worker(backlog, self._spool, self._patience, self._open, another=self._session.another)
-                         for _ in range(number - 1))]
+        more = self._further_sessions(len(entries), sum(entry.size or 0 for entry in entries))
+        return [self.worker(backlog, self._spool, self._patience, self._open, self._held, self._session),
+                *(self.worker(backlog, self._spool, self._patience, self._open, self._held, another=self._another)
+                  for _ in range(more))]
+
+    def _further_sessions(self, files, size):
+        """How many sessions pay for their login, beside the first."""
+        return min(self.feed.connections - 1, files - 1, max(files // FILES_A_SESSION, size // BYTES_A_SESSION))
+
+    def _hear(self, files):
+        """So many files are in the directory, at least: let the sessions for them connect meanwhile."""
+        while len(self._others) < self._further_sessions(files, 0):
+            self._others.append(self._session.another())
+
+    def _another(self):
+        return self._others.pop() if self._others else self._session.another()
 
     def _look_at_the_clock(self, backlog):
         if self._interruption is not None:
@@ -276,6 +289,9 @@ class Run:
             self._settled_names.add(job.name)
             if job.reason and job.reason != GONE:
                 self._skip(job.name, job.reason, job.failed)
+
+    def _expect(self, entries):
+        """A task beside the workers."""
 
     def _exchanged(self):
         """All files have come to their end."""
@@ -388,6 +404,9 @@ class Import(Run):
         if job.state == DROPPED and job.reason == GONE:
             self._vanished.append(job.name)
         super()._settle(job)
+
+    def _expect(self, entries):
+        self._spool.expect(entry.name for entry in entries)
 
     def _exchanged(self):
         """Files that weren't there when we came to fetch them: does the server still list them?"""

@@ -107,7 +107,7 @@ class Uploader(Worker):
     # ------------------------------------------------------------ storing
 
     def _transfer(self, job, outgoing):
-        self._keep(self.session)
+        self._keep_lock()
         try:
             if job.before is not outgoing:
                 offset = self._begin(job, outgoing)

@@ -37,9 +37,8 @@ def connect_to(family, address, seconds):
 
 def connecting(family, address):
     """A non-blocking socket that has begun to connect, while its owner does something else. Raises OSError."""
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
-        sock.setblocking(False)
         number = sock.connect_ex(address)
         if number not in (0, errno.EINPROGRESS):
             raise OSError(number, os.strerror(number))

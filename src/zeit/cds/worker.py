@@ -31,15 +31,15 @@ class Worker:
     uncertain = 'it could not be removed on the server: %s. It is kept in tmp for the next run'
     removals = REMOVALS
 
-    def __init__(self, backlog, spool, patience, open_session, session=None, keep=None, another=None):
+    def __init__(self, backlog, spool, patience, open_session, lock, session=None, another=None):
         """
         open_session -- callable that returns a new ICDSSession
-        session -- the ICDSSession to begin with; without it, one is opened
-        another -- callable that may open that one faster
-        keep -- called with the session before each file, to show that the lock's holder is alive
+        lock -- the ILock that is held
+        session -- the ICDSSession to begin with, which also shows that the lock's holder is alive
+        another -- what to call instead, for one that still has to start
         """
         self._backlog, self._spool, self._patience, self._open = backlog, spool, patience, open_session
-        self._keep = keep or (lambda session: None)
+        self._lock, self._first = lock, session is not None
         self._another = another
         self._next = None           # a job that was taken while the last step of another ran, and
         self._next_facts = None     # what will tell what that job's file is: (Job, IPending)
@@ -76,17 +76,21 @@ class Worker:
             if job is not None:
                 self._exchange(job)
             elif jobs := self._backlog.to_remove(self.removals):
-                self._settle(self._ask_to_remove(jobs), alone=True)
+                removals = self._ask_to_remove(jobs)
+                self._lock.look(self.session)
+                self._settle(removals, alone=True)
                 self._persist(lambda: None)
             elif self._backlog.idle:
                 return
 
     def _begin_session(self):
         if self._another is not None:
+            self.session = self._another()
             try:
-                self.session = self._another()
+                self.session.start()
             except FTPError as e:
                 log.debug('No further session the fast way: %s', e)
+                self.session.close()
         self._renew()
 
     def _renew(self):
@@ -128,7 +132,7 @@ class Worker:
         self._backlog.drop(job, reason, failed)
 
     def _transfer(self, job, incoming):
-        self._keep(self.session)
+        self._keep_lock()
         offset = self._begin(job, incoming)
         riding = []
         try:
@@ -142,6 +146,10 @@ class Worker:
             after, *removals = riding or [None]
             self._settle(removals)
         self._check(job, incoming, after.get(), resumed=bool(offset))
+
+    def _keep_lock(self):
+        if self._first:
+            self._lock.refresh(self.session)
 
     @staticmethod
     def _write_to(job, incoming):

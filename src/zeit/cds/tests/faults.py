@@ -357,7 +357,7 @@ RECOVERY = [
     Fault('left in tmp and another by content', (), files={'g.xml': b'newer\n'}, spool={'tmp/g.xml': (OLDER, DAY - 60)},
           server={'character': 'vsftpd'}, says=('finishing: g.xml', "unread in 'new'"), stays=('g.xml',),
           skipped=('g.xml',), twice=('g.xml',), published=[*NAMES, 'g.xml']),
-    Fault('left in tmp half', (), spool={'tmp/.g.xml.part': (OLDER, DAY)}),
+    Fault('left in tmp half', (), spool={'tmp/.parts-1/g.xml': (OLDER, DAY)}),
     Fault('left in tmp and unread in new', (), spool={'tmp/g.xml': (OLDER, DAY), 'new/g.xml': (b'oldest\n', DAY - 9)},
           says=('finishing: g.xml', "unread in 'new'; it waits in 'tmp'"), kept=('g.xml',), skipped=('g.xml',),
           published=NAMES, twice=('g.xml',)),

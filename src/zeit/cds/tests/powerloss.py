@@ -176,6 +176,6 @@ def faults(steps, ordered=False):
                     found.get((directory, step[1])) in whole for directory in ('tmp', 'new')):
                 wrong.append('after %d steps: %s is lost' % (end, step[1]))
         for (directory, name), inode in found.items():
-            if inode not in whole and not name.startswith('.'):
+            if inode not in whole and not directory.startswith('.'):
                 wrong.append('after %d steps: %s/%s is partial' % (end, directory, name))
     return wrong, count

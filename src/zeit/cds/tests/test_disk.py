@@ -12,7 +12,7 @@ from unittest import mock
 from zeit.cds.feed import Feed
 from zeit.cds.interfaces import SpoolError
 from zeit.cds.main import run_import
-from zeit.cds.spool import LOCK
+from zeit.cds.spool import LOCK, PARTS
 from zeit.cds.testing.faulty import FaultyServer
 from zeit.cds.testing.layers import in_ci
 from zeit.cds.tests.importing import contents, new_spool
@@ -197,7 +197,7 @@ class FullDiskTest(DiskTest):
         """No lock, no part, and nothing gone from the server that isn't published or whole in tmp."""
         self.assertEqual({}, self.server.directories)
         self.assertNotIn('read', self.server.files)
-        self.assertEqual([], [name for name in os.listdir(os.path.join(self.store_dir, 'tmp')) if name.startswith('.')])
+        self.assertEqual([], [file for _, _, files in os.walk(os.path.join(self.store_dir, 'tmp', PARTS[0])) for file in files])
         here = {**contents(os.path.join(self.store_dir, 'tmp')), **contents(os.path.join(self.store_dir, 'new'))}
         for name, data in FILES.items():
             if name not in self.server.files:

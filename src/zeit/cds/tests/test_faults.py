@@ -113,7 +113,8 @@ class Exchange:
         for name in ('tmp', 'new', 'cur'):
             os.mkdir(os.path.join(self.store_dir, name))
         for place, content in self.fault.spool.items():
-            folder, name = place.split('/')
+            folder, name = os.path.split(place)
+            os.makedirs(os.path.join(self.store_dir, folder), exist_ok=True)
             put(os.path.join(self.store_dir, folder), name, *content)
         self.server.start()
         return self
@@ -153,7 +154,7 @@ class Exchange:
 
     def spoken(self):
         """All that the run showed to anybody, str."""
-        return ' '.join([self.log.text, repr([vars(event) for event in self.events]), command_lines(),
+        return ' '.join([self.log.text, repr(self.events), command_lines(),
                          *(token.decode('latin-1') for token in self.server.tokens)])
 
 
@@ -187,7 +188,7 @@ class Rows:
         stays = set(NAMES if fault.stays == ALL else fault.stays)
         whole = {**FILES, **fault.files,
                  **{place[4:]: content[0] for place,
-                    content in fault.spool.items() if place.startswith('tmp/') and '.part' not in place}}
+                    content in fault.spool.items() if os.path.dirname(place) == 'tmp'}}
         expected = {name: whole[name] for name in (
             set(whole) - {'read', 'write'} - stays - set(fault.taken) if fault.published is None else fault.published)}
         if fault.shrunk is not None:

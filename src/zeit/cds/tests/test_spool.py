@@ -13,7 +13,7 @@ import unittest.mock
 
 from zeit.cds import spool
 from zeit.cds.interfaces import Locked, SpoolError
-from zeit.cds.spool import LOCK, Spool, part_name
+from zeit.cds.spool import LOCK, PARTS, Spool
 from zeit.cds.testing.layers import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.tests.importing import Importing, contents, new_spool
 from zeit.cds.tests.powerloss import Recorder, faults
@@ -51,6 +51,10 @@ class SpoolCase(unittest.TestCase):
     def there(self, directory):
         return {os.fsdecode(name): data for name, data in contents(os.path.join(self.path, directory)).items()}
 
+    def whole(self):
+        """The files in tmp that are no parts."""
+        return {name: data for name, data in self.there('tmp').items() if name not in PARTS}
+
 
 class Files(SpoolCase):
 
@@ -58,23 +62,27 @@ class Files(SpoolCase):
         for name in NAMES:
             with self.subTest(name):
                 incoming = self.receive(name, b'abc', 1_500_000_000_123456789)
-                self.assertEqual([part_name(name)], list(self.there('tmp')))
+                self.assertEqual({**self.there('tmp/.parts-1'), **self.there('tmp/.parts-2')}, {name: b'abc'})
                 self.assertFalse(self.spool.unread(name))
                 self.spool.commit([incoming])
-                self.assertEqual({name: b'abc'}, self.there('tmp'))
+                self.assertEqual({name: b'abc'}, self.whole())
                 self.assertTrue(self.spool.unread(name))
                 path = self.spool.publish(name)
                 self.assertEqual(os.path.join(self.path, 'new', name), path)
-                self.assertEqual(({}, {name: b'abc'}), (self.there('tmp'), self.there('new')))
+                self.assertEqual(({}, {name: b'abc'}), (self.whole(), self.there('new')))
                 self.assertEqual(1_500_000_000_123456789, os.stat(path).st_mtime_ns)
                 self.assertTrue(self.spool.unread(name))
                 os.unlink(path)
 
-    def test_part_files_are_hidden_and_of_a_length_that_is_allowed(self):
-        for name in NAMES:
-            self.assertTrue(part_name(name).startswith('.'))
-            self.assertLessEqual(len(os.fsencode(part_name(name))), 255)
-        self.assertEqual(len(NAMES), len({part_name(name) for name in NAMES}))
+    def test_tmp_is_empty_afterwards(self):
+        self.commit('a')
+        self.receive('b')
+        self.assertEqual({'a', *PARTS}, set(self.there('tmp')))
+        self.reopen()
+        self.assertEqual(['a'], [entry.name for entry in self.spool.leftovers()])
+        self.spool.publish('a')
+        self.spool.close()
+        self.assertEqual({}, self.there('tmp'))
 
     def test_impossible_names(self):
         for name in ('', '.', '..', 'a/b', '/a', 'a\0', 'a\r', '\nb', 'x' * 256, 'é' * 128):
@@ -92,10 +100,10 @@ class Files(SpoolCase):
                 with open(new, 'wb') as f:
                     f.write(b'unread')
                 self.assertRaises(FileExistsError, self.spool.publish, 'a')
-                self.assertEqual(({'a': b'data'}, {'a': b'unread'}), (self.there('tmp'), self.there('new')))
+                self.assertEqual(({'a': b'data'}, {'a': b'unread'}), (self.whole(), self.there('new')))
                 os.unlink(new)
                 self.spool.publish('a')
-                self.assertEqual(({}, {'a': b'data'}), (self.there('tmp'), self.there('new')))
+                self.assertEqual(({}, {'a': b'data'}), (self.whole(), self.there('new')))
                 os.unlink(new)
 
     def test_committing_overwrites_nothing(self):
@@ -109,10 +117,11 @@ class Files(SpoolCase):
         self.assertEqual(0, incoming.size)
         incoming.write(b'right')
         self.spool.commit([incoming])
-        self.assertEqual({'a': b'right'}, self.there('tmp'))
+        self.assertEqual({'a': b'right'}, self.whole())
         incoming = self.receive('b')
         incoming.discard()
         incoming.discard()
+        self.spool.close()
         self.assertEqual({'a': b'right'}, self.there('tmp'))
 
     def test_same_compares_the_bytes(self):
@@ -121,13 +130,17 @@ class Files(SpoolCase):
             incoming = self.receive('a', data)
             self.assertEqual(same, self.spool.same('a', incoming))
             incoming.discard()
+        self.spool.close()
         self.assertEqual(['a'], list(self.there('tmp')))
 
     def test_a_symbolic_link_in_tmp_is_not_followed(self):
         target = os.path.join(self.path, 'target')
-        os.symlink(target, os.path.join(self.path, 'tmp', '.a.part'))
+        os.mkdir(target)
+        with open(os.path.join(target, 'b'), 'w'):
+            pass
+        os.symlink(target, os.path.join(self.path, 'tmp', PARTS[0]))
         self.assertRaises(SpoolError, self.spool.create, 'a')
-        self.assertFalse(os.path.exists(target))
+        self.assertEqual(['b'], os.listdir(target))
 
 
 class Leftovers(SpoolCase):
@@ -137,6 +150,8 @@ class Leftovers(SpoolCase):
         self.receive('c')
         self.reopen()
         self.assertEqual([('a', 1, 10**18 + 1, 'file'), ('b', 2, 10**18, 'file')], self.spool.leftovers())
+        self.assertEqual({'a', 'b'}, set(self.whole()))
+        self.spool.close()
         self.assertEqual({'a', 'b'}, set(self.there('tmp')))
 
     def test_what_is_no_file_is_left_alone(self):
@@ -153,7 +168,7 @@ class Leftovers(SpoolCase):
         os.unlink(os.path.join(self.path, 'new', 'b'))
         os.link(os.path.join(self.path, 'tmp', 'b'), os.path.join(self.path, 'cur', 'b'))
         self.assertEqual(['b'], [entry.name for entry in self.spool.leftovers()])
-        self.assertEqual(({'b': b'data'}, {'a': b'data'}), (self.there('tmp'), self.there('new')))
+        self.assertEqual(({'b': b'data'}, {'a': b'data'}), (self.whole(), self.there('new')))
 
 
 def as_somebody_else(function):
