@@ -25,18 +25,17 @@ import zope.interface
 
 from zeit.cds import protocol
 from zeit.cds.control import Control, Facts
+from zeit.cds.data import DataConnections
 from zeit.cds.hub import sleep
 from zeit.cds.interfaces import (
-    ConnectionLost, Entry, FTPError, ICDSConnection, ICDSSession, LoginRefused, PermanentError,
-    ReplyError, RunLimitReached, TemporaryError, Unreachable, UntrustedServer)
+    Entry, FTPError, ICDSConnection, ICDSSession, LoginRefused, PermanentError,
+    ReplyError, TemporaryError, Unreachable, UntrustedServer)
 from zeit.cds.listing import Listing, says_empty
 from zeit.cds.wire import Wire, connect, connected, connecting
 
 
 log = logging.getLogger(__name__)
 
-BUFFER = 256 * 1024         # bytes: one read for a small file, few for a large one
-PASSIVE_TRIES = 5           # a busy server may answer EPSV with 425 now and then
 NOT_IMPLEMENTED = (500, 501, 502, 504, 522)
 
 
@@ -71,16 +70,12 @@ class FTPSession:
         self._control = None
         self._tunnel = None
         self._wants_password = False
-        self._address = None            # of the server, for data connections
-        self._ahead = None              # the socket of a data connection that was begun in advance
+        self._address = None            # family and address of the server
+        self._data = None               # DataConnections
         self._queues = False            # may commands go out before the server acknowledged an upload?
-        self._epsv = True               # until the server refuses it
         self._heard = None              # what to call with the number of entries of a listing in advance
         self._listed = None             # entries that were listed in advance, or the ReplyError instead
-        self._data = None               # the data connection that was opened last
         self._features = {}
-        self._ragged = False            # did the last TLS data connection end without close_notify?
-        self._buffer = memoryview(bytearray(BUFFER))
         self._deadline = time.monotonic() + feed.run_limit
 
     def __enter__(self):
@@ -106,6 +101,7 @@ class FTPSession:
             from zeit.cds.tls import Tunnel     # a plain session shall not pay for it
             self._tunnel = Tunnel(feed)
         self._control = Control(self._connect(), self._deadline)
+        self._data = DataConnections(feed, self._control, self._address, self._tunnel, self._deadline)
         if feed.security == 'implicit':
             self._control.secure(self._tunnel)
         greeting = self._control.final()
@@ -136,7 +132,7 @@ class FTPSession:
         """Send all that has to be said once in one write, perhaps with the login."""
         feed, control = self._feed, self._control
         protection = (('PBSZ', '0'), ('PROT', 'P')) if self._tunnel else ()
-        control.send(*login, *protection, ('TYPE', 'I'), ('FEAT',), ('CWD', feed.ftp_dir), self._passive_command())
+        control.send(*login, *protection, ('TYPE', 'I'), ('FEAT',), ('CWD', feed.ftp_dir), self._data.command())
         if login:
             control.secret = feed.password
             *_, reply = [control.final() for _ in login]
@@ -151,7 +147,7 @@ class FTPSession:
             raise self._hint(ReplyError.of(cwd), 'Check the directory %r on %s:%d, and that user %r may enter it.' % (
                 feed.ftp_dir, feed.hostname, feed.port, feed.user))
         done(binary)
-        self._connect_ahead(passive)
+        self._data.connect_ahead(passive)
 
     def another(self):
         session = FTPSession(self._feed)
@@ -204,8 +200,7 @@ class FTPSession:
             except FTPError as e:
                 log.debug('While saying QUIT: %s', e)
         self._control.close()
-        if self._ahead is not None:
-            self._ahead.close()
+        self._data.close()
 
     def abort(self):
         if self._control is not None:
@@ -216,11 +211,11 @@ class FTPSession:
     # ------------------------------------------------------------ commands without data
 
     def flush(self, ahead=False):
-        if not ahead or self._ahead is not None:
+        if not ahead or self._data.is_ahead:
             self._control.flush()
         else:
-            reply, = self._control.ask(self._passive_command())
-            self._connect_ahead(reply)
+            reply, = self._control.ask(self._data.command())
+            self._data.connect_ahead(reply)
 
     def rest(self, seconds, ride):
         end = time.monotonic() + seconds
@@ -326,151 +321,12 @@ class FTPSession:
             return None
         raise ReplyError.of(reply)
 
-    # ------------------------------------------------------------ data connections
+    # ------------------------------------------------------------ transfers
 
-    def _error(self, reply):
-        """What to raise for a reply that is no success. One that fits no command shows that we are out of step."""
-        error = ReplyError.of(reply)
-        return self._control.lost(error) if isinstance(error, ConnectionLost) else error
-
-    def _passive_command(self):
-        return ('EPSV',) if self._epsv else ('PASV',)
-
-    def _passive(self, reply):
-        """The port that the reply to EPSV or PASV names; None if it has to be asked for again."""
-        if reply.code == 229:
-            return protocol.epsv_port(reply)
-        if reply.code == 227:
-            return protocol.pasv_port(reply)
-        if self._epsv and reply.code // 100 == 5:
-            self._epsv = False
-            return None
-        if reply.code == 425:
-            return None
-        raise self._error(reply)
-
-    def _open_data(self):
-        """A data connection to the host of the control connection, whatever host PASV names. Plain so far."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None:
-            try:
-                return Wire(connected(ahead, self._feed.timeout), self._feed.timeout)
-            except OSError as e:
-                log.debug('The data connection begun in advance is of no use any more: %s', e)
-        for n in range(PASSIVE_TRIES):
-            reply, = self._control.ask(self._passive_command())
-            if port := self._passive(reply):
-                return self._connect_data(port)
-            sleep(0.01 * n)
-        raise self._error(reply)
-
-    def _connect_data(self, port):
-        timeout = self._feed.timeout
-        try:
-            return Wire(connected(self._connect_to(port), timeout), timeout)
-        except OSError as e:
-            raise TemporaryError('No data connection to port %d: %s' % (port, e)) from e
-
-    def _connect_to(self, port):
-        family, address = self._address
-        return connecting(family, (address[0], port, *address[2:]))
-
-    def _connect_ahead(self, reply):
-        """Begin the data connection that a reply to EPSV or PASV offers."""
-        try:
-            if port := self._passive(reply):
-                self._ahead = self._connect_to(port)
-        except (ReplyError, OSError) as e:
-            log.debug('No data connection in advance: %s', e)
-
-    def _begin(self, verb, argument=None, offset=0):
-        """Open a data connection and start a transfer; returns the connection once the server said 1yz."""
-        data = self._open_data()
-        try:
-            if offset:
-                rest, = self._control.ask(('REST', str(offset)))
-                if rest.code != 350:
-                    raise self._error(rest)
-            reply = self._control.begin(verb, argument)
-            if not reply.preliminary:
-                raise TemporaryError('No data: %s' % (reply,)) if reply.positive else self._error(reply)
-            self._data = self._protected(data) if self._tunnel else data
-            return self._data
-        except BaseException:
-            data.close()
-            raise
-
-    def _protected(self, data):
-        """The data connection inside TLS, where it continues the TLS session of the control connection."""
-        try:
-            return self._tunnel.wrap(data, self._control.wire)
-        except TimeoutError as e:
-            raise self._control.lost(e) from e
-        except OSError as e:
-            raise TemporaryError('No data connection: %s (%s)' % (e, self._control.final())) from e
-        except UntrustedServer:
-            self._control.close()       # a final reply is still to come
-            raise
-
-    def _receive(self, data, write):
-        """Read to the end of the data; returns their number. `write` gets each piece."""
-        buffer, count = self._buffer, 0
-        recv_into = data.recv_into
-        try:
-            while n := recv_into(buffer):
-                write(buffer[:n])
-                count += n
-                if time.monotonic() > self._deadline:
-                    raise RunLimitReached('The run took longer than %g s.' % self._feed.run_limit)
-        except TimeoutError as e:
-            raise self._control.lost(e) from e
-        except OSError as e:
-            if not (self._tunnel and self._tunnel.ragged(e)):
-                raise
-            self._ragged = True
-        return count
-
-    def _transfer(self, data, write):
-        """All data of a download. After a broken data connection the control connection is still in step."""
-        try:
-            return self._receive(data, write)
-        except (ConnectionError, EOFError) as e:
-            data.close()
-            reply = self._control.final()
-            raise TemporaryError('The data connection broke: %s (%s)' % (e, reply)) from e
-        except BaseException:
-            # Whatever stopped us (a full disk, say), the server still sends: this session can't go on.
-            self._control.close()
-            raise
-        finally:
-            data.close()
-
-    def _end(self, ahead=False):
-        """Send what is queued, and perhaps EPSV for the next transfer; read the final reply of this one, and theirs."""
-        taken = self._control.step()
-        lines = [p.line for p in taken]
-        if ahead:
-            lines.append(protocol.command(*self._passive_command()))
-        try:
-            if lines:
-                self._control.transmit(b''.join(lines))
-            final = self._control.final()
-        except ConnectionLost as e:
-            self._control.give_up(taken, e)
-            raise
-        self._control.answer(taken)
-        if ahead:
-            self._connect_ahead(self._control.final())
-        if final.code // 100 != 2:
-            raise self._error(final)
-        return final
-
-    def fetch(self, name, write, ride=None, offset=0):
-        data = self._begin('RETR', name, offset)
-        self._ragged = False
-        count = self._transfer(data, write)
-        self._end(ahead=bool(ride and ride()))
-        if self._ragged:
+    def fetch(self, name, write, ride=None, offset=0, pour=None):
+        count = self._data.transfer(self._data.begin('RETR', name, offset), write, pour)
+        self._data.end(ahead=bool(ride and ride()))
+        if self._data.ragged:
             self._confirm(name, offset + count)
         return count
 
@@ -486,41 +342,15 @@ class FTPSession:
         return bytes(pieces)
 
     def store(self, name, data, ride=None, offset=0):
-        count = self._send(self._begin('STOR', name, offset), data)
+        count = self._data.send(self._data.begin('STOR', name, offset), data)
         if self._queues:
             # Worth a round trip: it acknowledges only when it knows that we know that it has closed the connection.
-            self._end(ahead=bool(ride and ride()))
+            self._data.end(ahead=bool(ride and ride()))
         else:
             # What comes while the data still do, Pure-FTPd throws away, and pyftpdlib breaks the transfer for.
             done(self._control.final())
             if ride is not None:
                 self.flush(ahead=bool(ride()))
-        return count
-
-    def _send(self, data, pieces):
-        """All data of an upload; returns their number."""
-        count = 0
-        try:
-            for piece in (pieces,) if isinstance(pieces, bytes) else pieces:
-                data.sendall(piece)
-                count += len(piece)
-                if time.monotonic() > self._deadline:
-                    raise RunLimitReached('The run took longer than %g s.' % self._feed.run_limit)
-            if self._tunnel:
-                data.finish()
-        except TimeoutError as e:
-            raise self._control.lost(e) from e
-        except OSError as e:
-            data.close()
-            reply = self._control.final()
-            if reply.code // 100 == 5:
-                raise ReplyError.of(reply) from e
-            raise TemporaryError('The data connection broke: %s (%s)' % (e, reply)) from e
-        except BaseException:
-            self._control.close()
-            raise
-        finally:
-            data.close()
         return count
 
     # ------------------------------------------------------------ listings
@@ -550,7 +380,7 @@ class FTPSession:
 
     def _listing(self, verb, parse, argument=None, ride=None, heard=None):
         try:
-            data = self._begin(verb, argument)
+            data = self._data.begin(verb, argument)
         except ReplyError as e:
             if verb == 'NLST' and says_empty(e):
                 return
@@ -562,8 +392,8 @@ class FTPSession:
             if heard:
                 heard(len(listing.entries))
 
-        self._transfer(data, receive)
-        final = self._end(ahead=bool(ride and ride()))
+        self._data.transfer(data, receive)
+        final = self._data.end(ahead=bool(ride and ride()))
         listing.finish()
         if 'truncated' in final.text.lower():
             log.debug('The server cut the listing off: %s', final)

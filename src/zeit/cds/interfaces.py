@@ -266,7 +266,7 @@ class ICDSSession(zope.interface.Interface):
         Also what is no file, and dotfiles as far as the server shows them. Raises ReplyError.
         """
 
-    def fetch(name, write, ride=None, offset=0):
+    def fetch(name, write, ride=None, offset=0, pour=None):
         """RETR: call `write` with each piece of the file (a memoryview that is valid during the call only).
 
         name -- str
@@ -274,6 +274,8 @@ class ICDSSession(zope.interface.Interface):
         ride -- called when all data are here and before the final reply was read; whatever it queues shares
             that round trip. If it returns True, another fetch follows at once, and its way is prepared.
         offset -- bytes to skip (REST); raises PermanentError where the server can't
+        pour -- is called as pour(pipe, count) rather than `write`, where the system can pass data on uncopied: to take
+            so many bytes out of a pipe (its file descriptor)
         Returns the number of bytes received. Raises ReplyError, TemporaryError for a broken data connection.
         A positive answer does not prove that the file is whole: compare its size.
         """
@@ -462,6 +464,9 @@ class IIncoming(zope.interface.Interface):
 
     def write(data):
         """Append data, a bytes-like object."""
+
+    def pour(pipe, count):
+        """Append so many bytes (int) that wait in a pipe, a file descriptor."""
 
     def restart():
         """Throw away what was received, and begin anew."""

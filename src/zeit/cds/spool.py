@@ -430,6 +430,22 @@ class Incoming:
             n = os.write(self.fd, data)
             self.size += n
             data = data[n:]
+        self._write_out()
+
+    @complains
+    def pour(self, pipe, count):
+        while count:
+            try:
+                n = os.splice(pipe, self.fd, count)
+            except OSError as e:
+                if e.errno != errno.EINVAL:
+                    raise
+                n = os.write(self.fd, os.read(pipe, count))     # a file system that can't do it
+            self.size += n
+            count -= n
+        self._write_out()
+
+    def _write_out(self):
         if self.size - self._written_out >= WRITE_OUT:
             os.posix_fadvise(self.fd, self._written_out, self.size - self._written_out, os.POSIX_FADV_DONTNEED)
             self._written_out = self.size

@@ -129,6 +129,7 @@ class Run:
 
     def _renewed(self):
         if not self._session.alive:
+            self._session.close()
             self._session = self._open()
         return self._session
 

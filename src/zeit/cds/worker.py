@@ -9,6 +9,7 @@ from zeit.cds.retry import PASSING
 log = logging.getLogger('zeit.cds')
 
 REMOVALS = 4                    # so many DELEs ride with the step of a file: more than files come, so that none pile up
+LARGE = 1024 * 1024             # bytes; for a smaller file it makes no difference that data are not copied
 RESUME = 8 * 1024 * 1024        # bytes; a smaller file is fetched anew rather than resumed
 
 SURPLUS = 16 * 1024 * 1024      # bytes that may come beyond a file's size, since it may grow: no more, lest the disk is filled
@@ -90,11 +91,13 @@ class Worker:
                 self.session.start()
             except FTPError as e:
                 log.debug('No further session the fast way: %s', e)
-                self.session.close()
+                self.session.close()        # which was alive, perhaps: the server didn't like what it said
         self._renew()
 
     def _renew(self):
         if self.session is None or not self.session.alive:
+            if self.session is not None:
+                self.session.close()
             self.session = self._open()
             self._next_facts = None
 
@@ -136,7 +139,9 @@ class Worker:
         offset = self._begin(job, incoming)
         riding = []
         try:
-            self.session.fetch(job.name, self._write_to(job, incoming), lambda: self._ride(job, riding), offset)
+            self.session.fetch(
+                job.name, self._limited(incoming.write, job, incoming), lambda: self._ride(job, riding), offset,
+                self._limited(incoming.pour, job, incoming) if (job.before.size or 0) >= LARGE else None)
         except PermanentError as e:
             if offset:
                 incoming.restart()
@@ -152,17 +157,17 @@ class Worker:
             self._lock.refresh(self.session)
 
     @staticmethod
-    def _write_to(job, incoming):
-        """What takes the data. A server that sends without end is stopped, where the size is known."""
+    def _limited(take, job, incoming):
+        """The verb of `incoming` that takes data. A server that sends without end is stopped, where the size is known."""
         size = job.before.size
         if size is None:
-            return incoming.write
+            return take
 
-        def write(data):
-            incoming.write(data)
+        def limited(*data):
+            take(*data)
             if incoming.size > size + SURPLUS:
                 raise Dropped('the server sends more and more, %d bytes of a file of %d' % (incoming.size, size), True)
-        return write
+        return limited
 
     def _begin(self, job, incoming):
         """See what the file is; returns the number of bytes that need not be fetched again."""

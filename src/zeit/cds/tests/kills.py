@@ -28,7 +28,8 @@ from zeit.cds.tests.importing import WHEN, contents, new_spool, put
 from zeit.cds.transfer import Import
 
 
-CALLS = ('open', 'write', 'utime', 'fsync', 'ftruncate', 'link', 'unlink', 'close')
+CALLS = (
+    'open', 'write', 'splice', 'utime', 'fsync', 'ftruncate', 'link', 'unlink', 'close', 'mkdir', 'rmdir')
 NEVER = 10**9
 
 

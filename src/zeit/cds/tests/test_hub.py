@@ -1,4 +1,5 @@
 """Tasks take turns, wait without keeping others from work, and end together."""
+import contextlib
 import functools
 import gc
 import os
@@ -77,7 +78,7 @@ class InHub:
 
 
 class Outside(InHub, unittest.TestCase):
-    """What is called outside of tasks blocks."""
+    """What is called outside of tasks blocks: in no greenlet, in one that is no task, in another thread."""
 
     def check(self):
         sock, peer = self.pair()
@@ -94,11 +95,8 @@ class Outside(InHub, unittest.TestCase):
         return sock.recv(9)
 
     def test_all_block(self):
-        self.assertEqual(b'x', self.check())
-
-    def test_in_greenlets_that_are_no_tasks_and_in_other_threads_too(self):
-        self.assertEqual(b'x', greenlet.greenlet(self.check).switch())
-        self.assertEqual([b'x'], self.work(lambda: apart(self.check)))
+        self.assertEqual([b'x'] * 3, [
+            self.check(), greenlet.greenlet(self.check).switch(), *self.work(lambda: apart(self.check))])
 
 
 class Turns(InHub, unittest.TestCase):
@@ -138,11 +136,16 @@ class Turns(InHub, unittest.TestCase):
                     self.turn_until(lambda: False)
                 self.turn_until(lambda: len(self.log) == 3)
 
+    def test_a_task_spawns_another(self):
+        self.spawn('a', lambda: (self.spawn('b', str), Signal().wait()))
+        for _ in range(3):
+            self.hub.turn(0)
+        self.assertEqual([('b', '')], self.log)
+
     def test_signal_wakes_all_who_wait_and_only_them(self):
-        signal, never, heard = Signal(), Signal(), []
-        signal.notify()     # nobody is there
-        for name, awaited in ('a', signal), ('b', signal), ('never', never):
-            self.spawn(name, lambda awaited=awaited: (awaited.wait(), heard.append(1), awaited.wait()))
+        signal, other, heard = Signal(), Signal(), []
+        for name, first, second in ('a', signal, signal), ('b', signal, signal), ('c', signal, other), ('d', other, other):
+            self.spawn(name, lambda first=first, second=second: (first.wait(), heard.append(1), second.wait()))
         self.hub.turn(0)
         self.hub.turn(0)
         self.assertEqual([], heard)
@@ -150,7 +153,7 @@ class Turns(InHub, unittest.TestCase):
         self.spawn('late', signal.wait)
         self.hub.turn(0)
         self.hub.turn(0)
-        self.assertEqual(([1, 1], []), (heard, self.log))
+        self.assertEqual(([1, 1, 1], []), (heard, self.log))
         signal.notify()
         self.hub.turn(0)
         self.assertEqual({'a', 'b', 'late'}, {name for name, _ in self.log})
@@ -188,11 +191,22 @@ class Deadlines(InHub, unittest.TestCase):
         peer.send(b'x')
         self.assertEqual([(9, None)], self.at(100))
 
-    def test_turns_last_no_longer(self):
-        for verb in functools.partial(wait, self.pair()[0], READ), sleep:
-            self.log.clear()
-            self.spawn('a', functools.partial(verb, 0.01))
-            self.turn_until(lambda: self.log)
+    def test_turns_last_until_somebody_can_go_on_and_no_longer(self):
+        (sock, peer), (other, its_peer), turns = self.pair(), self.pair(), []
+
+        def run():
+            with contextlib.suppress(TimeoutError):
+                wait(sock, READ, 0.001)
+            peer.send(b'x')         # after the wait
+            its_peer.send(b'x')
+            wait(other, READ, LIMIT)
+            sleep(0.001)
+            return apart(int, '1') + apart(lambda: time.sleep(0.02) or 1)
+
+        self.spawn('a', run)
+        self.turn_until(lambda: turns.append(1) or self.log)
+        self.assertEqual([('a', 2)], self.log)
+        self.assertLess(len(turns), 50)
 
 
 class Apart(InHub, unittest.TestCase):
@@ -233,28 +247,22 @@ class End(InHub, unittest.TestCase):
         finally:
             verb()
 
-    def check(self, name, error):
-        """End; all pauses ended so."""
-        self.hub.turn(0)
-        self.assertEqual([], self.log)
-        self.hub.end()
-        self.assertEqual([(name, error)] * 5, self.log)
-
-    def test_tasks_end_where_they_are(self):
+    def test_tasks_end_where_they_are_and_can_not_wait_any_more(self):
         for pause in self.pauses:
             self.spawn('a', pause)
-        self.check('a', greenlet.GreenletExit)
-
-    def test_tasks_that_clean_up_can_not_wait(self):
-        for pause in self.pauses:
             self.spawn('a', functools.partial(self.clean_up, pause))
-        self.check('a', greenlet.GreenletExit)
+        with self.hub:
+            self.hub.turn(0)
+            self.assertEqual([], self.log)
+        self.assertEqual([('a', greenlet.GreenletExit)] * 10, self.log)
 
     def test_what_tasks_end_with_does_not_matter(self):
-        for pause in self.pauses:
-            self.hub.spawn(lambda: self.clean_up(lambda: (self.log.append(('a', 1)), int('x'))))
-        self.check('a', 1)
+        for _ in range(3):
+            self.hub.spawn(lambda: self.clean_up(lambda: (self.log.append(1), int('x'))))
+        self.hub.turn(0)
         self.hub.end()
+        self.hub.end()
+        self.assertEqual([1, 1, 1], self.log)
 
     def test_tasks_that_never_began_do_not_begin(self):
         self.spawn('a', str)

@@ -59,15 +59,15 @@ class HookedSpool(Spool):
 
     def create(self, name):
         incoming = super().create(name)
-        write = incoming.write
-
-        def hooked(data):
-            if not incoming.size:
-                self.hook(name)
-            write(data)
-
-        incoming.write = hooked
+        incoming.write, incoming.pour = self.hooked(incoming, incoming.write), self.hooked(incoming, incoming.pour)
         return incoming
+
+    def hooked(self, incoming, take):
+        def hooked(*data):
+            if not incoming.size:
+                self.hook(incoming.name)
+            take(*data)
+        return hooked
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ class Connecting(InHub, unittest.TestCase):
 
     def listen(self, host='127.0.0.1', family=socket.AF_INET, **options):
         listener = socket.create_server((host, 0), family=family, **options)
+        listener.settimeout(LIMIT)
         self.addCleanup(listener.close)
         return listener, listener.getsockname()
 
@@ -138,29 +139,26 @@ class Talking(InHub, unittest.TestCase):
     def wires(self, timeout=LIMIT):
         return [Wire(sock, timeout) for sock in self.pair()]
 
-    def in_both(self, verb):
-        """What a verb returns outside of tasks, and in one."""
-        return [verb(), *self.work(verb)]
-
     def read(self, wire):
         """All that comes until the end; first with recv, and at last with recv_into."""
         data, buffer = bytearray(), bytearray(100_000)
-        while len(data) < len(DATA) / 2:
-            data += wire.recv(100_000)
+        while len(data) < len(DATA) / 2 and (piece := wire.recv(100_000)):
+            data += piece
         while count := wire.recv_into(buffer):
             data += buffer[:count]
         return DATA == data
 
-    def send(self, wire, data=DATA):
-        wire.sendall(data)
+    def send(self, wire):
+        wire.sendall(DATA)
         wire.close()
 
     def test_what_is_here_already(self):
         wire, peer = self.wires()
         peer.sendall(b'abcdefgh')
-        self.assertEqual([b'ab', b'cd'], self.in_both(lambda: wire.recv(2)))
-        buffer = bytearray(2)
-        self.assertEqual([(2, b'ef'), (2, b'gh')], self.in_both(lambda: (wire.recv_into(buffer), bytes(buffer))))
+        self.assertEqual([b'ab', b'cd'], [wire.recv(2), *self.work(lambda: wire.recv(2))])
+        buffer = bytearray(3)
+        self.assertEqual((3, b'efg'), (wire.recv_into(buffer), buffer))
+        self.assertEqual(([1], b'hfg'), (self.work(lambda: wire.recv_into(buffer)), buffer))
 
     def test_what_comes_later(self):
         wire, peer = self.wires()
@@ -176,8 +174,8 @@ class Talking(InHub, unittest.TestCase):
         peer.sendall(b'x')
         peer.close()
         self.assertEqual(b'x', wire.recv(9))
-        self.assertEqual([b'', b''], self.in_both(lambda: wire.recv(9)))
-        self.assertEqual([0, 0], self.in_both(lambda: wire.recv_into(bytearray(9))))
+        for verb, result in (lambda: wire.recv(9), b''), (lambda: wire.recv_into(bytearray(9)), 0):
+            self.assertEqual([result, result], [verb(), *self.work(verb)])
         with self.assertRaises(OSError):
             wire.sendall(b'x')
 
@@ -202,10 +200,9 @@ class Talking(InHub, unittest.TestCase):
     def test_time_out(self):
         wire, _ = self.wires(0.01)
         for verb in lambda: wire.recv(1), lambda: wire.recv_into(bytearray(1)), lambda: wire.sendall(DATA):
-            with self.assertRaises(TimeoutError):
-                verb()
-            with self.assertRaises(TimeoutError):
-                self.work(verb)
+            for run in self.work, lambda verb: verb():
+                with self.assertRaises(TimeoutError):
+                    run(verb)
 
     def test_connection_that_is_reset(self):
         for verb in lambda: wire.recv(1), lambda: wire.recv_into(bytearray(1)), lambda: wire.sendall(DATA):
@@ -266,6 +263,7 @@ class Ending(InHub, unittest.TestCase):
         def use(data, timeout, result):
             for _ in range(3):
                 sock, peer = socket.socketpair()
+                sock.setblocking(False)
                 with sock, peer:
                     numbers.add(sock.fileno())
                     peer.send(data)

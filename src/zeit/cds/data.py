@@ -1,0 +1,250 @@
+"""The data connections of a session, one after the other (RFC 959, 3; RFC 2428)."""
+import contextlib
+import fcntl
+import logging
+import os
+import time
+
+from zeit.cds import protocol
+from zeit.cds.hub import sleep
+from zeit.cds.interfaces import ConnectionLost, ReplyError, RunLimitReached, TemporaryError, UntrustedServer
+from zeit.cds.wire import Wire, connected, connecting
+
+
+log = logging.getLogger(__name__)
+
+BUFFER = 256 * 1024         # bytes: one read for a small file, few for a large one
+PIPE = 1024 * 1024          # bytes that a pipe for a large file holds, if the system lets us
+PASSIVE_TRIES = 5           # a busy server may answer EPSV with 425 now and then
+
+
+class DataConnections:
+    """Opens them, and moves the data of one transfer after the other."""
+
+    def __init__(self, feed, control, address, tunnel, deadline):
+        """
+        control -- Control
+        address -- family and address of the server's end of the control connection
+        tunnel -- Tunnel; None without TLS
+        deadline -- value of time.monotonic() after which no transfer goes on
+        """
+        self.ragged = False         # did the last TLS data connection end without close_notify?
+        self._feed, self._control, self._address, self._tunnel = feed, control, address, tunnel
+        self._deadline = deadline
+        self._epsv = True           # until the server refuses it
+        self._ahead = None          # the socket of a connection that was begun in advance
+        self._current = None        # Wire of the connection that was opened last
+        self._buffer = memoryview(bytearray(BUFFER))
+        self._pipe = None           # its two file descriptors
+
+    @property
+    def is_ahead(self):
+        """Has the next data connection begun already? bool"""
+        return self._ahead is not None
+
+    def abort(self):
+        """Make a transfer fail at once. Any thread may do that."""
+        if (current := self._current) is not None:
+            current.abort()
+
+    def close(self):
+        if self._ahead is not None:
+            self._ahead.close()
+        if self._pipe is not None:
+            pipe, self._pipe = self._pipe, None
+            for fd in pipe:
+                os.close(fd)
+
+    # ------------------------------------------------------------ opening
+
+    def _error(self, reply):
+        """What to raise for a reply that is no success. One that fits no command shows that we are out of step."""
+        error = ReplyError.of(reply)
+        return self._control.lost(error) if isinstance(error, ConnectionLost) else error
+
+    def command(self):
+        """What asks for a port: a tuple of verb and argument."""
+        return ('EPSV',) if self._epsv else ('PASV',)
+
+    def _passive(self, reply):
+        """The port that the reply to EPSV or PASV names; None if it has to be asked for again."""
+        if reply.code == 229:
+            return protocol.epsv_port(reply)
+        if reply.code == 227:
+            return protocol.pasv_port(reply)
+        if self._epsv and reply.code // 100 == 5:
+            self._epsv = False
+            return None
+        if reply.code == 425:
+            return None
+        raise self._error(reply)
+
+    def _open_data(self):
+        """A data connection to the host of the control connection, whatever host PASV names. Plain so far."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            try:
+                return Wire(connected(ahead, self._feed.timeout), self._feed.timeout)
+            except OSError as e:
+                log.debug('The data connection begun in advance is of no use any more: %s', e)
+        for n in range(PASSIVE_TRIES):
+            reply, = self._control.ask(self.command())
+            if port := self._passive(reply):
+                return self._connect_data(port)
+            sleep(0.01 * n)
+        raise self._error(reply)
+
+    def _connect_data(self, port):
+        timeout = self._feed.timeout
+        try:
+            return Wire(connected(self._connect_to(port), timeout), timeout)
+        except OSError as e:
+            raise TemporaryError('No data connection to port %d: %s' % (port, e)) from e
+
+    def _connect_to(self, port):
+        family, address = self._address
+        return connecting(family, (address[0], port, *address[2:]))
+
+    def connect_ahead(self, reply):
+        """Begin the data connection that a reply to EPSV or PASV offers."""
+        try:
+            if port := self._passive(reply):
+                self._ahead = self._connect_to(port)
+        except (ReplyError, OSError) as e:
+            log.debug('No data connection in advance: %s', e)
+
+    def begin(self, verb, argument=None, offset=0):
+        """Open a data connection and start a transfer; returns the connection once the server said 1yz."""
+        data = self._open_data()
+        try:
+            if offset:
+                rest, = self._control.ask(('REST', str(offset)))
+                if rest.code != 350:
+                    raise self._error(rest)
+            reply = self._control.begin(verb, argument)
+            if not reply.preliminary:
+                raise TemporaryError('No data: %s' % (reply,)) if reply.positive else self._error(reply)
+            self._current = self._protected(data) if self._tunnel else data
+            return self._current
+        except BaseException:
+            data.close()
+            raise
+
+    def _protected(self, data):
+        """The data connection inside TLS, where it continues the TLS session of the control connection."""
+        try:
+            return self._tunnel.wrap(data, self._control.wire)
+        except TimeoutError as e:
+            raise self._control.lost(e) from e
+        except OSError as e:
+            raise TemporaryError('No data connection: %s (%s)' % (e, self._control.final())) from e
+        except UntrustedServer:
+            self._control.close()       # a final reply is still to come
+            raise
+
+    # ------------------------------------------------------------ moving data
+
+    def transfer(self, data, write, pour=None):
+        """All data of a download; returns the number of bytes. What the arguments are, ICDSSession.fetch tells.
+
+        After a broken data connection the control connection is still in step.
+        """
+        self.ragged = False
+        try:
+            if pour and not self._tunnel and self._open_pipe():
+                return self._pour(data, pour)
+            return self._write(data, write)
+        except (ConnectionError, EOFError) as e:
+            data.close()
+            reply = self._control.final()
+            raise TemporaryError('The data connection broke: %s (%s)' % (e, reply)) from e
+        except BaseException:
+            # Whatever stopped us (a full disk, say), the server still sends: this session can't go on.
+            self._control.close()
+            raise
+        finally:
+            data.close()
+
+    def _write(self, data, write):
+        buffer, count = self._buffer, 0
+        recv_into = data.recv_into
+        try:
+            while n := recv_into(buffer):
+                write(buffer[:n])
+                count += n
+                self._look_at_the_clock()
+        except TimeoutError as e:
+            raise self._control.lost(e) from e
+        except OSError as e:
+            if not (self._tunnel and self._tunnel.ragged(e)):
+                raise
+            self.ragged = True
+        return count
+
+    def _pour(self, data, pour):
+        count = 0
+        try:
+            while n := data.splice(self._pipe[1], PIPE):
+                pour(self._pipe[0], n)
+                count += n
+                self._look_at_the_clock()
+        except TimeoutError as e:
+            raise self._control.lost(e) from e
+        return count
+
+    def _open_pipe(self):
+        """Is there a pipe through which data can go without being copied? bool"""
+        if self._pipe is None and hasattr(os, 'splice'):
+            self._pipe = os.pipe()
+            with contextlib.suppress(OSError):      # it is smaller then
+                fcntl.fcntl(self._pipe[1], fcntl.F_SETPIPE_SZ, PIPE)
+        return self._pipe is not None
+
+    def _look_at_the_clock(self):
+        if time.monotonic() > self._deadline:
+            raise RunLimitReached('The run took longer than %g s.' % self._feed.run_limit)
+
+    def send(self, data, pieces):
+        """All data of an upload; returns their number."""
+        count = 0
+        try:
+            for piece in (pieces,) if isinstance(pieces, bytes) else pieces:
+                data.sendall(piece)
+                count += len(piece)
+                self._look_at_the_clock()
+            if self._tunnel:
+                data.finish()
+        except TimeoutError as e:
+            raise self._control.lost(e) from e
+        except OSError as e:
+            data.close()
+            reply = self._control.final()
+            if reply.code // 100 == 5:
+                raise ReplyError.of(reply) from e
+            raise TemporaryError('The data connection broke: %s (%s)' % (e, reply)) from e
+        except BaseException:
+            self._control.close()
+            raise
+        finally:
+            data.close()
+        return count
+
+    def end(self, ahead=False):
+        """Send what is queued, and perhaps EPSV for the next transfer; read the final reply of this one, and theirs."""
+        taken = self._control.step()
+        lines = [p.line for p in taken]
+        if ahead:
+            lines.append(protocol.command(*self.command()))
+        try:
+            if lines:
+                self._control.transmit(b''.join(lines))
+            final = self._control.final()
+        except ConnectionLost as e:
+            self._control.give_up(taken, e)
+            raise
+        self._control.answer(taken)
+        if ahead:
+            self.connect_ahead(self._control.final())
+        if final.code // 100 != 2:
+            raise self._error(final)
+        return final
