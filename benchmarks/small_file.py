@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Show where the time of a small file goes: a profile of the threads of an import.
+"""Show where the time of a small file goes: a profile of an import, but for what the disk is made to do in other threads.
 
     bin/py benchmarks/small_file.py --server pure-ftpd --files 2000 --connections 1
 """
@@ -12,33 +12,8 @@ import time
 
 from zeit.cds.feed import Feed
 from zeit.cds.main import run_import
-from zeit.cds.worker import Worker
 
 from compare import Import, SERVERS, make_files
-
-
-class Profiled:
-    """Profiles everything that the workers do, in their own threads."""
-
-    def __init__(self):
-        self.profiles = []
-        self._run = Worker.run
-
-    def __enter__(self):
-        def run(worker):
-            profile = cProfile.Profile()
-            self.profiles.append(profile)
-            profile.runcall(self._run, worker)
-        Worker.run = run
-        return self
-
-    def __exit__(self, *_):
-        Worker.run = self._run
-
-
-def show(title, profiles, lines):
-    print('\n%s' % title)
-    pstats.Stats(*profiles).sort_stats('tottime').print_stats(lines)
 
 
 def main():
@@ -61,10 +36,9 @@ def main():
                 print('without the profiler: %d files, %.0f µs a file, of which %.0f µs are CPU time of ours' % (
                     outcome.files, seconds / args.files * 1e6, cpu / args.files * 1e6))
             else:
-                with Profiled() as workers, cProfile.Profile() as main_thread:
+                with cProfile.Profile() as profile:
                     run_import(feed)
-                show('sessions', workers.profiles, args.lines)
-                show('commit and publish (main thread)', [main_thread], args.lines)
+                pstats.Stats(profile).sort_stats('tottime').print_stats(args.lines)
             shutil.rmtree(target)
 
 

@@ -236,7 +236,7 @@ class Control:
         return reason
 
     def abort(self):
-        """Make whatever waits on this connection fail at once. For another thread."""
+        """Make whatever waits on this connection fail at once. Any thread may do that."""
         self.alive = False
         self.wire.abort()
 

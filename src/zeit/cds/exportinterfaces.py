@@ -44,10 +44,10 @@ class Note(NamedTuple):
 
 
 class IOutbox(zope.interface.Interface):
-    """The outgoing side of an open spool; a context manager that closes it.
+    """The outgoing side of an open spool; a context manager that closes it. It is used by several tasks of a
+    zeit.cds.hub.Hub.
 
-    Only `create`, what it returns, and the verbs about names on the server are used by other threads. Every verb raises
-    SpoolError when the file system refuses.
+    Every verb raises SpoolError when the file system refuses.
     """
 
     path = zope.interface.Attribute('Where the spool is, for the log. str')

@@ -28,7 +28,7 @@ def wait(sock, event, seconds):
     else:
         poll = select.poll()
         poll.register(sock, event)
-        if not poll.poll(seconds * 1000):
+        if not poll.poll(max(0, seconds) * 1000):
             raise TimeoutError('timed out')
 
 
@@ -120,7 +120,13 @@ class Hub:
         left = 0 if self._ready else max(0, min(seconds, self._soonest - time.monotonic()))
         for _ in range(len(self._ready)):
             self._resume(self._ready.popleft())
-        for fd, _ in self._poll.poll(math.ceil(left * 1000)):
+        self._look(left)
+        if self._soonest < time.monotonic():
+            self._look(0)       # what came while somebody kept us busy is not late
+            self._expire(time.monotonic())
+
+    def _look(self, seconds):
+        for fd, _ in self._poll.poll(math.ceil(seconds * 1000)):
             if (task := self._waiting.pop(fd, None)) is not None:
                 self._poll.unregister(fd)
                 self._resume(task, True)
@@ -128,8 +134,6 @@ class Hub:
                 os.read(fd, 1000)
                 while self._done:
                     self._resume(self._done.popleft())
-        if self._soonest < (now := time.monotonic()):
-            self._expire(now)
 
     def end(self):
         """End all tasks where they are: they can clean up, but not wait for anything any more."""
@@ -159,9 +163,9 @@ class Hub:
             self._tasks.discard(task)
 
     def _wait(self, task, fd, event, seconds):
+        self._poll.register(fd, event)
         self._until(task, seconds)
         self._waiting[fd] = task
-        self._poll.register(fd, event)
         if not self._switch():
             raise TimeoutError('timed out')
 

@@ -207,7 +207,11 @@ class Entry(NamedTuple):
 
 
 class ICDSConnection(zope.interface.Interface):
-    """Utility: opens sessions. Keeps no state; may be called by several threads at once."""
+    """Utility: opens sessions. Keeps no state.
+
+    All sessions of a run work in one thread, in tasks of a zeit.cds.hub.Hub. Whoever waits for the network does so with
+    the verbs of that module, or by a Wire of zeit.cds.wire, lest all others have to wait as well.
+    """
 
     def open(feed):
         """Connect, log in, change into the feed's directory. Returns an ICDSSession.
@@ -229,7 +233,7 @@ class IPending(zope.interface.Interface):
 class ICDSSession(zope.interface.Interface):
     """An open, logged-in connection with the FTP directory; a context manager that closes it.
 
-    Used by one thread at a time. Verbs that return an IPending only queue their command, so that it shares a
+    Used by one task at a time. Verbs that return an IPending only queue their command, so that it shares a
     round trip with others; the server runs them in the order of the calls. Everything else runs at once, after
     what is queued. A file name that the protocol can't carry (CR, LF, NUL) raises ValueError before anything is sent.
 
@@ -270,7 +274,7 @@ class ICDSSession(zope.interface.Interface):
         """RETR: call `write` with each piece of the file (a memoryview that is valid during the call only).
 
         name -- str
-        write -- called in this thread; what it raises ends the transfer and comes through
+        write -- what it raises ends the transfer and comes through
         ride -- called when all data are here and before the final reply was read; whatever it queues shares
             that round trip. If it returns True, another fetch follows at once, and its way is prepared.
         offset -- bytes to skip (REST); raises PermanentError where the server can't
@@ -409,7 +413,7 @@ class IFileSink(zope.interface.Interface):
 
 
 class ISpool(zope.interface.Interface):
-    """An open spool; a context manager that closes it. Only `create` and what it returns are used by other threads.
+    """An open spool; a context manager that closes it. It is used by several tasks of a zeit.cds.hub.Hub.
 
     Every verb raises SpoolError when the file system refuses.
     """

@@ -31,7 +31,7 @@ class TLSWire(Wire):
         return count
 
     def sendall(self, data):
-        data = memoryview(data)
+        data = memoryview(data).cast('B')
         while data:
             count = self._persist(self.socket.send, data)
             data = data[count:]

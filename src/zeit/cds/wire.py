@@ -102,7 +102,7 @@ class Wire:
                 return count
 
     def sendall(self, data):
-        data = memoryview(data)
+        data = memoryview(data).cast('B')
         while data:
             try:
                 count = self.socket.send(data)

@@ -80,6 +80,20 @@ class InterveningConnection(FTPConnection):
         return session
 
 
+@contextlib.contextmanager
+def session_commands(session):
+    """Gives a list to which each command is added that the session sends."""
+    commands = []
+    transmit = session._control.transmit
+
+    def recorded(data):
+        commands.extend(line for line in os.fsdecode(data).split('\r\n') if line)
+        transmit(data)
+
+    session._control.transmit = recorded
+    yield commands
+
+
 class Locking(Importing):
     """Who may work in the directory, and what becomes of the lock."""
 
@@ -292,6 +306,30 @@ class Locking(Importing):
                 self.put('read', b'peer')
                 held._refreshed -= 16
                 self.assertRaises(Locked, held.refresh, session)
+        self.assertEqual(b'peer', self.there[b'read'])
+
+    def commands_to_remove(self, intervene=lambda: None):
+        """The commands that go out at the lock's end, after work and a look."""
+        with self.session() as session, session_commands(session) as commands:
+            with LockFile().hold(session, 'read', self.feed(), self.session) as held:
+                held.refresh(session)
+                intervene()
+                held.look(session)
+                session.flush()
+                commands.clear()
+        return commands
+
+    def test_a_look_just_before_the_end_is_enough(self):
+        self.assertEqual(['DELE read', 'QUIT'], self.commands_to_remove())
+        self.assert_nothing_left()
+
+    def test_a_look_long_before_the_end_is_none(self):
+        with unittest.mock.patch.object(lock, 'RECENT', -1):
+            self.assertIn('MDTM read', self.commands_to_remove())
+        self.assert_nothing_left()
+
+    def test_a_look_shows_a_foreign_lock_file(self):
+        self.assertNotIn('DELE read', self.commands_to_remove(lambda: self.put('read', b'peer')))
         self.assertEqual(b'peer', self.there[b'read'])
 
     def test_inspect_tells_who_holds_what(self):

@@ -8,12 +8,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 import unittest.mock
 
 from zeit.cds import spool
+from zeit.cds.hub import Hub
 from zeit.cds.interfaces import Locked, SpoolError
-from zeit.cds.spool import LOCK, PARTS, Spool
+from zeit.cds.spool import AHEAD, LOCK, PARTS, READY, Spool
 from zeit.cds.testing.layers import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.tests.importing import Importing, contents, new_spool
 from zeit.cds.tests.powerloss import Recorder, faults
@@ -141,6 +143,108 @@ class Files(SpoolCase):
         os.symlink(target, os.path.join(self.path, 'tmp', PARTS[0]))
         self.assertRaises(SpoolError, self.spool.create, 'a')
         self.assertEqual(['b'], os.listdir(target))
+
+
+class Expected(SpoolCase):
+    """Files that other threads begin, while the transfers go on."""
+
+    def setUp(self):
+        super().setUp()
+        self.names = ['%03d' % n for n in range(200)]
+        self.slow_is(0)
+
+    def slow_is(self, seconds):
+        self.enterContext(unittest.mock.patch.object(spool, 'SLOW', seconds))
+
+    def begun(self):
+        return {**self.there('tmp/.parts-1'), **self.there('tmp/.parts-2')}
+
+    def work(self, *tasks):
+        with Hub() as hub:
+            ended = []
+            for task in tasks:
+                hub.spawn(lambda task=task: ended.append(task()))
+            deadline = time.monotonic() + 30
+            while len(ended) < len(tasks) and len(self.spool._ready) <= READY - AHEAD and time.monotonic() < deadline:
+                hub.turn(0.01)
+
+    def receive_all(self):
+        self.spool.commit([self.receive(name, name.encode()) for name in self.names])
+
+    def test_they_are_used(self):
+        self.work(lambda: self.spool.expect(self.names), self.receive_all)
+        self.assertEqual({name: name.encode() for name in self.names}, self.whole())
+        self.spool.close()
+        self.assertEqual(set(self.names), set(self.there('tmp')))
+
+    def test_only_some_lie_there(self):
+        self.work(lambda: self.spool.expect(self.names))
+        self.assertTrue(AHEAD <= len(self.begun()) <= READY)
+        for name in self.names[:READY]:
+            self.spool.create(name).discard()
+        self.spool.close()
+        self.assertEqual({}, self.there('tmp'))
+
+    def test_what_was_begun_meanwhile(self):
+        incoming = self.receive('000', b'whole')
+        self.work(lambda: self.spool.expect(self.names[:3]))
+        self.spool.commit([incoming])
+        self.assertEqual({'000': b'whole'}, self.whole())
+
+    def test_nothing_is_begun_in_advance_where_it_takes_no_time(self):
+        self.slow_is(1000)
+        self.work(lambda: self.spool.expect(self.names))
+        self.assertEqual(AHEAD, len(self.begun()))
+
+    def test_an_early_end(self):
+        before = len(os.listdir('/proc/self/fd'))
+        with Hub() as hub:
+            hub.spawn(lambda: self.spool.expect(self.names))
+            hub.turn(0)
+        self.spool.close()
+        self.assertEqual({}, self.there('tmp'))
+        self.assertGreater(before, len(os.listdir('/proc/self/fd')))
+
+    def test_what_is_wrong_is_told(self):
+        with open(os.path.join(self.path, 'tmp', PARTS[0]), 'w'):
+            pass
+        self.assertRaises(SpoolError, self.work, lambda: self.spool.expect(self.names))
+        self.assertRaises(SpoolError, self.spool.create, 'a')
+
+    def test_a_commit_has_ended_when_its_task_has(self):
+        incoming = self.receive('a')
+        with Hub() as hub:
+            hub.spawn(lambda: self.spool.commit([incoming]))
+            hub.turn(0)
+        self.assertEqual({'a': b'data'}, self.whole())
+
+
+class Poured(SpoolCase):
+    """Data that come through a pipe."""
+
+    def pour(self, data):
+        incoming = self.spool.create('a')
+        reader, writer = os.pipe()
+        with open(reader, 'rb'), open(writer, 'wb', buffering=0) as pipe:
+            for start in range(0, len(data), 30000):
+                incoming.pour(reader, pipe.write(data[start:start + 30000]))
+        self.assertEqual(len(data), incoming.size)
+        self.spool.commit([incoming])
+        self.assertEqual({'a': data}, self.whole())
+
+    def test_all_are_there(self):
+        self.pour(os.urandom(100_000))
+
+    def test_a_file_system_that_has_no_splice(self):
+        with unittest.mock.patch.object(os, 'splice', side_effect=OSError(errno.EINVAL, 'Invalid argument')):
+            self.pour(os.urandom(100_000))
+
+    def test_what_goes_wrong_is_told(self):
+        incoming = self.spool.create('a')
+        self.addCleanup(incoming.discard)
+        with unittest.mock.patch.object(os, 'splice', side_effect=OSError(errno.ENOSPC, 'No space left on device')):
+            with self.assertRaisesRegex(SpoolError, 'No space left'):
+                incoming.pour(0, 1)
 
 
 class Leftovers(SpoolCase):
@@ -389,4 +493,4 @@ class PowerLoss(Importing, ServerTestCase):
 
 def test_suite():
     return unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (
-        Files, Leftovers, Broken, FullDisk, PowerLoss)))
+        Files, Expected, Poured, Leftovers, Broken, FullDisk, PowerLoss)))
