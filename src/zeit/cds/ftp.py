@@ -28,7 +28,7 @@ from zeit.cds.control import Control, Facts
 from zeit.cds.data import DataConnections
 from zeit.cds.hub import sleep
 from zeit.cds.interfaces import (
-    Entry, FTPError, ICDSConnection, ICDSSession, LoginRefused, PermanentError,
+    ConnectionLost, Entry, FTPError, ICDSConnection, ICDSSession, LoginRefused, PermanentError,
     ReplyError, TemporaryError, Unreachable, UntrustedServer)
 from zeit.cds.listing import Listing, says_empty
 from zeit.cds.wire import Wire, connect, connected, connecting
@@ -159,13 +159,18 @@ class FTPSession:
     def _connect(self):
         feed = self._feed
         begun, self._connecting = self._connecting, None
+        sock = None
         try:
             sock = connected(begun, feed.timeout) if begun else connect(feed.hostname, feed.port, feed.timeout)
+            self._address = (sock.family, sock.getpeername())
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except (OSError, UnicodeError) as e:
+            if sock is not None:
+                sock.close()
+            if sock is not None or isinstance(e, ConnectionResetError):     # there is somebody, after all
+                raise ConnectionLost('The connection was lost: %s' % e) from e
             raise self._hint(Unreachable('No connection to %s:%d: %s' % (feed.hostname, feed.port, e)),
                              'Check host name and port, and that the server runs.') from e
-        self._address = (sock.family, sock.getpeername())
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return Wire(sock, feed.timeout)
 
     def _secure(self):

@@ -1,7 +1,6 @@
 """A program that ends with the process that started it."""
 import contextlib
 import os
-import select
 import shlex
 import signal
 import socket
@@ -52,18 +51,6 @@ def tree(pid):
     return [pid] + [found for child in children for found in tree(int(child))]
 
 
-def kill(pid, stack):
-    """Kill a process; returns a file descriptor, open as long as `stack`, that is readable when it has ended, or None."""
-    try:
-        fd = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return None
-    stack.callback(os.close, fd)
-    with contextlib.suppress(ProcessLookupError):
-        signal.pidfd_send_signal(fd, signal.SIGKILL)
-    return fd
-
-
 class Process:
     """A running program, with all that it starts in its turn.
 
@@ -97,12 +84,10 @@ class Process:
     def kill(self):
         """Kill the program and all that it started. May be called twice."""
         if self._popen.returncode is None:
-            with contextlib.ExitStack() as stack:
-                killed = [kill(pid, stack) for pid in tree(self.pid)]
-                # The guard is left; it must not outlive the claim on the process id.
-                os.killpg(self.pid, signal.SIGKILL)
-                self._popen.wait()
-                # A session that still dies has the port open on which the server listened.
-                for fd in filter(None, killed):
-                    select.select([fd], [], [])
+            for pid in tree(self.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            # The guard is left; it must not outlive the claim on the process id.
+            os.killpg(self.pid, signal.SIGKILL)
+            self._popen.wait()
         self._popen.stdin.close()

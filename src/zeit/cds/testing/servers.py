@@ -16,6 +16,7 @@ acts as the user that runs the tests.
 """
 import abc
 import contextlib
+import errno
 import ftplib
 import glob
 import importlib.util
@@ -25,6 +26,7 @@ import pwd
 import re
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -40,6 +42,7 @@ ACCOUNT = 'daemon'
 PASSIVE_PORTS = 20000, 29999
 ATTEMPTS = 3                # another program may take a port that was free
 START_LIMIT = 30            # seconds until a login must have worked
+STOP_LIMIT = 5              # seconds in which the port must have become free
 
 # Pure-FTPd's own hashes cost seconds of time in each login.
 HASHES = {
@@ -258,6 +261,16 @@ class Server(abc.ABC):
         if self._process:
             self._process.kill()
             self._process = None
+            self._wait_until_nobody_listens()
+
+    def _wait_until_nobody_listens(self):
+        """A helper process of a session, on its way out, may still have the port open."""
+        deadline = time.monotonic() + STOP_LIMIT
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex((self.host, self.port)) == errno.ECONNREFUSED:
+                    return
+            time.sleep(0.01)
 
 
 class PyFTPD(Server):
