@@ -48,14 +48,14 @@ def give_way():
         task.hub._switch()
 
 
-def apart(function, *args):
+def apart(function, *args, join=False):
     """Call a function that blocks, such as a sync of the disk, in a thread of its own; returns, or raises, what it does.
 
-    If the hub ends meanwhile, nobody waits for the function's end any more.
+    join -- wait for the function's end even if the hub ends meanwhile
     """
     task = greenlet.getcurrent()
     if isinstance(task, Task):
-        return task.hub._apart(function, args)
+        return task.hub._apart(function, args, join)
     return function(*args)
 
 
@@ -190,7 +190,7 @@ class Hub:
         for task in [*rested, *(task for _, task in late)]:
             self._resume(task, False)
 
-    def _apart(self, function, args):
+    def _apart(self, function, args, join):
         if self._wakeup is None:
             self._wakeup = os.pipe()
             self._poll.register(self._wakeup[0], READ)
@@ -206,8 +206,17 @@ class Hub:
                 if self._wakeup is not None:
                     os.write(self._wakeup[1], b'.')
 
-        threading.Thread(target=run, daemon=True, name='zeit.cds-apart').start()
-        self._switch()
+        thread = threading.Thread(target=run, daemon=True, name='zeit.cds-apart')
+        try:
+            thread.start()
+        except RuntimeError:        # there are too many
+            return function(*args)
+        try:
+            self._switch()
+        except BaseException:
+            if join:
+                thread.join()
+            raise
         result, error = outcome
         if error is not None:
             raise error

@@ -294,7 +294,7 @@ class Spool(Store):
             begun = time.monotonic()
             self._beginning.update(some)
             try:
-                self._apart(self._begin, some)
+                apart(self._begin, some, join=True)
             finally:
                 self._beginning.clear()
                 self._begun.notify()
@@ -305,7 +305,10 @@ class Spool(Store):
         """Begin some files, in both directories at once. Runs in a thread of its own."""
         first, second = self._opened_parts
         helper = threading.Thread(target=self._begin_in, args=(second, names[1::2]), name='zeit.cds-begin')
-        helper.start()
+        try:
+            helper.start()
+        except RuntimeError:        # there are too many
+            return self._begin_in(first, names)
         self._begin_in(first, names[::2])
         helper.join()
 
@@ -325,7 +328,7 @@ class Spool(Store):
 
     @complains
     def commit(self, incomings):
-        self._apart(self._commit, incomings)
+        apart(self._commit, incomings, join=True)   # it uses open files, as does `_begin`
 
     def _commit(self, incomings):
         together = len(incomings) >= MANY and self._alone and _syncfs() is not None
@@ -353,22 +356,6 @@ class Spool(Store):
             error = ctypes.get_errno()
             raise OSError(error, os.strerror(error))
         self._alone = time.monotonic() - begun < 0.1 + 0.01 * number
-
-    @staticmethod
-    def _apart(verb, *args):
-        """Have another thread do it, and come back when it has, even if the task is ended: it uses open files."""
-        ended = threading.Event()
-
-        def run():
-            try:
-                verb(*args)
-            finally:
-                ended.set()
-
-        try:
-            apart(run)
-        finally:
-            ended.wait()
 
     @complains
     def same(self, name, incoming):

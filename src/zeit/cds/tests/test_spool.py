@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 import unittest.mock
@@ -204,6 +205,11 @@ class Expected(SpoolCase):
         self.spool.close()
         self.assertEqual({}, self.there('tmp'))
         self.assertGreater(before, len(os.listdir('/proc/self/fd')))
+
+    def test_too_many_threads(self):
+        with unittest.mock.patch.object(threading.Thread, 'start', side_effect=RuntimeError("can't start new thread")):
+            self.work(lambda: self.spool.expect(self.names), self.receive_all)
+        self.assertEqual(set(self.names), set(self.whole()))
 
     def test_what_is_wrong_is_told(self):
         with open(os.path.join(self.path, 'tmp', PARTS[0]), 'w'):
