@@ -131,17 +131,20 @@ class Control:
         self._send_with_queued(commands)
         return [self.final() for _ in commands]
 
-    def begin(self, *command):
-        """Send what is queued and this command in one write; its first reply, which may be preliminary."""
-        self._send_with_queued([command])
+    def begin(self, *command, meanwhile=None):
+        """Send what is queued and this command in one write; its first reply, which may be preliminary.
+
+        meanwhile -- what to call before any reply is read; it must not raise anything
+        """
+        self._send_with_queued([command], meanwhile)
         return self.reply()
 
-    def _send_with_queued(self, commands):
+    def _send_with_queued(self, commands, meanwhile=None):
         taken = self.step()
         while self._queue:
             self._exchange(taken)
             taken = self.step()
-        self._exchange(taken, b''.join([self._line(*c) for c in commands]))
+        self._exchange(taken, b''.join([self._line(*c) for c in commands]), meanwhile)
 
     def _wait(self):
         # The limit is for the reply as a whole: a server that sends a byte now and then is as good as silent.
@@ -207,13 +210,15 @@ class Control:
         while taken := self.step():
             self._exchange(taken)
 
-    def _exchange(self, taken, more=b''):
+    def _exchange(self, taken, more=b'', meanwhile=None):
         """Send the commands of some Pendings, and more, in one write; read the replies for the Pendings."""
         try:
             self.transmit(b''.join([p.line for p in taken]) + more)
         except ConnectionLost as e:
             self.give_up(taken, e)
             raise
+        if meanwhile is not None:
+            meanwhile()
         self.answer(taken)
 
     @staticmethod

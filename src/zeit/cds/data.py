@@ -18,6 +18,42 @@ PIPE = 1024 * 1024          # bytes that a pipe for a large file holds, if the s
 PASSIVE_TRIES = 5           # a busy server may answer EPSV with 425 now and then
 
 
+class Supply:
+    """The data of an upload, in pieces."""
+
+    def __init__(self, data, pieces):
+        """
+        data -- Wire
+        pieces -- bytes, or an iterator of pieces, of which each is of use until the next is asked for
+        """
+        self.count = 0
+        self._data, self._pieces = data, iter((pieces,)) if isinstance(pieces, bytes) else pieces
+        self._piece = next(self._pieces, None)
+        self._error = None
+
+    def begin(self):
+        """Send what needs no waiting, and close the connection if that is all. What goes wrong, `rest` will show."""
+        try:
+            if self._piece is not None:
+                sent = self._data.send_at_once(self._piece)
+                self.count, self._piece = sent, self._piece[sent:] or next(self._pieces, None)
+            if self._piece is None:
+                self._data.close()
+        except OSError as e:
+            log.debug('While sending ahead: %s', e)
+        except Exception as e:
+            self._error = e
+
+    def rest(self):
+        """The pieces that are still to be sent."""
+        if self._error is not None:
+            raise self._error
+        while self._piece is not None:
+            yield self._piece
+            self.count += len(self._piece)
+            self._piece = next(self._pieces, None)
+
+
 class DataConnections:
     """Opens them, and moves the data of one transfer after the other."""
 
@@ -117,18 +153,21 @@ class DataConnections:
         """Open a data connection and start a transfer; returns the connection once the server said 1yz."""
         data = self._open_data()
         try:
-            if offset:
-                rest, = self._control.ask(('REST', str(offset)))
-                if rest.code != 350:
-                    raise self._error(rest)
-            reply = self._control.begin(verb, argument)
-            if not reply.preliminary:
-                raise TemporaryError('No data: %s' % (reply,)) if reply.positive else self._error(reply)
-            self._current = self._protected(data) if self._tunnel else data
-            return self._current
+            return self._start(data, verb, argument, offset)
         except BaseException:
             data.close()
             raise
+
+    def _start(self, data, verb, argument, offset, meanwhile=None):
+        if offset:
+            rest, = self._control.ask(('REST', str(offset)))
+            if rest.code != 350:
+                raise self._error(rest)
+        reply = self._control.begin(verb, argument, meanwhile=meanwhile)
+        if not reply.preliminary:
+            raise TemporaryError('No data: %s' % (reply,)) if reply.positive else self._error(reply)
+        self._current = self._protected(data) if self._tunnel else data
+        return self._current
 
     def _protected(self, data):
         """The data connection inside TLS, where it continues the TLS session of the control connection."""
@@ -204,13 +243,24 @@ class DataConnections:
         if time.monotonic() > self._deadline:
             raise RunLimitReached('The run took longer than %g s.' % self._feed.run_limit)
 
-    def send(self, data, pieces):
-        """All data of an upload; returns their number."""
-        count = 0
+    def upload(self, name, pieces, offset, early):
+        """Store a file, all but the final reply; returns the number of its bytes.
+
+        early -- may data go before the server said 1yz? Those of a small file need no round trip of their own then
+        """
+        data = self._open_data()
         try:
-            for piece in (pieces,) if isinstance(pieces, bytes) else pieces:
+            supply = Supply(data, pieces)
+            data = self._start(data, 'STOR', name, offset, supply.begin if early and not self._tunnel else None)
+        except BaseException:
+            data.close()
+            raise
+        return self._send(data, supply)
+
+    def _send(self, data, supply):
+        try:
+            for piece in supply.rest():
                 data.sendall(piece)
-                count += len(piece)
                 self._look_at_the_clock()
             if self._tunnel:
                 data.finish()
@@ -227,7 +277,7 @@ class DataConnections:
             raise
         finally:
             data.close()
-        return count
+        return supply.count
 
     def end(self, ahead=False):
         """Send what is queued, and perhaps EPSV for the next transfer; read the final reply of this one, and theirs."""

@@ -17,9 +17,9 @@ but a DELE goes out only after the 226 of its own file was read.
 """
 import contextlib
 import logging
+import os
 import socket
 import time
-import uuid
 
 import zope.interface
 
@@ -73,6 +73,7 @@ class FTPSession:
         self._address = None            # family and address of the server
         self._data = None               # DataConnections
         self._queues = False            # may commands go out before the server acknowledged an upload?
+        self._early = False             # may its data go out before it said that it wants them?
         self._heard = None              # what to call with the number of entries of a listing in advance
         self._listed = None             # entries that were listed in advance, or the ReplyError instead
         self._features = {}
@@ -109,6 +110,8 @@ class FTPSession:
             raise ReplyError.of(greeting)
         self._control.telnet = 'ProFTPD' in greeting.text   # no other is known to
         self._queues = 'vsFTPd' in greeting.text            # it reads no command while data come
+        # pyftpdlib would wait for ever, should they overtake the STOR.
+        self._early = any(name in greeting.text for name in ('vsFTPd', 'ProFTPD', 'Pure-FTPd'))
         if feed.security == 'explicit':
             self._secure()
         if like is None:
@@ -274,7 +277,7 @@ class FTPSession:
         return self._control.later(lambda reply: reply.code == 350, 'RNFR', name)
 
     def clock(self):
-        probe = '.cds-clock-%s' % uuid.uuid4().hex[:12]
+        probe = '.cds-clock-%s' % os.urandom(6).hex()
         try:
             self.store(probe, b'?')
         except ReplyError as e:
@@ -347,7 +350,7 @@ class FTPSession:
         return bytes(pieces)
 
     def store(self, name, data, ride=None, offset=0):
-        count = self._data.send(self._data.begin('STOR', name, offset), data)
+        count = self._data.upload(name, data, offset, self._early)
         if self._queues:
             # Worth a round trip: it acknowledges only when it knows that we know that it has closed the connection.
             self._data.end(ahead=bool(ride and ride()))

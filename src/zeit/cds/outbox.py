@@ -25,7 +25,6 @@ import json
 import os
 import stat
 import time
-import uuid
 
 import zope.interface
 
@@ -60,7 +59,7 @@ class FileSource:
 
 def temporary_name(name):
     """A name on the server that nobody uses, for a file that is to be called `name`."""
-    rest = '.%s.part' % uuid.uuid4().hex[:12]
+    rest = '.%s.part' % os.urandom(6).hex()
     if len(os.fsencode(name)) + 1 + len(rest) > NAME_MAX:
         name = hashlib.sha256(os.fsencode(name)).hexdigest()
     return '.%s%s' % (name, rest)

@@ -3,7 +3,6 @@ import functools
 import getpass
 import hashlib
 import os
-import secrets
 import socket
 import time
 from typing import NamedTuple
@@ -31,7 +30,7 @@ class Owner(NamedTuple):
         """A new token of this process, for the lock file of that name."""
         return cls(socket.gethostname() or 'unknown', _machine(), _boot(), str(os.getpid()), _start(os.getpid()),
                    _user(), time.strftime('%Y%m%dT%H%M%SZ', time.gmtime()), lock,
-                   secrets.token_hex(6 + secrets.randbelow(16)))
+                   os.urandom(6 + os.urandom(1)[0] % 16).hex())
 
     @classmethod
     def parse(cls, token):

@@ -101,6 +101,13 @@ class Wire:
                 self._be_fair(count)
                 return count
 
+    def send_at_once(self, data):
+        """Send as much as the system takes without waiting; returns the number of bytes."""
+        try:
+            return self.socket.send(data)
+        except BlockingIOError:
+            return 0
+
     def sendall(self, data):
         data = memoryview(data).cast('B')
         while data:
