@@ -1,6 +1,7 @@
 """The data connections of a session, one after the other (RFC 959, 3; RFC 2428)."""
 import contextlib
 import fcntl
+import functools
 import logging
 import os
 import time
@@ -21,24 +22,23 @@ PASSIVE_TRIES = 5           # a busy server may answer EPSV with 425 now and the
 class Supply:
     """The data of an upload, in pieces."""
 
-    def __init__(self, data, pieces):
+    def __init__(self, pieces):
         """
-        data -- Wire
         pieces -- bytes, or an iterator of pieces, of which each is of use until the next is asked for
         """
         self.count = 0
-        self._data, self._pieces = data, iter((pieces,)) if isinstance(pieces, bytes) else pieces
+        self._pieces = iter((pieces,)) if isinstance(pieces, bytes) else iter(pieces)
         self._piece = next(self._pieces, None)
         self._error = None
 
-    def begin(self):
+    def begin(self, data):
         """Send what needs no waiting, and close the connection if that is all. What goes wrong, `rest` will show."""
         try:
             if self._piece is not None:
-                sent = self._data.send_at_once(self._piece)
+                sent = data.send_at_once(self._piece)
                 self.count, self._piece = sent, self._piece[sent:] or next(self._pieces, None)
             if self._piece is None:
-                self._data.close()
+                data.close()
         except OSError as e:
             log.debug('While sending ahead: %s', e)
         except Exception as e:
@@ -163,7 +163,9 @@ class DataConnections:
             rest, = self._control.ask(('REST', str(offset)))
             if rest.code != 350:
                 raise self._error(rest)
-        reply = self._control.begin(verb, argument, meanwhile=meanwhile)
+        return self._started(data, self._control.begin(verb, argument, meanwhile=meanwhile))
+
+    def _started(self, data, reply):
         if not reply.preliminary:
             raise TemporaryError('No data: %s' % (reply,)) if reply.positive else self._error(reply)
         self._current = self._protected(data) if self._tunnel else data
@@ -243,19 +245,38 @@ class DataConnections:
         if time.monotonic() > self._deadline:
             raise RunLimitReached('The run took longer than %g s.' % self._feed.run_limit)
 
-    def upload(self, name, pieces, offset, early):
+    def upload(self, name, pieces, offset=0, early=None):
         """Store a file, all but the final reply; returns the number of its bytes.
 
-        early -- may data go before the server said 1yz? Those of a small file need no round trip of their own then
+        early -- what the server bears, so that a small file needs a round trip less. 'data': that they come before it
+                 said 1yz, even before it read STOR; 'STOR': that it comes before there is a data connection
         """
+        supply = Supply(pieces)
+        if early == 'STOR' and self._ahead is not None and not offset:
+            return self._send(self._begin_connecting('STOR', name), supply)
         data = self._open_data()
+        begin = functools.partial(supply.begin, data) if early == 'data' and not self._tunnel else None
         try:
-            supply = Supply(data, pieces)
-            data = self._start(data, 'STOR', name, offset, supply.begin if early and not self._tunnel else None)
+            data = self._start(data, 'STOR', name, offset, begin)
         except BaseException:
             data.close()
             raise
         return self._send(data, supply)
+
+    def _begin_connecting(self, verb, argument):
+        """The same as `begin`, while the data connection is not there yet."""
+        ahead, self._ahead = self._ahead, None
+        data = Wire(ahead, self._feed.timeout)
+        try:
+            reply = self._control.begin(verb, argument)
+            if reply.preliminary:
+                connected(ahead, self._feed.timeout)
+            return self._started(data, reply)
+        except OSError as e:
+            raise self._control.lost(e) from e      # the server would wait for it
+        except BaseException:
+            data.close()
+            raise
 
     def _send(self, data, supply):
         try:

@@ -38,6 +38,10 @@ log = logging.getLogger(__name__)
 
 NOT_IMPLEMENTED = (500, 501, 502, 504, 522)
 
+# What a server bears to be sent early, by what its greeting says; see DataConnections.upload. pyftpdlib would wait for
+# ever, should the data overtake the STOR; the others answer it only when there is a data connection.
+EARLY = {'vsFTPd': 'data', 'ProFTPD': 'data', 'Pure-FTPd': 'data', 'pyftpdlib': 'STOR'}
+
 
 @zope.interface.implementer(ICDSConnection)
 class FTPConnection:
@@ -73,7 +77,7 @@ class FTPSession:
         self._address = None            # family and address of the server
         self._data = None               # DataConnections
         self._queues = False            # may commands go out before the server acknowledged an upload?
-        self._early = False             # may its data go out before it said that it wants them?
+        self._early = None              # what of an upload may go out before it is its turn
         self._heard = None              # what to call with the number of entries of a listing in advance
         self._listed = None             # entries that were listed in advance, or the ReplyError instead
         self._features = {}
@@ -110,8 +114,7 @@ class FTPSession:
             raise ReplyError.of(greeting)
         self._control.telnet = 'ProFTPD' in greeting.text   # no other is known to
         self._queues = 'vsFTPd' in greeting.text            # it reads no command while data come
-        # pyftpdlib would wait for ever, should they overtake the STOR.
-        self._early = any(name in greeting.text for name in ('vsFTPd', 'ProFTPD', 'Pure-FTPd'))
+        self._early = next((early for name, early in EARLY.items() if name in greeting.text), None)
         if feed.security == 'explicit':
             self._secure()
         if like is None:

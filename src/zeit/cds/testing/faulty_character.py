@@ -34,6 +34,10 @@ class Character(NamedTuple):
     #: What happens to a command that arrives while a transfer runs:
     #: ``queue`` it, ``swallow`` it with a 500, or ``run`` it at once.
     meanwhile: str = 'queue'
+    #: What of an upload may come before it is due: ``data``, which may even
+    #: come before STOR; or ``STOR``, before there is a data connection, and
+    #: then it is answered at once.
+    early: str = None
     #: The 226 waits until the client has closed the data connection.
     holds_226: bool = False
     complete: str = '226 Transfer complete.'
@@ -57,7 +61,7 @@ CHARACTERS = {
     'plain': Character(),
     'vsftpd': Character(
         greeting='220 (vsFTPd 3.0.3)', mlsd=False, hides_dotfiles=True,
-        missing_nlst=None, holds_226=True, rest_beyond=None,
+        missing_nlst=None, early='data', holds_226=True, rest_beyond=None,
         early_close='426 Failure writing network stream.',
         shrunk='426 Failure writing network stream.',
         cwd_failed='550 Failed to change directory.',
@@ -68,7 +72,7 @@ CHARACTERS = {
         facts=('modify', 'perm', 'size', 'type', 'unique'), mlsd_dots=True,
         hides_dotfiles=True, missing_nlst='450 {name}: No such file',
         missing_mlsd='550 {name}: No such file or directory',
-        size_in_ascii=False, holds_226=True,
+        size_in_ascii=False, early='data', holds_226=True,
         early_close='426 Transfer aborted. Data connection closed',
         shrunk='226 Transfer complete', complete='226 Transfer complete',
         cwd_failed='550 {name}: No such file or directory',
@@ -79,7 +83,7 @@ CHARACTERS = {
         greeting='220---------- Welcome to Pure-FTPd ----------\r\n'
                  '220 You will be disconnected after 15 minutes.',
         facts=('type', 'size', 'modify', 'unique'), mlsd_dots=True,
-        nlst_dots=True, limit=10000, meanwhile='swallow',
+        nlst_dots=True, limit=10000, meanwhile='swallow', early='data',
         missing_nlst="550 Can't open that directory",
         complete='226-File successfully transferred\r\n'
                  '226 0.001 seconds (measured here), 1.00 Mbytes per second',
@@ -91,7 +95,7 @@ CHARACTERS = {
         dele_failed='550 Could not delete {name}: '
                     'No such file or directory'),
     'pyftpdlib': Character(
-        greeting='220 pyftpdlib ready.', meanwhile='run',
+        greeting='220 pyftpdlib ready.', meanwhile='run', early='STOR',
         facts=('type', 'perm', 'size', 'modify', 'unique'),
         missing_mlsd='501 No such directory.', size_in_ascii=False,
         early_close='426 Connection closed; transfer aborted.',

@@ -15,17 +15,23 @@ PATIENCE = 1
 
 # The life of a data connection
 
-def transfer(session, plan, move, hold):
+def transfer(session, plan, move, hold, at_once=False):
     """Open the data connection, let `move(data)` run, and return the last
     reply, which is what `move` returns if nothing interferes.
 
-    With `hold` that waits until the client has closed its side.
+    With `hold` that waits until the client has closed its side. With
+    `at_once` the preliminary reply does not wait for the data connection.
     """
+    preliminary = plan.preliminary or ('150 Opening data connection.',)
+    if at_once:
+        for reply in preliminary:
+            session.say(reply)
     data = session.data = _open(session)
     if data is None:
         return '425 Failed to establish connection.'
-    for reply in plan.preliminary or ('150 Opening data connection.',):
-        session.say(reply)
+    if not at_once:
+        for reply in preliminary:
+            session.say(reply)
     plan.happen(session, 'preliminary')
     try:
         replies = _run(session, plan, data, move, hold)
@@ -131,12 +137,14 @@ def _store(append, session, argument, plan):
         content.mtime = server.now()
 
     def move(data):
-        if not session.protected and data.sent_early:
+        if (not session.protected and session.character.early is None
+                and data.sent_early):
             session.violation('data sent before the 1xx')
         _move(session, plan, data.receive, write)
         return session.character.complete
     # What is left away of an upload has to be read nevertheless.
-    return transfer(session, plan, move, hold=True)
+    return transfer(session, plan, move, hold=True,
+                    at_once=session.character.early == 'STOR')
 
 
 COMMANDS['STOR'] = partial(_store, False)

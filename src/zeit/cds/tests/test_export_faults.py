@@ -163,3 +163,6 @@ def add(fault, sessions):
 for fault in FAULTS:
     for sessions in (1, 4):
         add(fault, sessions)
+    for character in ('pure-ftpd', 'pyftpdlib'):
+        add(dataclasses.replace(fault, name='%s by %s' % (fault.name, character),
+                                server={'character': character, **fault.server}), 4)
