@@ -86,6 +86,7 @@ class Control:
         self.secret = ''        # what the server may quote in its next reply, and what no log shall show
         self.wire = wire
         self._deadline = deadline
+        self.before = None      # what to call before the next commands go out
         self._replies = protocol.ReplyReader()
         self._queue = collections.deque()
 
@@ -93,7 +94,7 @@ class Control:
 
     def send(self, *commands):
         """Send commands, each a tuple of verb and perhaps argument, in one write."""
-        self.transmit(b''.join([self._line(*c) for c in commands]))
+        self.transmit(b''.join([self.line(*c) for c in commands]))
 
     def transmit(self, data):
         """Send bytes that are whole command lines."""
@@ -144,7 +145,7 @@ class Control:
         while self._queue:
             self._exchange(taken)
             taken = self.step()
-        self._exchange(taken, b''.join([self._line(*c) for c in commands]), meanwhile)
+        self._exchange(taken, b''.join([self.line(*c) for c in commands]), meanwhile)
 
     def _wait(self):
         # The limit is for the reply as a whole: a server that sends a byte now and then is as good as silent.
@@ -163,7 +164,8 @@ class Control:
             if now > end:
                 raise TimeoutError
 
-    def _line(self, verb, argument=None):
+    def line(self, verb, argument=None):
+        """The bytes of a command."""
         line = protocol.command(verb, argument)
         if self.telnet:
             line = line.replace(b'\xff', b'\xff\xff')
@@ -179,7 +181,7 @@ class Control:
 
         interpret -- turns the Reply into the Pending's value, or raises ReplyError
         """
-        pending = Pending(self, self._line(verb, argument), interpret)
+        pending = Pending(self, self.line(verb, argument), interpret)
         if self.alive:
             self._queue.append(pending)
         else:
@@ -213,13 +215,19 @@ class Control:
     def _exchange(self, taken, more=b'', meanwhile=None):
         """Send the commands of some Pendings, and more, in one write; read the replies for the Pendings."""
         try:
+            self._get_ready()
             self.transmit(b''.join([p.line for p in taken]) + more)
-        except ConnectionLost as e:
+        except BaseException as e:
             self.give_up(taken, e)
             raise
         if meanwhile is not None:
             meanwhile()
         self.answer(taken)
+
+    def _get_ready(self):
+        if self.before is not None:
+            before, self.before = self.before, None
+            before()
 
     @staticmethod
     def give_up(pendings, error):

@@ -9,14 +9,17 @@ import time
 from zeit.cds import protocol
 from zeit.cds.hub import sleep
 from zeit.cds.interfaces import ConnectionLost, ReplyError, RunLimitReached, TemporaryError, UntrustedServer
-from zeit.cds.wire import Wire, connected, connecting
+from zeit.cds.wire import Listener, Wire, connected, connecting
 
 
 log = logging.getLogger(__name__)
 
 BUFFER = 256 * 1024         # bytes: one read for a small file, few for a large one
 PIPE = 1024 * 1024          # bytes that a pipe for a large file holds, if the system lets us
-PASSIVE_TRIES = 5           # a busy server may answer EPSV with 425 now and then
+TRIES = 5                   # a busy server may answer EPSV with 425 now and then
+WAYS = 'EPRT', 'PORT', 'EPSV', 'PASV'   # to come to a data connection; what a server refuses is not asked for again
+PASSIVE = WAYS.index('EPSV')            # from here on it's us who connect
+MEMORY = 4 * 1024 * 1024    # bytes of a file that came before it was wanted
 
 
 class Supply:
@@ -57,18 +60,23 @@ class Supply:
 class DataConnections:
     """Opens them, and moves the data of one transfer after the other."""
 
-    def __init__(self, feed, control, address, tunnel, deadline):
+    def __init__(self, feed, control, address, tunnel, deadline, way=None):
         """
         control -- Control
-        address -- family and address of the server's end of the control connection
+        address -- family of the control connection, address of the server's end, and of ours
         tunnel -- Tunnel; None without TLS
         deadline -- value of time.monotonic() after which no transfer goes on
+        way -- index in WAYS to begin with, where another session has found it out
         """
+        self.way = way if way is not None else 0 if feed.active else PASSIVE
         self.ragged = False         # did the last TLS data connection end without close_notify?
         self._feed, self._control, self._address, self._tunnel = feed, control, address, tunnel
         self._deadline = deadline
-        self._epsv = True           # until the server refuses it
-        self._ahead = None          # the socket of a connection that was begun in advance
+        self._listener = None       # the Listener that the last EPRT or PORT tells of, until it is answered
+        self._ahead = None          # what was begun in advance: a Listener, or a socket that connects
+        self._begun = None          # name of a file that was asked for in advance, and its Listener
+        self._early = None          # name of a file that came in advance, and its bytes, or the ReplyError instead
+        self._final = None          # the final reply of that file
         self._current = None        # Wire of the connection that was opened last
         self._buffer = memoryview(bytearray(BUFFER))
         self._pipe = None           # its two file descriptors
@@ -84,8 +92,9 @@ class DataConnections:
             current.abort()
 
     def close(self):
-        if self._ahead is not None:
-            self._ahead.close()
+        for opened in self._listener, self._ahead, self._begun and self._begun[1]:
+            if opened is not None:
+                opened.close()
         if self._pipe is not None:
             pipe, self._pipe = self._pipe, None
             for fd in pipe:
@@ -99,34 +108,55 @@ class DataConnections:
         return self._control.lost(error) if isinstance(error, ConnectionLost) else error
 
     def command(self):
-        """What asks for a port: a tuple of verb and argument."""
-        return ('EPSV',) if self._epsv else ('PASV',)
+        """What arranges for a data connection: a tuple of verb and perhaps argument."""
+        verb = WAYS[self.way]
+        if self.way >= PASSIVE:
+            return verb,
+        family, (host, *_), ours = self._address
+        try:
+            listener = Listener(family, ours, host)
+        except OSError as e:
+            raise TemporaryError('No port for a data connection: %s' % e) from e
+        if self._listener is not None:
+            self._listener.close()
+        self._listener = listener
+        return verb, (protocol.eprt if verb == 'EPRT' else protocol.port)(ours[0], listener.port)
 
-    def _passive(self, reply):
-        """The port that the reply to EPSV or PASV names; None if it has to be asked for again."""
-        if reply.code == 229:
+    def _arranged(self, reply):
+        """What the reply to EPSV, PASV offers: a port; to EPRT, PORT: the Listener. None if it has to be asked again."""
+        if self.way < PASSIVE:
+            listener, self._listener = self._listener, None
+            if reply.code // 100 == 2:
+                return listener
+            listener.close()
+        elif reply.code == 229:
             return protocol.epsv_port(reply)
-        if reply.code == 227:
+        elif reply.code == 227:
             return protocol.pasv_port(reply)
-        if self._epsv and reply.code // 100 == 5:
-            self._epsv = False
+        if reply.code // 100 == 5 and self.way < len(WAYS) - 1:
+            self.way += 1
+            if self.way == PASSIVE:
+                log.warning('The server refuses to open data connections, so we open them: %s', reply)
             return None
         if reply.code == 425:
             return None
         raise self._error(reply)
 
     def _open_data(self):
-        """A data connection to the host of the control connection, whatever host PASV names. Plain so far."""
+        """A data connection to the host of the control connection, whatever host PASV names; plain so far. Or a Listener
+        where one will arrive."""
         ahead, self._ahead = self._ahead, None
+        if isinstance(ahead, Listener):
+            return ahead
         if ahead is not None:
             try:
                 return Wire(connected(ahead, self._feed.timeout), self._feed.timeout)
             except OSError as e:
                 log.debug('The data connection begun in advance is of no use any more: %s', e)
-        for n in range(PASSIVE_TRIES):
+        for n in range(TRIES):
             reply, = self._control.ask(self.command())
-            if port := self._passive(reply):
-                return self._connect_data(port)
+            if arranged := self._arranged(reply):
+                return arranged if isinstance(arranged, Listener) else self._connect_data(arranged)
             sleep(0.01 * n)
         raise self._error(reply)
 
@@ -138,14 +168,14 @@ class DataConnections:
             raise TemporaryError('No data connection to port %d: %s' % (port, e)) from e
 
     def _connect_to(self, port):
-        family, address = self._address
+        family, address, _ = self._address
         return connecting(family, (address[0], port, *address[2:]))
 
     def connect_ahead(self, reply):
-        """Begin the data connection that a reply to EPSV or PASV offers."""
+        """Begin the data connection that the reply to `command` offers."""
         try:
-            if port := self._passive(reply):
-                self._ahead = self._connect_to(port)
+            if arranged := self._arranged(reply):
+                self._ahead = arranged if isinstance(arranged, Listener) else self._connect_to(arranged)
         except (ReplyError, OSError) as e:
             log.debug('No data connection in advance: %s', e)
 
@@ -167,9 +197,24 @@ class DataConnections:
 
     def _started(self, data, reply):
         if not reply.preliminary:
+            if isinstance(data, Listener) and reply.code == 425:
+                self.way = PASSIVE
+                log.warning("The server's data connections do not get through to us, so we open them: %s", reply)
             raise TemporaryError('No data: %s' % (reply,)) if reply.positive else self._error(reply)
+        if isinstance(data, Listener):
+            data = self._accept(data)
         self._current = self._protected(data) if self._tunnel else data
         return self._current
+
+    def _accept(self, listener):
+        try:
+            return Wire(listener.accept(self._feed.timeout), self._feed.timeout)
+        except TimeoutError as e:
+            raise self._control.lost(ConnectionLost(
+                'The data connection that the server wants to open did not arrive within %g s. Unless a firewall on the way '
+                'can let it pass, do without `active`.' % self._feed.timeout)) from e
+        except OSError as e:
+            raise self._control.lost(e) from e
 
     def _protected(self, data):
         """The data connection inside TLS, where it continues the TLS session of the control connection."""
@@ -182,6 +227,53 @@ class DataConnections:
         except UntrustedServer:
             self._control.close()       # a final reply is still to come
             raise
+
+    # ------------------------------------------------------------ files that come in advance
+
+    def fetch(self, name, write, offset=0, pour=None):
+        """RETR, but for the final reply; see ICDSSession.fetch."""
+        early, self._early = self._early, None
+        if self._begun is not None and (name, 0) == (self._begun[0], offset):
+            self._control.before = None
+            return self.transfer(self._start_begun(), write, pour)
+        if early is not None and (name, 0) == (early[0], offset):
+            if isinstance(early[1], ReplyError):
+                raise early[1]
+            write(memoryview(early[1]))
+            return len(early[1])
+        self._final = None
+        return self.transfer(self.begin('RETR', name, offset), write, pour)
+
+    def _start_begun(self):
+        _, listener = self._begun
+        self._begun = None
+        try:
+            arranged, reply = self._control.reply(), self._control.reply()
+            if arranged.code // 100 != 2:       # pyftpdlib answers EPRT only when it has connected
+                arranged, reply = reply, arranged
+            if arranged.code // 100 != 2:
+                raise self._control.lost(ConnectionLost('No data connection: %s' % (arranged,)))
+            return self._started(listener, reply)
+        except BaseException:
+            listener.close()
+            raise
+
+    def _take_early(self):
+        """Somebody wants to say something else before the file that was begun: take it out of the way."""
+        name, data = self._begun[0], bytearray()
+
+        def write(piece):
+            data.extend(piece)
+            if len(data) > MEMORY:
+                raise ConnectionLost('More and more data of %s come.' % protocol.printable(name))
+
+        try:
+            self.transfer(self._start_begun(), write)
+            self._final = self._control.final()
+        except ReplyError as e:
+            self._early = name, e
+        else:
+            self._early = name, data
 
     # ------------------------------------------------------------ moving data
 
@@ -252,10 +344,11 @@ class DataConnections:
                  said 1yz, even before it read STOR; 'STOR': that it comes before there is a data connection
         """
         supply = Supply(pieces)
-        if early == 'STOR' and self._ahead is not None and not offset:
+        if early == 'STOR' and self._ahead is not None and not offset and self.way >= PASSIVE:
             return self._send(self._begin_connecting('STOR', name), supply)
         data = self._open_data()
-        begin = functools.partial(supply.begin, data) if early == 'data' and not self._tunnel else None
+        early = early == 'data' and not self._tunnel and self.way >= PASSIVE
+        begin = functools.partial(supply.begin, data) if early else None
         try:
             data = self._start(data, 'STOR', name, offset, begin)
         except BaseException:
@@ -300,21 +393,30 @@ class DataConnections:
             data.close()
         return supply.count
 
-    def end(self, ahead=False):
-        """Send what is queued, and perhaps EPSV for the next transfer; read the final reply of this one, and theirs."""
+    def end(self, ahead=None):
+        """Send what is queued, and perhaps prepare the next transfer; read the final reply of this one, and theirs.
+
+        ahead -- what `ride` of ICDSSession.fetch returned
+        """
         taken = self._control.step()
         lines = [p.line for p in taken]
-        if ahead:
-            lines.append(protocol.command(*self.command()))
+        begins = isinstance(ahead, str) and self.way < PASSIVE
         try:
+            if ahead:
+                lines.append(self._control.line(*self.command()))
+            if begins:
+                lines.append(self._control.line('RETR', ahead))
             if lines:
                 self._control.transmit(b''.join(lines))
-            final = self._control.final()
-        except ConnectionLost as e:
+            final, self._final = self._final or self._control.final(), None
+        except BaseException as e:
             self._control.give_up(taken, e)
             raise
         self._control.answer(taken)
-        if ahead:
+        if begins:
+            self._begun, self._listener = (ahead, self._listener), None
+            self._control.before = self._take_early
+        elif ahead:
             self.connect_ahead(self._control.final())
         if final.code // 100 != 2:
             raise self._error(final)

@@ -74,7 +74,7 @@ class FTPSession:
         self._control = None
         self._tunnel = None
         self._wants_password = False
-        self._address = None            # family and address of the server
+        self._address = None            # family of the control connection, address of the server, and ours
         self._data = None               # DataConnections
         self._queues = False            # may commands go out before the server acknowledged an upload?
         self._early = None              # what of an upload may go out before it is its turn
@@ -106,7 +106,8 @@ class FTPSession:
             from zeit.cds.tls import Tunnel     # a plain session shall not pay for it
             self._tunnel = Tunnel(feed)
         self._control = Control(self._connect(), self._deadline)
-        self._data = DataConnections(feed, self._control, self._address, self._tunnel, self._deadline)
+        self._data = DataConnections(feed, self._control, self._address, self._tunnel, self._deadline,
+                                     like and like._data.way)
         if feed.security == 'implicit':
             self._control.secure(self._tunnel)
         greeting = self._control.final()
@@ -159,7 +160,7 @@ class FTPSession:
         session = FTPSession(self._feed)
         session._like = self
         with contextlib.suppress(OSError):      # `start` will tell
-            session._connecting = connecting(*self._address)
+            session._connecting = connecting(*self._address[:2])
         return session
 
     def _connect(self):
@@ -168,7 +169,7 @@ class FTPSession:
         sock = None
         try:
             sock = connected(begun, feed.timeout) if begun else connect(feed.hostname, feed.port, feed.timeout)
-            self._address = (sock.family, sock.getpeername())
+            self._address = sock.family, sock.getpeername(), sock.getsockname()
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except (OSError, UnicodeError) as e:
             if sock is not None:
@@ -335,8 +336,8 @@ class FTPSession:
     # ------------------------------------------------------------ transfers
 
     def fetch(self, name, write, ride=None, offset=0, pour=None):
-        count = self._data.transfer(self._data.begin('RETR', name, offset), write, pour)
-        self._data.end(ahead=bool(ride and ride()))
+        count = self._data.fetch(name, write, offset, pour)
+        self._data.end(ahead=ride and ride())
         if self._data.ragged:
             self._confirm(name, offset + count)
         return count

@@ -164,6 +164,11 @@ class IFeed(zope.interface.Interface):
     connections = zope.schema.Int(
         title='Sessions at most', description='More than one is opened only when enough files wait.',
         min=1, max=64, default=4)
+    active = zope.schema.Bool(
+        title='Let the server open the data connections',
+        description='Active mode. On a long line a file costs two round trips instead of three, if the server says how '
+                    'large its files are. No firewall must be in the way: they come to a port of ours.',
+        default=False)
     timeout = Seconds(title='Limit of a connect, a read or a write', min=0.1, default=60.0)
     run_limit = Seconds(title='Limit of the whole run', min=1.0, default=3600.0)
     retries = zope.schema.Int(
@@ -276,7 +281,8 @@ class ICDSSession(zope.interface.Interface):
         name -- str
         write -- what it raises ends the transfer and comes through
         ride -- called when all data are here and before the final reply was read; whatever it queues shares
-            that round trip. If it returns True, another fetch follows at once, and its way is prepared.
+            that round trip. If it returns True, another fetch follows at once, and its way is prepared; if it returns
+            a name, it's of this small regular file, which may be asked for already.
         offset -- bytes to skip (REST); raises PermanentError where the server can't
         pour -- is called as pour(pipe, count) rather than `write`, where the system can pass data on uncopied: to take
             so many bytes out of a pipe (its file descriptor)

@@ -1,6 +1,6 @@
 """The language of FTP, without any I/O: bytes in, replies and entries out.
 
-Replies and commands: RFC 959; EPSV: RFC 2428; FEAT: RFC 2389; MLSD, MLST, SIZE, MDTM: RFC 3659.
+Replies and commands: RFC 959; EPSV, EPRT: RFC 2428; FEAT: RFC 2389; MLSD, MLST, SIZE, MDTM: RFC 3659.
 """
 import datetime
 import functools
@@ -129,6 +129,16 @@ def pasv_port(reply):
     if not match or int(match[5]) > 255 or int(match[6]) > 255:
         raise ProtocolError('The server answered PASV with: %s' % (reply,))
     return int(match[5]) * 256 + int(match[6])
+
+
+def eprt(host, port):
+    """The argument of EPRT, str, for an address (str) and port of ours."""
+    return '|%d|%s|%d|' % (2 if ':' in host else 1, host.partition('%')[0], port)
+
+
+def port(host, port):
+    """The argument of PORT, str, for an IPv4 address."""
+    return '%s,%d,%d' % (host.replace('.', ','), *divmod(port, 256))
 
 
 def features(reply):

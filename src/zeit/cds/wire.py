@@ -1,10 +1,14 @@
 """TCP connections that let other sessions go on while they wait."""
 import errno
+import logging
 import os
 import socket
+import time
 
 from zeit.cds.hub import READ, WRITE, apart, give_way, wait
 
+
+log = logging.getLogger(__name__)
 
 FAIR = 1024 * 1024      # bytes that come or go without a pause until others have their turn
 
@@ -58,6 +62,47 @@ def connected(sock, seconds):
         sock.close()
         raise
     return sock
+
+
+class Listener:
+    """A port where one connection is expected, of one host."""
+
+    def __init__(self, family, address, host):
+        """
+        address -- ours, as getsockname() gives it; its port does not matter
+        host -- str; connections from elsewhere are turned away
+        Raises OSError.
+        """
+        self.socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self._host = host
+        try:
+            self.socket.bind((address[0], 0, *address[2:]))
+            self.socket.listen(1)
+            self.port = self.socket.getsockname()[1]
+        except BaseException:
+            self.close()
+            raise
+
+    def accept(self, seconds):
+        """The connection, a non-blocking socket; the port is free then. Raises OSError, TimeoutError."""
+        end = time.monotonic() + seconds
+        try:
+            while True:
+                wait(self.socket, READ, max(0, end - time.monotonic()))
+                try:
+                    sock, address = self.socket.accept()
+                except (BlockingIOError, ConnectionAbortedError):
+                    continue
+                if address[0] == self._host:
+                    sock.setblocking(False)
+                    return sock
+                sock.close()
+                log.warning('Turned away: a data connection from %s, which is not the server.', address[0])
+        finally:
+            self.close()
+
+    def close(self):
+        self.socket.close()
 
 
 class Wire:

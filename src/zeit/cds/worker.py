@@ -205,14 +205,18 @@ class Worker:
 
     def _ride(self, job, riding):
         """While the final reply of a file is underway: ask how large the file is there, have older ones removed, and
-        see what comes next. Returns whether there is a next one."""
+        see what comes next. Returns what `ride` of ICDSSession.fetch does."""
         riding.append(self._ask_after(job))
         riding.extend(self._ask_to_remove(self._backlog.to_remove(self.removals)))
         if self._next is None and (following := self._backlog.take(wait=False)):
             self._next = following
             if (pending := self._ask_before(following)) is not None:
                 self._next_facts = following, pending
-        return self._next is not None
+        following = self._next
+        if following is None:
+            return False
+        entry = following.entry
+        return following.name if entry.kind == 'file' and 0 < (entry.size or 0) < LARGE and not following.before else True
 
     def _ask_after(self, job):
         as_listed = job.before is job.entry and self._incoming is not None and job.before.size == self._incoming.size

@@ -130,7 +130,7 @@ GUARDS = [
           ('test_names_', 'test_name_with_lf')),
     Guard('the host that PASV names is ignored', 'data', '            return protocol.pasv_port(reply)\n',
           "            named = '.'.join(reply.text.partition('(')[2].split(',')[:4])\n"
-          '            self._address = self._address[0], (named, 0)\n            return protocol.pasv_port(reply)\n',
+          '            self._address = self._address[0], (named, 0), None\n            return protocol.pasv_port(reply)\n',
           ('test_pasv_names_a_host_that_listens',)),
     Guard('EPSV is asked for again', 'data', '        if reply.code == 425:\n            return None\n', '',
           ('test_epsv_425_for_a_while',)),
