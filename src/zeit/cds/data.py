@@ -68,6 +68,9 @@ class DataConnections:
         deadline -- value of time.monotonic() after which no transfer goes on
         way -- index in WAYS to begin with, where another session has found it out
         """
+        # What the server bears before it is its turn. 'data': those of an upload before it said 1yz, even before it read
+        # STOR; 'STOR': that before there is a data connection; 'RETR': that in one write with the EPRT before it.
+        self.early = ()
         self.way = way if way is not None else 0 if feed.active else PASSIVE
         self.ragged = False         # did the last TLS data connection end without close_notify?
         self._feed, self._control, self._address, self._tunnel = feed, control, address, tunnel
@@ -75,7 +78,7 @@ class DataConnections:
         self._listener = None       # the Listener that the last EPRT or PORT tells of, until it is answered
         self._ahead = None          # what was begun in advance: a Listener, or a socket that connects
         self._begun = None          # name of a file that was asked for in advance, and its Listener
-        self._early = None          # name of a file that came in advance, and its bytes, or the ReplyError instead
+        self._taken = None          # name of a file that came in advance, and its bytes, or the ReplyError instead
         self._final = None          # the final reply of that file
         self._current = None        # Wire of the connection that was opened last
         self._buffer = memoryview(bytearray(BUFFER))
@@ -107,6 +110,11 @@ class DataConnections:
         error = ReplyError.of(reply)
         return self._control.lost(error) if isinstance(error, ConnectionLost) else error
 
+    def be_passive(self, reason):
+        """From now on it's us who open data connections."""
+        self.way = PASSIVE
+        log.warning('The server does not open data connections, we do, since %s', reason)
+
     def command(self):
         """What arranges for a data connection: a tuple of verb and perhaps argument."""
         verb = WAYS[self.way]
@@ -136,7 +144,7 @@ class DataConnections:
         if reply.code // 100 == 5 and self.way < len(WAYS) - 1:
             self.way += 1
             if self.way == PASSIVE:
-                log.warning('The server refuses to open data connections, so we open them: %s', reply)
+                self.be_passive('the server refuses it: %s' % (reply,))
             return None
         if reply.code == 425:
             return None
@@ -198,8 +206,7 @@ class DataConnections:
     def _started(self, data, reply):
         if not reply.preliminary:
             if isinstance(data, Listener) and reply.code == 425:
-                self.way = PASSIVE
-                log.warning("The server's data connections do not get through to us, so we open them: %s", reply)
+                self.be_passive('its connections do not get through to us: %s' % (reply,))
             raise TemporaryError('No data: %s' % (reply,)) if reply.positive else self._error(reply)
         if isinstance(data, Listener):
             data = self._accept(data)
@@ -232,15 +239,15 @@ class DataConnections:
 
     def fetch(self, name, write, offset=0, pour=None):
         """RETR, but for the final reply; see ICDSSession.fetch."""
-        early, self._early = self._early, None
+        taken, self._taken = self._taken, None
         if self._begun is not None and (name, 0) == (self._begun[0], offset):
             self._control.before = None
             return self.transfer(self._start_begun(), write, pour)
-        if early is not None and (name, 0) == (early[0], offset):
-            if isinstance(early[1], ReplyError):
-                raise early[1]
-            write(memoryview(early[1]))
-            return len(early[1])
+        if taken is not None and (name, 0) == (taken[0], offset):
+            if isinstance(taken[1], ReplyError):
+                raise taken[1]
+            write(memoryview(taken[1]))
+            return len(taken[1])
         self._final = None
         return self.transfer(self.begin('RETR', name, offset), write, pour)
 
@@ -249,8 +256,6 @@ class DataConnections:
         self._begun = None
         try:
             arranged, reply = self._control.reply(), self._control.reply()
-            if arranged.code // 100 != 2:       # pyftpdlib answers EPRT only when it has connected
-                arranged, reply = reply, arranged
             if arranged.code // 100 != 2:
                 raise self._control.lost(ConnectionLost('No data connection: %s' % (arranged,)))
             return self._started(listener, reply)
@@ -258,7 +263,7 @@ class DataConnections:
             listener.close()
             raise
 
-    def _take_early(self):
+    def _take_it(self):
         """Somebody wants to say something else before the file that was begun: take it out of the way."""
         name, data = self._begun[0], bytearray()
 
@@ -271,9 +276,9 @@ class DataConnections:
             self.transfer(self._start_begun(), write)
             self._final = self._control.final()
         except ReplyError as e:
-            self._early = name, e
+            self._taken = name, e
         else:
-            self._early = name, data
+            self._taken = name, data
 
     # ------------------------------------------------------------ moving data
 
@@ -337,17 +342,13 @@ class DataConnections:
         if time.monotonic() > self._deadline:
             raise RunLimitReached('The run took longer than %g s.' % self._feed.run_limit)
 
-    def upload(self, name, pieces, offset=0, early=None):
-        """Store a file, all but the final reply; returns the number of its bytes.
-
-        early -- what the server bears, so that a small file needs a round trip less. 'data': that they come before it
-                 said 1yz, even before it read STOR; 'STOR': that it comes before there is a data connection
-        """
+    def upload(self, name, pieces, offset=0):
+        """STOR, but for the final reply; returns the number of bytes."""
         supply = Supply(pieces)
-        if early == 'STOR' and self._ahead is not None and not offset and self.way >= PASSIVE:
+        if 'STOR' in self.early and self._ahead is not None and not offset and self.way >= PASSIVE:
             return self._send(self._begin_connecting('STOR', name), supply)
         data = self._open_data()
-        early = early == 'data' and not self._tunnel and self.way >= PASSIVE
+        early = 'data' in self.early and not self._tunnel and self.way >= PASSIVE
         begin = functools.partial(supply.begin, data) if early else None
         try:
             data = self._start(data, 'STOR', name, offset, begin)
@@ -400,7 +401,7 @@ class DataConnections:
         """
         taken = self._control.step()
         lines = [p.line for p in taken]
-        begins = isinstance(ahead, str) and self.way < PASSIVE
+        begins = isinstance(ahead, str) and self.way < PASSIVE and 'RETR' in self.early
         try:
             if ahead:
                 lines.append(self._control.line(*self.command()))
@@ -415,7 +416,7 @@ class DataConnections:
         self._control.answer(taken)
         if begins:
             self._begun, self._listener = (ahead, self._listener), None
-            self._control.before = self._take_early
+            self._control.before = self._take_it
         elif ahead:
             self.connect_ahead(self._control.final())
         if final.code // 100 != 2:

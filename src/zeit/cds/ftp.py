@@ -38,9 +38,10 @@ log = logging.getLogger(__name__)
 
 NOT_IMPLEMENTED = (500, 501, 502, 504, 522)
 
-# What a server bears to be sent early, by what its greeting says; see DataConnections.upload. pyftpdlib would wait for
-# ever, should the data overtake the STOR; the others answer it only when there is a data connection.
-EARLY = {'vsFTPd': 'data', 'ProFTPD': 'data', 'Pure-FTPd': 'data', 'pyftpdlib': 'STOR'}
+# What a server bears to be sent early, by what its greeting says; see DataConnections. pyftpdlib would wait for ever,
+# should data overtake their STOR, or a RETR the connection that EPRT asks for; the others answer STOR only when they
+# have a data connection.
+EARLY = {'vsFTPd': {'data', 'RETR'}, 'ProFTPD': {'data', 'RETR'}, 'Pure-FTPd': {'data', 'RETR'}, 'pyftpdlib': {'STOR'}}
 
 
 @zope.interface.implementer(ICDSConnection)
@@ -77,7 +78,6 @@ class FTPSession:
         self._address = None            # family of the control connection, address of the server, and ours
         self._data = None               # DataConnections
         self._queues = False            # may commands go out before the server acknowledged an upload?
-        self._early = None              # what of an upload may go out before it is its turn
         self._heard = None              # what to call with the number of entries of a listing in advance
         self._listed = None             # entries that were listed in advance, or the ReplyError instead
         self._features = {}
@@ -115,7 +115,9 @@ class FTPSession:
             raise ReplyError.of(greeting)
         self._control.telnet = 'ProFTPD' in greeting.text   # no other is known to
         self._queues = 'vsFTPd' in greeting.text            # it reads no command while data come
-        self._early = next((early for name, early in EARLY.items() if name in greeting.text), None)
+        if feed.active and like is None and 'pyftpdlib' in greeting.text:
+            self._data.be_passive('pyftpdlib loses them if there are several.')
+        self._data.early = next((early for name, early in EARLY.items() if name in greeting.text), ())
         if feed.security == 'explicit':
             self._secure()
         if like is None:
@@ -354,7 +356,7 @@ class FTPSession:
         return bytes(pieces)
 
     def store(self, name, data, ride=None, offset=0):
-        count = self._data.upload(name, data, offset, self._early)
+        count = self._data.upload(name, data, offset)
         if self._queues:
             # Worth a round trip: it acknowledges only when it knows that we know that it has closed the connection.
             self._data.end(ahead=bool(ride and ride()))

@@ -2,12 +2,12 @@
 properly; what goes wrong with them is said by the script.
 
 Each takes the session, its argument and the plan, and returns its last
-reply.  RFC 959, RFC 2389 (FEAT), RFC 2428 (EPSV), RFC 3659 (MLSD, SIZE,
-MDTM, REST), RFC 4217 (TLS), draft-somers-ftp-mfxx (MFMT).
+reply.  RFC 959, RFC 2389 (FEAT), RFC 2428 (EPSV, EPRT), RFC 3659 (MLSD,
+SIZE, MDTM, REST), RFC 4217 (TLS), draft-somers-ftp-mfxx (MFMT).
 """
 
 from zeit.cds.testing.faulty_store import mlsd_facts, stamp, unstamp
-from zeit.cds.testing.faulty_wire import LOOPBACK, Passive
+from zeit.cds.testing.faulty_wire import LOOPBACK, Calling, Passive
 
 
 COMMANDS = {}
@@ -265,6 +265,14 @@ def listen(session, decoy=None):
     return session.passive.port
 
 
+def call(session, host, port):
+    """Connect to the client with the next transfer."""
+    session.close_passive()
+    if host != LOOPBACK:
+        session.violation('a data connection to somebody else')
+    session.passive = Calling(host, port)
+
+
 @command('EPSV')
 def epsv(session, argument, plan):
     port = listen(session)
@@ -277,6 +285,20 @@ def pasv(session, argument, plan):
     port = plan.port or port
     host = (plan.host or LOOPBACK).replace('.', ',')
     return f'227 Entering Passive Mode ({host},{port >> 8},{port & 255}).'
+
+
+@command('EPRT')
+def eprt(session, argument, plan):
+    _, _, host, port, _ = argument.split(argument[0])
+    call(session, host, int(port))
+    return '200 EPRT command successful.'
+
+
+@command('PORT')
+def port(session, argument, plan):
+    *host, high, low = argument.split(',')
+    call(session, '.'.join(host), int(high) * 256 + int(low))
+    return '200 PORT command successful.'
 
 
 @command('REST')

@@ -5,7 +5,7 @@ from functools import partial
 from zeit.cds.testing.faulty_commands import COMMANDS, command
 from zeit.cds.testing.faulty_script import Blocks, Cut, Enough
 from zeit.cds.testing.faulty_store import Content, Entry, listing
-from zeit.cds.testing.faulty_wire import Data, DataLost, Gone
+from zeit.cds.testing.faulty_wire import Data, DataLost, Gone, Passive
 import itertools
 
 
@@ -50,12 +50,14 @@ def _open(session):
     """Return the data connection, or None if the client made none."""
     if session.passive is None:
         return None
+    passive = isinstance(session.passive, Passive)
     sock = session.passive.accept(PATIENCE)
     if session.gone.is_set():
         raise Gone('the server ends')
     session.close_passive()
     if sock is None:
-        session.violation('no data connection a second after the command')
+        if passive:
+            session.violation('no data connection a second after the command')
         return None
     if session.server.tls and not session.protected:
         session.violation('data connection without PROT P')

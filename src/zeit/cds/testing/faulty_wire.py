@@ -177,6 +177,28 @@ class Passive:
                 sock.close()
 
 
+class Calling:
+    """A data connection that the server opens, in place of a `Passive`."""
+
+    fooled = False
+
+    def __init__(self, host, port):
+        self.sock = socket.socket()
+        self.address = host, port
+
+    def accept(self, seconds):
+        """Return the socket of the data connection, or None."""
+        self.sock.settimeout(seconds)
+        try:
+            self.sock.connect(self.address)
+        except OSError:
+            return None
+        return self.sock.dup()
+
+    def close(self):
+        self.sock.close()
+
+
 class Data:
     """A data connection.
 

@@ -390,4 +390,29 @@ CHARACTERS = [
     old('control dropped after dele', On('DELE', 'c.xml', times=1).drop_control(at='done'), may_say=(AGAIN,)),
 ]
 
-FAULTS = LOGIN + PORTS + SHAPED + LOCKING + LISTING + FETCHING + REMOVING + RECOVERY + CHARACTERS
+
+def active(fault, name='%s in active mode'):
+    """The same where the server opens the data connections."""
+    return dataclasses.replace(fault, name=name % fault.name, settings={'active': True, **fault.settings},
+                               server={'character': 'pure-ftpd', **fault.server})
+
+
+PASSIVE = 'The server does not open data connections, we do, since'
+ACTIVE = [
+    *(active(fault) for fault in FETCHING + REMOVING if fault.name != 'retr 425 once'),
+    *(active(fault, '%s') for fault in (
+        harmless('no fault in active mode', commands={'EPRT': 8, 'PORT': 0, 'EPSV': 0, 'PASV': 0}),
+        harmless('no eprt', On('EPRT').refuse(), commands={'EPRT': 1, 'EPSV': 0}),
+        harmless('neither eprt nor port', On('EPRT').refuse(), On('PORT').refuse(), says=(PASSIVE,),
+                 commands={'EPRT': 1, 'PORT': 1}),
+        harmless('eprt is not what port is', On('EPRT').reply('501 No.'), On('PORT').reply('501 No.'), On('EPSV').refuse(),
+                 says=(PASSIVE,)),
+        passes('server does not get through', On('STOR', 'read', times=1).reply('425 No.'), says=(PASSIVE, AGAIN)),
+        passes('server does not get through any more', On('RETR', 'c.xml', times=1).reply('425 No.'), says=(PASSIVE, AGAIN)),
+        passes('eprt refused at last', On('EPRT', skip=4, times=1).reply('425 No.'), says=(), may_say=(AGAIN,)),
+        ends('data connection does not arrive', ConnectionLost, On('STOR', 'read').reply('150 It comes.'),
+             settings={**SILENT, **ONCE}),
+    )),
+]
+
+FAULTS = LOGIN + PORTS + SHAPED + LOCKING + LISTING + FETCHING + REMOVING + RECOVERY + CHARACTERS + ACTIVE

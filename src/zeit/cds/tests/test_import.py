@@ -30,6 +30,7 @@ FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_IMMUTABLE_FL = 0x80086601, 0x40086602, 0x10
 # What a server can't do, and therefore tests don't ask of it.
 NO_LATIN_1 = {'pyftpdlib'}
 NO_TIMES = {'vsftpd'}
+NOT_ACTIVE = {'pyftpdlib'}
 
 
 def two_hundred():
@@ -134,6 +135,19 @@ class Files(Importing):
 
     def test_two_hundred_files_arrive_over_sixteen_sessions(self):
         self.check_two_hundred(connections=16)
+
+    def test_two_hundred_files_arrive_over_connections_that_the_server_opens(self):
+        for connections in (1, 4):
+            with self.subTest(connections), recorded() as log:
+                files = {'%03d.xml' % n: data for n, data in enumerate(two_hundred().values())}
+                for name, data in files.items():
+                    self.put(name, data)
+                outcome = self.run_import(connections=connections, active=True)
+                self.assertTrue(outcome.successful, log.warnings)
+                self.assert_same({os.fsencode(name): data for name, data in files.items()}, self.published)
+                self.assert_nothing_left()
+                self.assertEqual(self.server.name in NOT_ACTIVE, any('does not open data connections' in text for text in log.warnings))
+                self.consume()
 
     def test_second_run_finds_nothing_new(self):
         self.put('a', b'1')

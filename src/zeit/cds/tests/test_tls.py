@@ -108,14 +108,17 @@ class RealServers(TLSTest):
             for version in VERSIONS:
                 for connections in (1, 4):
                     with self.subTest(version=version.name, connections=connections), only(version):
-                        self.check_import(server, connections)
+                        self.check_import(server, connections=connections)
+                if kind is not PyFTPD:
+                    with self.subTest(version=version.name, verb='EPRT'), only(version):
+                        self.check_import(server, active=True)
                 with self.subTest(version=version.name, verb='STOR'), only(version):
                     self.check_store(server)
 
-    def check_import(self, server, connections):
+    def check_import(self, server, **settings):
         for name, data in FILES.items():
             put(server.directory, name, data)
-        outcome = self.run_import(server, connections=connections)
+        outcome = self.run_import(server, **settings)
         self.assertIsNone(outcome.error, self.log.text)
         self.assertEqual([], self.log.complaints)
         published = self.published()

@@ -10,7 +10,7 @@ import greenlet
 
 from zeit.cds.hub import READ, apart, give_way, wait
 from zeit.cds.tests.test_hub import InHub, LIMIT, descriptors
-from zeit.cds.wire import Wire, connect, connect_to, connected, connecting
+from zeit.cds.wire import Listener, Wire, connect, connect_to, connected, connecting
 
 
 DATA = bytes(range(256)) * 8192        # more than sockets buffer
@@ -128,6 +128,53 @@ class Connecting(InHub, unittest.TestCase):
         self.hub.end()
         self.assertEqual([('a', TimeoutError), ('b', greenlet.GreenletExit)], self.log)
         self.assertEqual([-1, -1], [sock.fileno(), another.fileno()])
+
+
+class Listening(InHub, unittest.TestCase):
+    """The other side connects."""
+
+    def expect(self, host='127.0.0.1', family=socket.AF_INET, address=('127.0.0.1', 5)):
+        listener = Listener(family, address, host)
+        self.addCleanup(listener.close)
+        return listener
+
+    def call(self, listener, source='127.0.0.1'):
+        return self.enterContext(socket.create_connection(('127.0.0.1', listener.port), source_address=(source, 0)))
+
+    def test_connection_that_is_expected(self):
+        for run in (lambda function: [function()], self.work):
+            listener = self.expect()
+            peer = self.call(listener)
+            sock, = run(lambda: listener.accept(LIMIT))
+            with sock:
+                self.assertFalse(sock.getblocking())
+                self.assertEqual(sock.getpeername(), peer.getsockname())
+            self.assertEqual(-1, listener.socket.fileno())
+
+    def test_stranger_is_turned_away(self):
+        listener = self.expect()
+        stranger = self.call(listener, '127.0.0.2')
+        peer = self.call(listener)
+        with self.assertLogs('zeit.cds', 'WARNING') as logged, listener.accept(LIMIT) as sock:
+            self.assertEqual(sock.getpeername(), peer.getsockname())
+        self.assertIn('127.0.0.2, which is not the server', logged.output[0])
+        stranger.settimeout(LIMIT)
+        self.assertEqual(b'', stranger.recv(1))
+
+    def test_nobody_comes(self):
+        for source in (None, '127.0.0.2'):
+            listener = self.expect()
+            if source:
+                self.call(listener, source)
+            with self.assertRaises(TimeoutError):
+                listener.accept(0.1)
+            self.assertEqual(-1, listener.socket.fileno())
+
+    @unittest.skipUnless(has_ipv6(), 'no IPv6 here')
+    def test_ipv6(self):
+        listener = self.expect('::1', socket.AF_INET6, ('::1', 5, 0, 0))
+        with socket.create_connection(('::1', listener.port)) as peer, listener.accept(LIMIT) as sock:
+            self.assertEqual(sock.getpeername(), peer.getsockname())
 
 
 class Talking(InHub, unittest.TestCase):
