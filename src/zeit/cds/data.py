@@ -78,8 +78,8 @@ class DataConnections:
         self._listener = None       # the Listener that the last EPRT or PORT tells of, until it is answered
         self._ahead = None          # what was begun in advance: a Listener, or a socket that connects
         self._begun = None          # name of a file that was asked for in advance, and its Listener
-        self._taken = None          # name of a file that came in advance, and its bytes, or the ReplyError instead
-        self._final = None          # the final reply of that file
+        self._taken = None          # name of a file that came in advance, its bytes and final Reply, or a ReplyError instead
+        self._final = None          # the final Reply of a transfer, if it was read already
         self._current = None        # Wire of the connection that was opened last
         self._buffer = memoryview(bytearray(BUFFER))
         self._pipe = None           # its two file descriptors
@@ -239,16 +239,17 @@ class DataConnections:
 
     def fetch(self, name, write, offset=0, pour=None):
         """RETR, but for the final reply; see ICDSSession.fetch."""
-        taken, self._taken = self._taken, None
         if self._begun is not None and (name, 0) == (self._begun[0], offset):
             self._control.before = None
             return self.transfer(self._start_begun(), write, pour)
-        if taken is not None and (name, 0) == (taken[0], offset):
-            if isinstance(taken[1], ReplyError):
-                raise taken[1]
-            write(memoryview(taken[1]))
-            return len(taken[1])
-        self._final = None
+        if self._taken is not None and name == self._taken[0]:
+            (_, data, final), self._taken = self._taken, None
+            if not offset:
+                if isinstance(final, ReplyError):
+                    raise final
+                write(memoryview(data))
+                self._final = final
+                return len(data)
         return self.transfer(self.begin('RETR', name, offset), write, pour)
 
     def _start_begun(self):
@@ -274,11 +275,9 @@ class DataConnections:
 
         try:
             self.transfer(self._start_begun(), write)
-            self._final = self._control.final()
+            self._taken = name, data, self._control.final()
         except ReplyError as e:
-            self._taken = name, e
-        else:
-            self._taken = name, data
+            self._taken = name, data, e
 
     # ------------------------------------------------------------ moving data
 
@@ -401,6 +400,8 @@ class DataConnections:
         """
         taken = self._control.step()
         lines = [p.line for p in taken]
+        if self._taken is not None and self._taken[0] == ahead:
+            ahead = None
         begins = isinstance(ahead, str) and self.way < PASSIVE and 'RETR' in self.early
         try:
             if ahead:

@@ -135,7 +135,7 @@ GUARDS = [
     Guard('a stranger does not bring our data', 'wire', 'if address[0] == self._host:', 'if True:',
           ('test_stranger_is_turned_away',), 'test_wire'),
     Guard('a file that was begun is taken before anything else is said', 'control',
-          '            before()\n', '            pass\n', ('data_drop', 'test_truncated'), 'test_faults'),
+          '            before()\n', '            pass\n', ('test_the_next_file_came_meanwhile',)),
     Guard('EPSV is asked for again', 'data', '        if reply.code == 425:\n            return None\n', '',
           ('test_epsv_425_for_a_while',)),
     Guard('PASV where there is no EPSV', 'data', 'if reply.code // 100 == 5 and self.way < len(WAYS) - 1:', 'if False:',
