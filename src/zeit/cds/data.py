@@ -111,7 +111,7 @@ class DataConnections:
         return self._control.lost(error) if isinstance(error, ConnectionLost) else error
 
     def be_passive(self, reason):
-        """From now on it's us who open data connections."""
+        """From now on it's us who open data connections. `reason` tells why, str."""
         self.way = PASSIVE
         log.warning('The server does not open data connections, we do, since %s', reason)
 
@@ -210,7 +210,11 @@ class DataConnections:
             raise TemporaryError('No data: %s' % (reply,)) if reply.positive else self._error(reply)
         if isinstance(data, Listener):
             data = self._accept(data)
-        self._current = self._protected(data) if self._tunnel else data
+        try:
+            self._current = self._protected(data) if self._tunnel else data
+        except BaseException:
+            data.close()
+            raise
         return self._current
 
     def _accept(self, listener):

@@ -14,6 +14,14 @@ The steps of one file in a session::
 
 The third begins before the 226 was read, since vsftpd and ProFTPD hold it back until we close the data connection;
 but a DELE goes out only after the 226 of its own file was read.
+
+With the setting `active` the server opens the data connection, which takes two round trips::
+
+    -- SIZE v, DELE u, EPRT, RETR x -->
+    <------ 226, 213, 250, 200; the server connects               1st
+    -- the kernel accepts ------------>
+    <------------------- 150, the data and their end              2nd
+
 """
 import contextlib
 import logging

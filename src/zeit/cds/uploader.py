@@ -4,12 +4,12 @@ The steps of one file in a session::
 
     us                                    server
     -- connect to the port of EPSV -->                            1st round trip
-    -- STOR .x.part ------------------>
-    <------------------------------- 150                          2nd
-    -- the data and their end -------->
-    <------------------------------- 226                          3rd
+    -- STOR .x.part, the data and their end -->
+    <-------------------------- 150, 226                          2nd
     -- SIZE .x.part, RNFR .w.part, RNTO w, SIZE y, EPSV -->       (w: an earlier file, noted in the spool by now;
-    <-------------- 213, 350, 250, 550, 229                       4th                         y: the next one)
+    <-------------- 213, 350, 250, 550, 229                       3rd                         y: the next one)
+
+Where the server is not known to bear data that overtake their STOR, the reply 150 is waited for in between.
 """
 import logging
 
