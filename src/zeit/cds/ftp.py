@@ -222,7 +222,8 @@ class FTPSession:
             except FTPError as e:
                 log.debug('While saying QUIT: %s', e)
         self._control.close()
-        self._data.close()
+        if self._data is not None:      # a signal may have come before
+            self._data.close()
 
     def abort(self):
         if self._control is not None:

@@ -7,9 +7,10 @@ import socket
 import stat
 import struct
 import unittest
+from unittest import mock
 
 from zeit.cds.ftp import FTPConnection, FTPSession
-from zeit.cds.interfaces import ConfigurationError, LoginRefused, PermanentError, Unreachable
+from zeit.cds.interfaces import ConfigurationError, Interrupted, LoginRefused, PermanentError, Unreachable
 from zeit.cds.main import import_
 from zeit.cds.protocol import printable
 from zeit.cds.spool import FileSink, Spool
@@ -399,6 +400,11 @@ class Failures(Importing):
         self.assert_nothing_left()
         self.server.restart()
         self.assertTrue(self.run_import().successful)
+
+    def test_session_that_was_interrupted_while_it_began(self):
+        with mock.patch('zeit.cds.ftp.DataConnections', side_effect=Interrupted('Enough.')):
+            with self.assertRaisesRegex(Interrupted, 'Enough'):
+                FTPConnection().open(self.feed())
 
     def test_session_that_was_aborted_is_closed_like_any_other(self):
         for end in FTPSession.abort, FTPSession.close:
