@@ -132,20 +132,17 @@ class Control:
         self._send_with_queued(commands)
         return [self.final() for _ in commands]
 
-    def begin(self, *command, meanwhile=None):
-        """Send what is queued and this command in one write; its first reply, which may be preliminary.
-
-        meanwhile -- what to call before any reply is read; it must not raise anything
-        """
-        self._send_with_queued([command], meanwhile)
+    def begin(self, *command):
+        """Send what is queued and this command in one write; its first reply, which may be preliminary."""
+        self._send_with_queued([command])
         return self.reply()
 
-    def _send_with_queued(self, commands, meanwhile=None):
+    def _send_with_queued(self, commands):
         taken = self.step()
         while self._queue:
             self._exchange(taken)
             taken = self.step()
-        self._exchange(taken, b''.join([self.line(*c) for c in commands]), meanwhile)
+        self._exchange(taken, b''.join([self.line(*c) for c in commands]))
 
     def _wait(self):
         # The limit is for the reply as a whole: a server that sends a byte now and then is as good as silent.
@@ -188,9 +185,9 @@ class Control:
             pending.fail(ConnectionLost('The session has ended.'))
         return pending
 
-    def step(self):
-        """Take from the queue what fits into one write: a list of Pending."""
-        taken, size = [], 0
+    def step(self, size=0):
+        """Take from the queue what fits into one write, together with `size` other bytes: a list of Pending."""
+        taken = []
         while self._queue and len(taken) < STEP_COMMANDS:
             size += len(self._queue[0].line)
             if taken and size > STEP_BYTES:
@@ -212,7 +209,7 @@ class Control:
         while taken := self.step():
             self._exchange(taken)
 
-    def _exchange(self, taken, more=b'', meanwhile=None):
+    def _exchange(self, taken, more=b''):
         """Send the commands of some Pendings, and more, in one write; read the replies for the Pendings."""
         try:
             self._get_ready()
@@ -220,8 +217,6 @@ class Control:
         except BaseException as e:
             self.give_up(taken, e)
             raise
-        if meanwhile is not None:
-            meanwhile()
         self.answer(taken)
 
     def _get_ready(self):

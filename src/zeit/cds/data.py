@@ -34,6 +34,11 @@ class Supply:
         self._piece = next(self._pieces, None)
         self._error = None
 
+    @property
+    def is_done(self):
+        """Was all sent? bool"""
+        return self._piece is None and self._error is None
+
     def begin(self, data):
         """Send what needs no waiting, and close the connection if that is all. What goes wrong, `rest` will show."""
         try:
@@ -68,8 +73,9 @@ class DataConnections:
         deadline -- value of time.monotonic() after which no transfer goes on
         way -- index in WAYS to begin with, where another session has found it out
         """
-        # What the server bears before it is its turn. 'data': those of an upload before it said 1yz, even before it read
-        # STOR; 'STOR': that before there is a data connection; 'RETR': that in one write with the EPRT before it.
+        # What the server bears before it is its turn. 'data': those of an upload before it read STOR, and then, in one
+        # write with STOR, what follows; 'STOR': that before there is a data connection; 'RETR': that in one write with
+        # the EPRT before it.
         self.early = ()
         self.way = way if way is not None else 0 if feed.active else PASSIVE
         self.ragged = False         # did the last TLS data connection end without close_notify?
@@ -80,6 +86,7 @@ class DataConnections:
         self._begun = None          # name of a file that was asked for in advance, and its Listener
         self._taken = None          # name of a file that came in advance, its bytes and final Reply, or a ReplyError instead
         self._final = None          # the final Reply of a transfer, if it was read already
+        self._due = None            # verb and argument of a transfer which the server does not know of, while its data are sent
         self._current = None        # Wire of the connection that was opened last
         self._buffer = memoryview(bytearray(BUFFER))
         self._pipe = None           # its two file descriptors
@@ -196,12 +203,12 @@ class DataConnections:
             data.close()
             raise
 
-    def _start(self, data, verb, argument, offset, meanwhile=None):
+    def _start(self, data, verb, argument, offset):
         if offset:
             rest, = self._control.ask(('REST', str(offset)))
             if rest.code != 350:
                 raise self._error(rest)
-        return self._started(data, self._control.begin(verb, argument, meanwhile=meanwhile))
+        return self._started(data, self._control.begin(verb, argument))
 
     def _started(self, data, reply):
         if not reply.preliminary:
@@ -345,16 +352,22 @@ class DataConnections:
         if time.monotonic() > self._deadline:
             raise RunLimitReached('The run took longer than %g s.' % self._feed.run_limit)
 
-    def upload(self, name, pieces, offset=0):
-        """STOR, but for the final reply; returns the number of bytes."""
+    def upload(self, name, pieces, offset=0, together=False):
+        """STOR, but for the final reply; returns the number of bytes.
+
+        together -- may STOR itself be left to `end`, if the data do not wait for it?
+        """
         supply = Supply(pieces)
         if 'STOR' in self.early and self._ahead is not None and not offset and self.way >= PASSIVE:
             return self._send(self._begin_connecting('STOR', name), supply)
         data = self._open_data()
-        early = 'data' in self.early and not self._tunnel and self.way >= PASSIVE
-        begin = functools.partial(supply.begin, data) if early else None
         try:
-            data = self._start(data, 'STOR', name, offset, begin)
+            if 'data' in self.early and not offset and not self._tunnel and self.way >= PASSIVE:
+                supply.begin(data)
+                if together and supply.is_done:
+                    self._due = 'STOR', name
+                    return supply.count
+            data = self._start(data, 'STOR', name, offset)
         except BaseException:
             data.close()
             raise
@@ -397,13 +410,20 @@ class DataConnections:
             data.close()
         return supply.count
 
+    @property
+    def is_due(self):
+        """Does an upload wait for `end` to send its STOR? bool"""
+        return self._due is not None
+
     def end(self, ahead=None):
         """Send what is queued, and perhaps prepare the next transfer; read the final reply of this one, and theirs.
 
         ahead -- what `ride` of ICDSSession.fetch returned
         """
-        taken = self._control.step()
-        lines = [p.line for p in taken]
+        due, self._due = self._due, None
+        lines = [self._control.line(*due)] if due else []
+        taken = self._control.step(sum(map(len, lines)))
+        lines.extend([p.line for p in taken])
         if self._taken is not None and self._taken[0] == ahead:
             ahead = None
         begins = isinstance(ahead, str) and self.way < PASSIVE and 'RETR' in self.early
@@ -414,7 +434,7 @@ class DataConnections:
                 lines.append(self._control.line('RETR', ahead))
             if lines:
                 self._control.transmit(b''.join(lines))
-            final, self._final = self._final or self._control.final(), None
+            final, self._final = self._final or (self._outcome() if due else self._control.final()), None
         except BaseException as e:
             self._control.give_up(taken, e)
             raise
@@ -427,3 +447,15 @@ class DataConnections:
         if final.code // 100 != 2:
             raise self._error(final)
         return final
+
+    def _outcome(self):
+        """The final Reply of an upload whose STOR went out together with what follows it."""
+        reply = self._control.reply()
+        if not reply.preliminary:
+            if reply.positive:
+                raise self._control.lost(ConnectionLost('The server takes no data: %s' % (reply,)))
+            return reply
+        reply = self._control.final()
+        if reply.code // 100 != 2:      # perhaps to another command, which it read too early: nothing fits any more
+            raise self._control.lost(ConnectionLost('The upload went wrong: %s' % (reply,)))
+        return reply

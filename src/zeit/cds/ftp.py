@@ -48,7 +48,7 @@ NOT_IMPLEMENTED = (500, 501, 502, 504, 522)
 
 # What a server bears to be sent early, by what its greeting says; see DataConnections. pyftpdlib would wait for ever,
 # should data overtake their STOR, or a RETR the connection that EPRT asks for; the others answer STOR only when they
-# have a data connection.
+# have a data connection, and do not look for another command if they have read it together with STOR.
 EARLY = {'vsFTPd': {'data', 'RETR'}, 'ProFTPD': {'data', 'RETR'}, 'Pure-FTPd': {'data', 'RETR'}, 'pyftpdlib': {'STOR'}}
 
 
@@ -291,6 +291,17 @@ class FTPSession:
         # Where there is MLST, this would not do: ProFTPD demands RNTO then before it takes another EPSV.
         return self._control.later(lambda reply: reply.code == 350, 'RNFR', name)
 
+    def has_directory(self, name):
+        if 'MLST' in self._features:
+            return self.exists(name).get()
+        entered, = self._control.ask(('CWD', name))
+        if not entered.positive:
+            return False
+        *_, left = self._control.ask(*[('CDUP',)] * (1 + name.count('/')))
+        if not left.positive:
+            raise self._control.lost(ConnectionLost('The server does not let us leave %s: %s' % (name, left)))
+        return True
+
     def clock(self):
         probe = '.cds-clock-%s' % os.urandom(6).hex()
         try:
@@ -364,9 +375,9 @@ class FTPSession:
         self.fetch(name, lambda piece: pieces.extend(piece[:max(0, limit - len(pieces))]))
         return bytes(pieces)
 
-    def store(self, name, data, ride=None, offset=0):
-        count = self._data.upload(name, data, offset)
-        if self._queues:
+    def store(self, name, data, ride=None, offset=0, together=False):
+        count = self._data.upload(name, data, offset, together)
+        if self._queues or self._data.is_due:
             # Worth a round trip: it acknowledges only when it knows that we know that it has closed the connection.
             self._data.end(ahead=bool(ride and ride()))
         else:

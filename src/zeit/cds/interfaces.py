@@ -304,7 +304,10 @@ class ICDSSession(zope.interface.Interface):
         """IPending of the file's modification time (MDTM), None where there is none or the server can't tell."""
 
     def exists(name):
-        """IPending of bool: is there anything of this name, a directory too?"""
+        """IPending of bool: is there anything of this name, a directory too? Without MLST, the server must allow RNFR."""
+
+    def has_directory(name):
+        """Is there a directory of this name below this one, which the user may enter? bool"""
 
     def make_directory(name):
         """IPending of None: MKD. Raises PermanentError if there is something of this name, or it isn't allowed."""
@@ -315,12 +318,15 @@ class ICDSSession(zope.interface.Interface):
     def load(name, limit=65536):
         """The contents of a small file, bytes; at most `limit` bytes of it."""
 
-    def store(name, data, ride=None, offset=0):
+    def store(name, data, ride=None, offset=0, together=False):
         """STOR: write `data` to a file, which is made anew, unless there is an offset.
 
         data -- bytes, or an iterable of bytes-like objects; what it raises ends the session and comes through
         ride -- as for `fetch`, but called when the server has acknowledged the file
         offset -- bytes that the file keeps (REST); raises PermanentError where the server can't
+        together -- may `ride` be called, and what it queues go out with STOR, before the server has acknowledged anything?
+            That saves a round trip, and is done where all data are underway and the server is known to bear it. Should it
+            not, after all, the session is lost: then try again without.
         Returns the number of bytes sent. Raises ReplyError, TemporaryError for a broken data connection.
         A positive answer does not prove that the file is whole: compare its size.
         """

@@ -106,7 +106,7 @@ def info(session, name):
 
 
 def mutexes(session):
-    if not session.exists(MUTEX).get():
+    if not session.has_directory(MUTEX):
         return []
     owners = [Owner.parse(name) for name in session.names(MUTEX)]
     return [LockInfo(MUTEX, str(owner or 'unknown'), True) for owner in owners or [None]]
@@ -282,7 +282,7 @@ class Lock:
             self._entered = time.monotonic()
             if (error := self._make(session)) is None:
                 return True
-            there = session.exists(MUTEX).get()
+            there = session.has_directory(MUTEX)
             if there:
                 removed, empty_since = self._contended(session, empty_since)
                 if removed:
@@ -372,7 +372,7 @@ class Lock:
 
     def _leave_at_last(self, session, error):
         """The mutex was not removed. If our name is still in it, nobody gets in as long as this process runs."""
-        if not session.exists(self._inner).get():
+        if not session.has_directory(self._inner):
             log.debug('While leaving the mutex: %s', error)
             return
         try:

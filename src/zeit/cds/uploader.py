@@ -4,12 +4,13 @@ The steps of one file in a session::
 
     us                                    server
     -- connect to the port of EPSV -->                            1st round trip
-    -- STOR .x.part, the data and their end -->
-    <-------------------------- 150, 226                          2nd
-    -- SIZE .x.part, RNFR .w.part, RNTO w, SIZE y, EPSV -->       (w: an earlier file, noted in the spool by now;
-    <-------------- 213, 350, 250, 550, 229                       3rd                         y: the next one)
+    -- the data and their end, and in one write
+       STOR .x.part, SIZE .x.part, RNFR .w.part, RNTO w, SIZE y, EPSV -->       (w: an earlier file, noted in the
+    <-------------------- 150, 226, 213, 350, 250, 550, 229       2nd             spool by now; y: the next one)
 
-Where the server is not known to bear data that overtake their STOR, the reply 150 is waited for in between.
+So it goes with small files where the server is known to bear it. (vsftpd makes a third round trip of it, since its 226
+waits until we know that it has closed the data connection.) Others get STOR, then the data, and SIZE and what follows
+after the 226, which takes four round trips, or three with pyftpdlib, where STOR need not wait for the data connection.
 """
 import logging
 
@@ -39,6 +40,7 @@ class Manner:
         self.direct = False     # does the server refuse to rename, so that files are stored under their own names?
         self.refused = set()    # names that it refused to give by renaming
         self.ours = set()       # names under which there are parts of our own
+        self.together = True    # may STOR and the step after it go out in one write?
 
     def is_direct(self, name):
         return self.direct or name in self.refused
@@ -167,7 +169,10 @@ class Uploader(Worker):
         riding = []
         try:
             self.session.store(outgoing.temporary or job.name, outgoing.pieces(offset),
-                               lambda: self._ride(job, riding), offset)
+                               lambda: self._ride(job, riding), offset, self._manner.together)
+        except ConnectionLost:
+            self._manner.together = False       # in case that this was the cause
+            raise
         except PermanentError as e:
             if not offset:
                 raise Dropped('the server refuses it: %s' % e, True) from e

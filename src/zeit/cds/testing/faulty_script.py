@@ -206,6 +206,17 @@ class On:
         """Send a reply in addition."""
         return self._at(lambda session: session.say(reply), at, after_bytes)
 
+    def swallow(self, reply='500 Unknown command', count=1):
+        """Take commands that came together with this one for nothing, with
+        a reply each."""
+        def forget(session):
+            for n in range(count):
+                line, end, rest = session.control.buffer.partition(b'\n')
+                if end:
+                    session.control.buffer = rest
+                    session.say(reply)
+        return self._at(forget, 'preliminary')
+
     # Connections and time
 
     def drop_control(self, at='command', after_bytes=None, reply_bytes=None,

@@ -10,6 +10,7 @@ import shutil
 import unittest
 
 from zeit.cds.feed import Feed
+from zeit.cds.ftp import FTPConnection
 from zeit.cds.interfaces import ConnectionLost, FTPError, PermanentError
 from zeit.cds.main import run_export
 from zeit.cds.outbox import JOURNAL
@@ -23,6 +24,7 @@ PART = '.c.*'               # temporary name of the file c
 LARGE = 12 * 2**20          # bytes: worth resuming
 SILENT = {'timeout': 0.3}
 ONCE = {'retries': 0}
+HASTY = {'character': 'pure-ftpd'}      # takes more together with STOR
 OURS = b'zeit.cds,'
 
 
@@ -82,6 +84,13 @@ FAULTS = (
           waits=('c',), failed=('c',), hidden=True),
     Fault('a large file resumes', (On('STOR', PART, times=1).drop_control(after_bytes=9 * 2**20),), large=True,
           commands={'REST': 1}),
+    Fault('what comes with STOR gets lost', (On('STOR', PART, times=1).swallow(),), server=HASTY, settings=SILENT),
+    Fault('what comes with STOR always gets lost', (On('STOR', '.*').swallow(),), server=HASTY, settings=SILENT),
+    Fault('some of what comes with STOR gets lost', (On('STOR', '.*', skip=3).swallow('450 Busy.', 2),), server=HASTY,
+          commands={'STOR .': 7, 'USER': 3}),
+    Fault('all that comes with STOR gets lost', (On('STOR', '.*').swallow('450 Busy.', 9),), server=HASTY, settings=SILENT),
+    Fault('STOR refused, and what comes with it', (On('STOR', PART).reply('553 No.'), On('SIZE', PART).reply('421 Bye.')),
+          server=HASTY, waits=('c',), failed=('c',)),
     Fault('a large file does not resume', (On('STOR', PART, times=1).drop_control(after_bytes=9 * 2**20),
                                            On('REST').reply('502 No.')), large=True, commands={'REST': 1}),
     Fault('login refused', (On('PASS').reply('530 No.'),), waits=ALL, error=PermanentError),
@@ -163,6 +172,28 @@ def add(fault, sessions):
 for fault in FAULTS:
     for sessions in (1, 4):
         add(fault, sessions)
-    for character in ('pure-ftpd', 'pyftpdlib'):
+    for character in () if 'character' in fault.server else ('pure-ftpd', 'pyftpdlib'):
         add(dataclasses.replace(fault, name='%s by %s' % (fault.name, character),
                                 server={'character': character, **fault.server}), 4)
+
+
+class Together(unittest.TestCase):
+    """STOR, and what goes out in one write with it."""
+
+    def test_replies_to_what_was_read_too_early_end_the_session(self):
+        """Each would pass for the reply to another command."""
+        with FaultyServer(script=(On('STOR', 'x').swallow('450 Busy.', 2),), **HASTY) as server:
+            feed = Feed(store_dir='/', hostname=server.host, port=server.port, user=server.user, password=server.password,
+                        timeout=10)
+            with FTPConnection().open(feed) as session:
+                session.store('old', b'1')
+                renamed = []
+
+                def ride():
+                    session.size('x')
+                    renamed.append(session.rename('old', 'new'))
+
+                with self.assertRaises(ConnectionLost):
+                    session.store('x', b'2', ride, together=True)
+                self.assertFalse(session.alive)
+                self.assertRaises(ConnectionLost, renamed[0].get)

@@ -15,7 +15,8 @@ from zeit.cds.ftp import FTPConnection, FTPSession
 from zeit.cds.interfaces import ILock, ILockFile, Locked, SpoolError
 from zeit.cds.lock import Lock, LockFile, MUTEX
 from zeit.cds.owner import Owner
-from zeit.cds.testing.layers import PYFTPDLIB_LAYER, VSFTPD_LAYER, on_servers
+from zeit.cds.testing.layers import PYFTPDLIB_LAYER, VSFTPD_LAYER, on_servers, server_test_case
+from zeit.cds.testing.servers import VsFTPD
 from zeit.cds.tests.importing import Importing, new_spool
 from zeit.cds.tests.races import races
 from zeit.cds.tests.test_import import HookedSink
@@ -198,6 +199,16 @@ class Locking(Importing):
         outcome = self.run_import()
         self.assertIsInstance(outcome.error, Locked)
         self.assertEqual({b'a': b'1', b'write': b''}, self.there)
+
+    def test_directories_are_seen_and_left(self):
+        with self.session() as session:
+            for name in MUTEX, '%s/inner' % MUTEX:
+                self.assertFalse(session.has_directory(name))
+                session.make_directory(name).get()
+                self.assertTrue(session.has_directory(name))
+                self.assertEqual(1, session.size('a').get().size)
+            for name in '%s/inner' % MUTEX, MUTEX:
+                session.remove_directory(name).get()
 
     def leave_mutex(self, owner):
         with self.session() as session:
@@ -409,6 +420,18 @@ class Races(Importing):
         self.assertTrue(wrong or figures['overlaps'])
 
 
+class WithoutRename(Locking):
+    """A server without MLST, which refuses RNFR, too."""
+
+    server = None
+
+    def setUp(self):
+        self.server = VsFTPD(settings={'cmds_denied': 'RNFR,RNTO'})
+        self.addCleanup(self.server.stop)
+        self.server.start()
+        super().setUp()
+
+
 class Contracts(unittest.TestCase):
 
     def test_they_are_kept(self):
@@ -420,4 +443,5 @@ class Contracts(unittest.TestCase):
 def test_suite():
     return unittest.TestSuite([
         on_servers(Locking), on_servers(Races, [PYFTPDLIB_LAYER, VSFTPD_LAYER]),
+        unittest.defaultTestLoader.loadTestsFromTestCase(server_test_case(WithoutRename, VSFTPD_LAYER)),
         unittest.defaultTestLoader.loadTestsFromTestCase(Contracts)])
