@@ -14,7 +14,7 @@ import logging
 import os
 import sys
 
-from zeit.cds import main, options, passwords
+from zeit.cds import main, passwords
 from zeit.cds.events import Outcome
 from zeit.cds.feed import SETTINGS, Feed, replaced
 from zeit.cds.interfaces import (
@@ -22,6 +22,7 @@ from zeit.cds.interfaces import (
 from zeit.cds.protocol import printable
 from zeit.cds.signals import Signals
 
+gc.freeze()     # what is here now stays: to look through it again and again, and at the end, takes time
 if COLLECTS:
     gc.enable()
 
@@ -54,7 +55,6 @@ def export(*arguments, **settings):
 
 def command(prog, body):
     """The exit status of a command whose work is body(prog, signals)."""
-    gc.freeze()     # what is here now stays: to look through it again and again, and at the end, takes time
     with Signals() as signals:
         try:
             return body(prog, signals)
@@ -71,7 +71,7 @@ def exchange(prog, signals, arguments, settings):
     if len(arguments) > len(POSITIONAL):
         raise ConfigurationError('There are %d arguments; these are possible: %s.' % (
             len(arguments), ', '.join(POSITIONAL)))
-    this = Exchange(prog, signals, [])
+    this = Exchange(prog, signals, None)
     return this.run([Feed(**{'direction': this.direction, **dict(zip(POSITIONAL, arguments)), **settings})])
 
 
@@ -145,17 +145,30 @@ def logged(prog, level):
 
 # ---------------------------------------------------------------- what the commands have in common
 
+class NothingAsked:
+    """The options where there is no command line."""
+
+    verbose = 0
+
+    def __getattr__(self, name):
+        return None
+
+
 class Command:
     """A command line, and the feeds that it speaks of."""
 
     direction = None        # of the feeds; None: any
     positional = ()         # what precedes the URL: names of settings
 
-    def __init__(self, prog, signals, arguments=None):
-        """Ends the process with status 2 if the arguments (list of str, default: those of the process) are wrong."""
+    def __init__(self, prog, signals, arguments):
+        """Ends the process with status 2 if the arguments (list of str, or None: there is no command line) are wrong."""
         self.prog, self.signals = prog, signals
+        if arguments is None:
+            self.options = NothingAsked()
+            return
+        from zeit.cds import options
         self._parser = options.parser(prog)
-        self.options = self._parser.parse(sys.argv[1:] if arguments is None else arguments)
+        self.options = self._parser.parse(arguments)
         self._check_options()
 
     def _check_options(self):
@@ -201,9 +214,10 @@ class Command:
         if len(arguments) != wanted or self.options.all:
             self._parser.error('%s wanted, or --zcml FILE and names of feeds' % ' and '.join(
                 [*(name.upper() for name in self.positional), 'URL']))
+        from zeit.cds.options import url_settings
         try:
             return Feed(**{'store_dir': '', 'direction': self.direction or 'import',
-                           **dict(zip(self.positional, arguments)), **options.url_settings(arguments[-1]), **given})
+                           **dict(zip(self.positional, arguments)), **url_settings(arguments[-1]), **given})
         except ConfigurationError as e:
             self._parser.error(str(e))
 

@@ -14,7 +14,7 @@ Against programs that only look and store, the second look after a short while i
 """
 import contextlib
 import logging
-import random
+import os
 import time
 
 import zope.interface
@@ -294,7 +294,7 @@ class Lock:
                 log.debug('No mutex, since the server makes no directory: %s', error)
                 return False
             if there:
-                time.sleep(random.uniform(0.02, 0.1))
+                time.sleep(0.02 + 0.08 * os.urandom(1)[0] / 255)     # chance lets one of two rivals be first
         raise Locked('Another process has been in the mutex %s for more than %d s.' % (MUTEX, MUTEX_WAIT))
 
     def _make(self, session):

@@ -9,7 +9,7 @@ from zeit.cds.interfaces import CDSError
 
 def lock():
     """The command cds-lock; returns its exit status."""
-    return command('cds-lock', lambda prog, signals: Locks(prog, signals).run())
+    return command('cds-lock', lambda prog, signals: Locks(prog, signals, sys.argv[1:]).run())
 
 
 class Locks(Command):

@@ -1,9 +1,8 @@
 """The entry points."""
 import contextlib
+import importlib
 import logging
-import pkgutil
-
-import zope.component
+import sys
 
 from zeit.cds import passwords
 from zeit.cds.exportinterfaces import IFileSource
@@ -111,7 +110,7 @@ def _run(procedure, feed, watch):
 
 def registered_feed(name, direction=None):
     """The registered IFeed of that name. Raises ConfigurationError if there is none, or it has the other direction."""
-    feed = zope.component.queryUtility(IFeed, name)
+    feed = _registered(IFeed, name)
     if feed is None:
         raise ConfigurationError('No feed is registered under the name %r.' % name)
     if direction not in (None, feed.direction):
@@ -119,17 +118,24 @@ def registered_feed(name, direction=None):
     return feed
 
 
+def _registered(interface, name):
+    # Where nobody has imported it, nobody has registered anything, and cron's runs start the sooner.
+    component = sys.modules.get('zope.component')
+    return component and component.queryUtility(interface, name)
+
+
 def utility(interface, name=''):
     """The registered utility; without a registered one, and without a name, a default of our own.
 
     The application's registry is not touched. Raises ConfigurationError if there is none of that name.
     """
-    found = zope.component.queryUtility(interface, name)
+    found = _registered(interface, name)
     if found is not None:
         return found
     if name:
         raise ConfigurationError('No %s utility is registered under the name %r.' % (interface.__name__, name))
-    return pkgutil.resolve_name(DEFAULTS[interface])()
+    module, _, kind = DEFAULTS[interface].partition(':')
+    return getattr(importlib.import_module(module), kind)()
 
 
 @contextlib.contextmanager

@@ -1,7 +1,6 @@
 """The options of the commands, made from IFeed."""
 import argparse
 import functools
-import urllib.parse
 
 import zope.interface
 import zope.schema
@@ -70,7 +69,8 @@ def parser(command):
         prog=command, usage=USAGE[command], description=PURPOSE[command], epilog=PASSWORDS + STATUSES,
         add_help=False, allow_abbrev=False,
         formatter_class=functools.partial(argparse.RawDescriptionHelpFormatter, max_help_position=27))
-    result.add_argument('arguments', nargs='*', help=argparse.SUPPRESS)
+    # In a group it is not shown to a formatter, which would ask for the size of the terminal, at some expense.
+    result.add_argument_group().add_argument('arguments', nargs='*', help=argparse.SUPPRESS)
     feed = result.add_argument_group('settings of the feed')
     for name in fields(command):
         add_setting(feed, SETTINGS[name])
@@ -143,8 +143,9 @@ def add_own(group, command):
 
 def url_settings(url):
     """The settings in an ftp://, ftpes:// or ftps:// URL, a dict. Raises ConfigurationError, which shows no password."""
+    from urllib.parse import unquote, urlsplit      # feeds of ZCML and buildout have no URL
     try:
-        parts = urllib.parse.urlsplit(url)
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
         raise ConfigurationError('The URL has no valid host and port: ftp://USER@HOST[:PORT]/DIRECTORY') from None
@@ -155,12 +156,9 @@ def url_settings(url):
         raise ConfigurationError('The URL must be ftp://USER@HOST[:PORT]/DIRECTORY, or the like with ftpes: or ftps:.')
     if parts.query or parts.fragment:
         raise ConfigurationError('In a URL, ? is written %3F, and # is written %23.')
-    settings = dict(hostname=parts.hostname, security=SCHEMES[parts.scheme], user=unquoted(parts.username),
-                    ftp_dir=unquoted(parts.path) or '/')
+    settings = dict(hostname=parts.hostname, security=SCHEMES[parts.scheme],
+                    user=unquote(parts.username, errors='surrogateescape'),
+                    ftp_dir=unquote(parts.path, errors='surrogateescape') or '/')
     if port is not None:
         settings['port'] = port
     return settings
-
-
-def unquoted(text):
-    return urllib.parse.unquote(text, errors='surrogateescape')

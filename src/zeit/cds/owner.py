@@ -1,15 +1,16 @@
 """Who holds a lock: the token that tells it, and whether that process still runs."""
+import binascii
 import functools
-import getpass
-import hashlib
 import os
+import pwd
 import socket
+import string
 import time
 from typing import NamedTuple
-from urllib.parse import quote, unquote
 
 
 MARK = 'zeit.cds'
+PLAIN = frozenset(string.ascii_letters + string.digits + '_.-~')     # needs no quoting in a token
 
 
 class Owner(NamedTuple):
@@ -39,11 +40,11 @@ class Owner(NamedTuple):
         values = dict(pair.partition('=')[::2] for pair in pairs)
         if mark != MARK or sorted(values) != sorted(cls._fields):
             return None
-        return cls(**{key: unquote(value) for key, value in values.items()})
+        return cls(**{key: _unquoted(value) for key, value in values.items()})
 
     @property
     def token(self):
-        return ','.join([MARK, *('%s=%s' % (key, quote(value[:40], safe='')) for key, value in self._asdict().items())])
+        return ','.join([MARK, *('%s=%s' % (key, _quoted(value[:40])) for key, value in self._asdict().items())])
 
     def __str__(self):
         return 'process %s of user %s on host %s since %s' % (self.pid, self.user, self.host, self.since)
@@ -54,6 +55,20 @@ class Owner(NamedTuple):
         if (self.host, self.machine) != (socket.gethostname() or 'unknown', _machine()):
             return False
         return self.boot != _boot() or _start(self.pid) != self.start
+
+
+def _quoted(value):
+    if PLAIN.issuperset(value):
+        return value
+    from urllib.parse import quote      # most tokens don't need it
+    return quote(value, safe='')
+
+
+def _unquoted(value):
+    if '%' not in value:
+        return value
+    from urllib.parse import unquote
+    return unquote(value)
 
 
 def _read(path):
@@ -70,7 +85,8 @@ def _machine():
         space = os.readlink('/proc/self/ns/pid')    # process numbers mean nothing outside of their name space
     except OSError:
         space = ''
-    return hashlib.sha256(('%s %s' % (_read('/etc/machine-id'), space)).encode()).hexdigest()[:12]
+    # The identity of a machine is not for others to know (machine-id(5)): this much does not give it away.
+    return '%08x' % binascii.crc32(('%s %s' % (_read('/etc/machine-id'), space)).encode())
 
 
 @functools.cache
@@ -98,6 +114,6 @@ def _ticks(pid):
 
 def _user():
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return str(os.getuid())

@@ -9,17 +9,14 @@ One process at a time uses a spool; it holds the lock `import.lock` there, which
 releases when the process dies.
 """
 import contextlib
-import ctypes
 import errno
 import functools
-import hashlib
 import itertools
 import os
 import stat
 import threading
 import time
 
-import gocept.filestore.filestore
 import zc.lockfile
 import zope.interface
 
@@ -82,18 +79,26 @@ def spool_error(path, error):
 
 def _call(name, *argument_types):
     """A function of the C library that the os module lacks; None where the library lacks it, too."""
+    import ctypes       # a run that finds nothing to do needs none of this
     try:
         function = getattr(ctypes.CDLL(None, use_errno=True), name)
     except (AttributeError, OSError):
         return None
-    function.argtypes = argument_types
+    function.argtypes = [getattr(ctypes, kind) for kind in argument_types]
     return function
+
+
+def _last_error(name):
+    """The OSError that such a function has met."""
+    import ctypes
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number), name)
 
 
 @functools.cache
 def _renameat2():
     """The system call that renames without overwriting, or None."""
-    return _call('renameat2', ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+    return _call('renameat2', 'c_int', 'c_char_p', 'c_int', 'c_char_p', 'c_uint')
 
 
 @functools.cache
@@ -102,7 +107,7 @@ def _syncfs():
     system = os.uname()
     if system.sysname != 'Linux' or tuple(map(int, system.release.split('.')[:2])) < (5, 8):
         return None
-    return _call('syncfs', ctypes.c_int)
+    return _call('syncfs', 'c_int')
 
 
 def move(source, name, target, new_name):
@@ -110,9 +115,9 @@ def move(source, name, target, new_name):
     if (renameat2 := _renameat2()) is not None:
         if renameat2(source, os.fsencode(name), target, os.fsencode(new_name), RENAME_NOREPLACE) == 0:
             return
-        number = ctypes.get_errno()
-        if number not in (errno.ENOSYS, errno.EINVAL):
-            raise OSError(number, os.strerror(number), name)
+        error = _last_error(name)
+        if error.errno not in (errno.ENOSYS, errno.EINVAL):
+            raise error
     # Not every file system can do that at once. A process killed in between leaves two names of one file,
     # which Spool.leftovers recognises.
     os.link(name, new_name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
@@ -145,12 +150,17 @@ class Store:
             self._lock = zc.lockfile.LockFile(os.path.join(self.path, self.lock_file))
         except zc.lockfile.LockError as e:
             raise Locked('Another process uses the spool %s.' % self.path) from e
-        gocept.filestore.filestore.FileStore(self.path).prepare()
+        self._prepare()
         for name in self.directories:
             setattr(self, '_' + name, self._directory(name))
         if len({os.fstat(getattr(self, '_' + name)).st_dev for name in self.directories}) > 1:
             raise SpoolError('Spool %s: %s must be on one file system, since a file moves there '
                              'in one atomic step.' % (self.path, ' and '.join(self.directories)))
+
+    def _prepare(self):
+        if not all(os.path.isdir(os.path.join(self.path, name)) for name in ('tmp', 'new', 'cur')):
+            import gocept.filestore.filestore       # so only a spool's first run has to load it
+            gocept.filestore.filestore.FileStore(self.path).prepare()
 
     def _directory(self, name):
         path = os.path.join(self.path, name)
@@ -353,8 +363,7 @@ class Spool(Store):
         """
         begun = time.monotonic()
         if _syncfs()(self._tmp) != 0:
-            error = ctypes.get_errno()
-            raise OSError(error, os.strerror(error))
+            raise _last_error(self.path)
         self._alone = time.monotonic() - begun < 0.1 + 0.01 * number
 
     @complains
@@ -362,6 +371,7 @@ class Spool(Store):
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._tmp)
         with open(fd, 'rb') as ours, open(os.dup(incoming.fd), 'rb') as theirs:
             theirs.seek(0)
+            import hashlib      # few runs need it, and it loads all of OpenSSL
             digests = [hashlib.file_digest(f, 'sha256').digest() for f in (ours, theirs)]
         return digests[0] == digests[1]
 

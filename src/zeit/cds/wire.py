@@ -28,6 +28,8 @@ def connect(host, port, seconds):
 
 
 def _addresses(host, port):
+    if host.isascii():
+        host = host.encode('ascii')     # spares us loading the tables of IDNA
     try:
         return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
     except (socket.gaierror, UnicodeError):
