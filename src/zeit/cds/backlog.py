@@ -69,6 +69,7 @@ class Backlog:
         self._workers = 0
         self._waiting = 0       # workers that have nothing to do until something is committed
         self._changed = Signal()
+        self.together = True    # may a session send commands before it is their turn, if the server is known to bear it?
         self.error = None
 
     # ------------------------------------------------------------ for workers

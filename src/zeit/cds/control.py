@@ -42,6 +42,8 @@ class Pending:
     def get(self):
         if not self._done:
             self._control.flush()
+        if not self._done:
+            raise ConnectionLost('The session has ended before there was an answer.')
         if self._error is not None:
             raise self._error
         return self._value
@@ -129,15 +131,16 @@ class Control:
 
     def ask(self, *commands):
         """Send what is queued and these commands in one write; the list of their final replies."""
-        self._send_with_queued(commands)
+        self.issue(*commands)
         return [self.final() for _ in commands]
 
     def begin(self, *command):
         """Send what is queued and this command in one write; its first reply, which may be preliminary."""
-        self._send_with_queued([command])
+        self.issue(command)
         return self.reply()
 
-    def _send_with_queued(self, commands):
+    def issue(self, *commands):
+        """Send what is queued and these commands in one write; their replies are still to be read."""
         taken = self.step()
         while self._queue:
             self._exchange(taken)

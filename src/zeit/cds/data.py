@@ -5,6 +5,7 @@ import functools
 import logging
 import os
 import time
+from typing import NamedTuple
 
 from zeit.cds import protocol
 from zeit.cds.hub import sleep
@@ -19,7 +20,17 @@ PIPE = 1024 * 1024          # bytes that a pipe for a large file holds, if the s
 TRIES = 5                   # a busy server may answer EPSV with 425 now and then
 WAYS = 'EPRT', 'PORT', 'EPSV', 'PASV'   # to come to a data connection; what a server refuses is not asked for again
 PASSIVE = WAYS.index('EPSV')            # from here on it's us who connect
+COMPLETE = 226, 250         # what a transfer ends with if all went well (RFC 959, 5.4)
+FAR = 0.008                 # seconds to the server and back from which on it pays to send something before it is due
 MEMORY = 4 * 1024 * 1024    # bytes of a file that came before it was wanted
+
+
+class Step(NamedTuple):
+    """What went out in one write, beside the command of a transfer."""
+
+    taken: list         # of Pending
+    ahead: object       # what `ride` of ICDSSession.fetch returned
+    begins: bool        # was the file of this name asked for already?
 
 
 class Supply:
@@ -73,11 +84,13 @@ class DataConnections:
         deadline -- value of time.monotonic() after which no transfer goes on
         way -- index in WAYS to begin with, where another session has found it out
         """
-        # What the server bears before it is its turn. 'data': those of an upload before it read STOR, and then, in one
-        # write with STOR, what follows; 'STOR': that before there is a data connection; 'RETR': that in one write with
-        # the EPRT before it.
+        # What the server bears before it is its turn. 'data': those of an upload before it read STOR; 'next': commands
+        # in one write with the STOR or RETR before them; 'soon': commands while a RETR is underway, provided that all
+        # of its data are; 'STOR': that before there is a data connection; 'RETR': that in one write with the EPRT
+        # before it.
         self.early = ()
         self.way = way if way is not None else 0 if feed.active else PASSIVE
+        self.round_trip = 0.0       # seconds to the server and back
         self.ragged = False         # did the last TLS data connection end without close_notify?
         self._feed, self._control, self._address, self._tunnel = feed, control, address, tunnel
         self._deadline = deadline
@@ -86,7 +99,8 @@ class DataConnections:
         self._begun = None          # name of a file that was asked for in advance, and its Listener
         self._taken = None          # name of a file that came in advance, its bytes and final Reply, or a ReplyError instead
         self._final = None          # the final Reply of a transfer, if it was read already
-        self._due = None            # verb and argument of a transfer which the server does not know of, while its data are sent
+        self._due = ()              # verb and argument of a transfer which the server does not know of, while its data are sent
+        self._step = None           # Step that went out before the final reply of a transfer was due
         self._current = None        # Wire of the connection that was opened last
         self._buffer = memoryview(bytearray(BUFFER))
         self._pipe = None           # its two file descriptors
@@ -248,8 +262,11 @@ class DataConnections:
 
     # ------------------------------------------------------------ files that come in advance
 
-    def fetch(self, name, write, offset=0, pour=None):
-        """RETR, but for the final reply; see ICDSSession.fetch."""
+    def fetch(self, name, write, offset=0, pour=None, ride=None):
+        """RETR, but for the final reply; see ICDSSession.fetch.
+
+        ride -- may be called, so that `end` finds all sent already
+        """
         if self._begun is not None and (name, 0) == (self._begun[0], offset):
             self._control.before = None
             return self.transfer(self._start_begun(), write, pour)
@@ -261,7 +278,43 @@ class DataConnections:
                 write(memoryview(data))
                 self._final = final
                 return len(data)
+        if ride is not None and not offset and not self._tunnel and self.way >= PASSIVE:
+            if 'next' in self.early:
+                return self._fetch_hastily(name, write, ride, at_once=True)
+            if 'soon' in self.early and self.round_trip > FAR:
+                return self._fetch_hastily(name, write, ride, at_once=False)
         return self.transfer(self.begin('RETR', name, offset), write, pour)
+
+    def _fetch_hastily(self, name, write, ride, at_once):
+        """Fetch a small file, and let what follows go out in one write with RETR, or soon after it, which spares us the
+        way there."""
+        data = self._open_data()
+        try:
+            if at_once:
+                self._step = self._send_step(ride(), ('RETR', name))
+            else:
+                self._control.issue(('RETR', name))
+                if not self._control.wire.comes(self.round_trip / 2):
+                    self._step = self._send_step(ride())
+            data = self._started(data, self._control.reply())
+        except ReplyError:
+            data.close()
+            self._read_step()       # the next command is not affected
+            raise
+        except BaseException:
+            data.close()
+            self._give_up_step()
+            raise
+        try:
+            return self.transfer(data, write)
+        except TemporaryError as e:
+            if self._step is None:
+                raise
+            self._give_up_step()
+            raise self._control.lost(ConnectionLost(str(e))) from e     # who knows what the server has read, and when
+        except BaseException:
+            self._give_up_step()
+            raise
 
     def _start_begun(self):
         _, listener = self._begun
@@ -413,49 +466,87 @@ class DataConnections:
     @property
     def is_due(self):
         """Does an upload wait for `end` to send its STOR? bool"""
-        return self._due is not None
+        return bool(self._due)
+
+    @property
+    def is_hasty(self):
+        """Is all sent that is to share the round trip of the transfer's final reply? bool"""
+        return self._step is not None
 
     def end(self, ahead=None):
         """Send what is queued, and perhaps prepare the next transfer; read the final reply of this one, and theirs.
 
         ahead -- what `ride` of ICDSSession.fetch returned
         """
-        due, self._due = self._due, None
-        lines = [self._control.line(*due)] if due else []
-        taken = self._control.step(sum(map(len, lines)))
-        lines.extend([p.line for p in taken])
-        if self._taken is not None and self._taken[0] == ahead:
-            ahead = None
-        begins = isinstance(ahead, str) and self.way < PASSIVE and 'RETR' in self.early
+        hasty = self.is_hasty or self.is_due
         try:
-            if ahead:
-                lines.append(self._control.line(*self.command()))
-            if begins:
-                lines.append(self._control.line('RETR', ahead))
-            if lines:
-                self._control.transmit(b''.join(lines))
-            final, self._final = self._final or (self._outcome() if due else self._control.final()), None
-        except BaseException as e:
-            self._control.give_up(taken, e)
+            if self._due:
+                due, self._due = self._due, ()
+                self._step = self._send_step(ahead, due)
+                self._await_preliminary()
+            elif self._step is None:
+                self._step = self._send_step(ahead)
+            final, self._final = self._final or self._control.final(), None
+            if hasty and final.code not in COMPLETE:    # perhaps it answers what was read too early: nothing fits any more
+                raise self._control.lost(ConnectionLost('The transfer went wrong: %s' % (final,)))
+        except ReplyError:
+            self._read_step()
             raise
-        self._control.answer(taken)
-        if begins:
-            self._begun, self._listener = (ahead, self._listener), None
-            self._control.before = self._take_it
-        elif ahead:
-            self.connect_ahead(self._control.final())
+        except BaseException:
+            self._give_up_step()
+            raise
+        self._read_step()
         if final.code // 100 != 2:
             raise self._error(final)
         return final
 
-    def _outcome(self):
-        """The final Reply of an upload whose STOR went out together with what follows it."""
+    def _await_preliminary(self):
+        """The first reply to an upload that is over, as far as we are concerned."""
         reply = self._control.reply()
+        if reply.positive:
+            raise self._control.lost(ConnectionLost('The server takes no data: %s' % (reply,)))
         if not reply.preliminary:
-            if reply.positive:
-                raise self._control.lost(ConnectionLost('The server takes no data: %s' % (reply,)))
-            return reply
-        reply = self._control.final()
-        if reply.code // 100 != 2:      # perhaps to another command, which it read too early: nothing fits any more
-            raise self._control.lost(ConnectionLost('The upload went wrong: %s' % (reply,)))
-        return reply
+            raise self._error(reply)
+
+    # ------------------------------------------------------------ what shares a round trip with the end of a transfer
+
+    def _send_step(self, ahead, *transfer):
+        """Send what is queued in one write, perhaps together with the command of a transfer; returns a Step."""
+        lines = [self._control.line(*command) for command in transfer]
+        taken = self._control.step(sum(map(len, lines)))
+        if self._taken is not None and self._taken[0] == ahead:
+            ahead = None
+        begins = isinstance(ahead, str) and self.way < PASSIVE and 'RETR' in self.early
+        try:
+            # First of all what is no reply to a RETR, should pyftpdlib break that off for it, after all.
+            if ahead and not begins:
+                lines.append(self._control.line(*self.command()))
+            lines.extend([p.line for p in taken])
+            if begins:
+                lines.extend([self._control.line(*self.command()), self._control.line('RETR', ahead)])
+            if lines:
+                self._control.transmit(b''.join(lines))
+        except BaseException as e:
+            self._control.give_up(taken, e)
+            raise
+        return Step(taken, ahead, begins)
+
+    def _read_step(self):
+        step, self._step = self._step, None
+        if step is None:
+            return
+        try:
+            if step.ahead and not step.begins:
+                self.connect_ahead(self._control.final())
+        except BaseException as e:
+            self._control.give_up(step.taken, e)
+            raise
+        self._control.answer(step.taken)
+        if step.begins:
+            self._begun, self._listener = (step.ahead, self._listener), None
+            self._control.before = self._take_it
+
+    def _give_up_step(self):
+        step, self._step = self._step, None
+        if step is not None:
+            self._control.give_up(step.taken, ConnectionLost('The session has ended.'))

@@ -49,7 +49,8 @@ NOT_IMPLEMENTED = (500, 501, 502, 504, 522)
 # What a server bears to be sent early, by what its greeting says; see DataConnections. pyftpdlib would wait for ever,
 # should data overtake their STOR, or a RETR the connection that EPRT asks for; the others answer STOR only when they
 # have a data connection, and do not look for another command if they have read it together with STOR.
-EARLY = {'vsFTPd': {'data', 'RETR'}, 'ProFTPD': {'data', 'RETR'}, 'Pure-FTPd': {'data', 'RETR'}, 'pyftpdlib': {'STOR'}}
+EARLY = {'vsFTPd': {'data', 'next', 'RETR'}, 'ProFTPD': {'data', 'next', 'RETR'}, 'Pure-FTPd': {'data', 'next', 'RETR'},
+         'pyftpdlib': {'STOR', 'soon'}}
 
 
 @zope.interface.implementer(ICDSConnection)
@@ -83,6 +84,7 @@ class FTPSession:
         self._control = None
         self._tunnel = None
         self._wants_password = False
+        self._refuses_late = False
         self._address = None            # family of the control connection, address of the server, and ours
         self._data = None               # DataConnections
         self._queues = False            # may commands go out before the server acknowledged an upload?
@@ -106,8 +108,7 @@ class FTPSession:
     def start(self):
         """Connect, log in, ask for the features, change the directory, ask for a data connection.
 
-        Where the server has taken name and password before, everything goes out at once. Of a password that it might
-        refuse it would say so in any order.
+        Where the server has taken name and password before, everything goes out at once.
         """
         feed, like = self._feed, self._like
         if feed.security != 'none':
@@ -128,31 +129,41 @@ class FTPSession:
         self._data.early = next((early for name, early in EARLY.items() if name in greeting.text), ())
         if feed.security == 'explicit':
             self._secure()
+        self._refuses_late = 'pyftpdlib' in greeting.text   # a login, when it has answered what came with the password
         if like is None:
             self._log_in()
-            self._set_up()
         else:
-            self._wants_password = like._wants_password
+            self._wants_password, self._data.round_trip = like._wants_password, like._data.round_trip
             self._set_up(('USER', feed.user), *([('PASS', feed.password)] if self._wants_password else ()))
 
     def _log_in(self):
+        """The name alone, since the server may refuse it on an unprotected line; the password together with what has to be
+        said once, if it is known how the server refuses that."""
         feed, control = self._feed, self._control
+        begun = time.monotonic()
         reply, = control.ask(('USER', feed.user))
+        self._data.round_trip = time.monotonic() - begun
         self._wants_password = reply.code == 331
+        if self._wants_password and self._data.early:
+            return self._set_up(('PASS', feed.password))
         if self._wants_password:
             control.secret = feed.password
             reply, = control.ask(('PASS', feed.password))
             control.secret = ''
         self._check_login(reply)
+        self._set_up()
 
     def _set_up(self, *login):
         """Send all that has to be said once in one write, perhaps with the login."""
         feed, control = self._feed, self._control
         protection = (('PBSZ', '0'), ('PROT', 'P')) if self._tunnel else ()
-        control.send(*login, *protection, ('TYPE', 'I'), ('FEAT',), ('CWD', feed.ftp_dir), self._data.command())
+        once = (*protection, ('TYPE', 'I'), ('FEAT',), ('CWD', feed.ftp_dir), self._data.command())
+        control.send(*login, *once)
         if login:
             control.secret = feed.password
             *_, reply = [control.final() for _ in login]
+            if self._refuses_late and not reply.positive:
+                *_, reply = [control.final() for _ in once]
             control.secret = ''
             self._check_login(reply)
         for _ in protection:
@@ -357,9 +368,9 @@ class FTPSession:
 
     # ------------------------------------------------------------ transfers
 
-    def fetch(self, name, write, ride=None, offset=0, pour=None):
-        count = self._data.fetch(name, write, offset, pour)
-        self._data.end(ahead=ride and ride())
+    def fetch(self, name, write, ride=None, offset=0, pour=None, together=False):
+        count = self._data.fetch(name, write, offset, pour, ride if together else None)
+        self._data.end(ahead=None if self._data.is_hasty else ride and ride())
         if self._data.ragged:
             self._confirm(name, offset + count)
         return count

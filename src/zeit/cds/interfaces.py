@@ -275,7 +275,7 @@ class ICDSSession(zope.interface.Interface):
         Also what is no file, and dotfiles as far as the server shows them. Raises ReplyError.
         """
 
-    def fetch(name, write, ride=None, offset=0, pour=None):
+    def fetch(name, write, ride=None, offset=0, pour=None, together=False):
         """RETR: call `write` with each piece of the file (a memoryview that is valid during the call only).
 
         name -- str
@@ -286,6 +286,9 @@ class ICDSSession(zope.interface.Interface):
         offset -- bytes to skip (REST); raises PermanentError where the server can't
         pour -- is called as pour(pipe, count) rather than `write`, where the system can pass data on uncopied: to take
             so many bytes out of a pipe (its file descriptor)
+        together -- may `ride` be called, and what it queues go out, before all data are here? That saves the way there, and
+            is done where the server is known to bear it, for small files. Should it not, after all, the session is lost:
+            then try again without.
         Returns the number of bytes received. Raises ReplyError, TemporaryError for a broken data connection.
         A positive answer does not prove that the file is whole: compare its size.
         """
@@ -324,9 +327,7 @@ class ICDSSession(zope.interface.Interface):
         data -- bytes, or an iterable of bytes-like objects; what it raises ends the session and comes through
         ride -- as for `fetch`, but called when the server has acknowledged the file
         offset -- bytes that the file keeps (REST); raises PermanentError where the server can't
-        together -- may `ride` be called, and what it queues go out with STOR, before the server has acknowledged anything?
-            That saves a round trip, and is done where all data are underway and the server is known to bear it. Should it
-            not, after all, the session is lost: then try again without.
+        together -- as for `fetch`: before the server has acknowledged anything, when all data are underway
         Returns the number of bytes sent. Raises ReplyError, TemporaryError for a broken data connection.
         A positive answer does not prove that the file is whole: compare its size.
         """

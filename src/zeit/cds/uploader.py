@@ -40,7 +40,6 @@ class Manner:
         self.direct = False     # does the server refuse to rename, so that files are stored under their own names?
         self.refused = set()    # names that it refused to give by renaming
         self.ours = set()       # names under which there are parts of our own
-        self.together = True    # may STOR and the step after it go out in one write?
 
     def is_direct(self, name):
         return self.direct or name in self.refused
@@ -169,9 +168,9 @@ class Uploader(Worker):
         riding = []
         try:
             self.session.store(outgoing.temporary or job.name, outgoing.pieces(offset),
-                               lambda: self._ride(job, riding), offset, self._manner.together)
+                               lambda: self._ride(job, riding), offset, self._backlog.together)
         except ConnectionLost:
-            self._manner.together = False       # in case that this was the cause
+            self._backlog.together = False      # in case that this was the cause
             raise
         except PermanentError as e:
             if not offset:

@@ -126,6 +126,14 @@ class Wire:
             except BlockingIOError:
                 pass
 
+    def comes(self, seconds):
+        """Does anything come, or the end, within so many seconds? bool"""
+        try:
+            wait(self.socket, READ, seconds)
+        except TimeoutError:
+            return False
+        return True
+
     def recv_into(self, buffer):
         """Read into a buffer; returns the number of bytes, 0 at the end."""
         while True:

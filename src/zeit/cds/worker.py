@@ -9,6 +9,7 @@ from zeit.cds.retry import PASSING
 log = logging.getLogger('zeit.cds')
 
 REMOVALS = 4                    # so many DELEs ride with the step of a file: more than files come, so that none pile up
+SMALL = 64 * 1024               # bytes; while a larger file comes, no session takes the next one, which another may have soon
 LARGE = 1024 * 1024             # bytes; for a smaller file it makes no difference that data are not copied
 RESUME = 8 * 1024 * 1024        # bytes; a smaller file is fetched anew rather than resumed
 
@@ -138,10 +139,15 @@ class Worker:
         self._keep_lock()
         offset = self._begin(job, incoming)
         riding = []
+        small = 0 < (job.before.size or 0) <= SMALL
         try:
             self.session.fetch(
                 job.name, self._limited(incoming.write, job, incoming), lambda: self._ride(job, riding), offset,
-                self._limited(incoming.pour, job, incoming) if (job.before.size or 0) >= LARGE else None)
+                self._limited(incoming.pour, job, incoming) if (job.before.size or 0) >= LARGE else None,
+                small and self._backlog.together)
+        except ConnectionLost:
+            self._backlog.together = False      # in case that this was the cause
+            raise
         except PermanentError as e:
             if offset:
                 incoming.restart()
@@ -150,7 +156,10 @@ class Worker:
         finally:
             after, *removals = riding or [None]
             self._settle(removals)
-        self._check(job, incoming, after.get(), resumed=bool(offset))
+        now = after.get()
+        if now is not None and now.size != incoming.size:
+            now = self.session.facts(job.name).get()
+        self._check(job, incoming, now, resumed=bool(offset))
 
     def _keep_lock(self):
         if self._first:
@@ -219,8 +228,7 @@ class Worker:
         return following.name if entry.kind == 'file' and 0 < (entry.size or 0) < LARGE and not following.before else True
 
     def _ask_after(self, job):
-        as_listed = job.before is job.entry and self._incoming is not None and job.before.size == self._incoming.size
-        return self.session.facts(job.name, regular=as_listed)
+        return self.session.facts(job.name, regular=job.before is job.entry)
 
     def _ask_before(self, job):
         if job.entry.kind != 'file' or not job.entry.size:

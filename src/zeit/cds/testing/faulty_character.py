@@ -48,6 +48,8 @@ class Character(NamedTuple):
     #: The answer to RETR after REST beyond the end; None for an empty file.
     rest_beyond: str = '554 Invalid REST parameter.'
     login_failed: str = '530 Login incorrect.'
+    #: A password is refused only after the commands that came with it.
+    refuses_late: bool = False
     cwd_failed: str = '550 No such file or directory.'
     dele_failed: str = '550 No such file or directory.'
     #: TLS data connections must resume the control connection's session,
@@ -100,5 +102,5 @@ CHARACTERS = {
         missing_mlsd='501 No such directory.', size_in_ascii=False,
         early_close='426 Connection closed; transfer aborted.',
         shrunk='226 Transfer complete.',
-        login_failed='530 Authentication failed.'),
+        login_failed='530 Authentication failed.', refuses_late=True),
 }

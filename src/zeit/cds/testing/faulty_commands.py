@@ -53,6 +53,8 @@ def password(session, argument, plan):
     if session.refused:
         return server.too_many
     if (session.user, argument) != (server.user, server.password):
+        if session.character.refuses_late:
+            session.run_arrived()
         return session.character.login_failed
     session.logged_in = True
     return '230 Login successful.'

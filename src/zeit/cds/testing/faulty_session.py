@@ -79,6 +79,11 @@ class Session:
         verb, argument = self.read_command()
         self.execute(verb, argument)
 
+    def run_arrived(self):
+        """Execute the commands that are here already."""
+        while b'\n' in self.control.buffer:
+            self.next_command()
+
     def abandon(self):
         """End the session; for other threads."""
         self.gone.set()

@@ -89,8 +89,7 @@ def _swallow(session):
 
 def _run_commands(session):
     session.next_command()
-    while b'\n' in session.control.buffer:
-        session.next_command()
+    session.run_arrived()
 
 
 MEANWHILE = {'queue': None, 'swallow': _swallow, 'run': _run_commands}
