@@ -103,6 +103,10 @@ class FTPSession:
     def alive(self):
         return self._control is not None and self._control.alive
 
+    @property
+    def round_trip(self):
+        return self._data.round_trip
+
     # ------------------------------------------------------------ the session's beginning and end
 
     def start(self):

@@ -246,6 +246,7 @@ class ICDSSession(zope.interface.Interface):
     """
 
     alive = zope.interface.Attribute('False once the control connection is closed or broken. bool')
+    round_trip = zope.interface.Attribute('How long it takes to the server and back, in seconds. float')
 
     def another():
         """A further ICDSSession like this one, which begins to connect at once, and can be used after its `start`."""

@@ -204,8 +204,9 @@ class Worker:
         else:
             facts = None
         if job.before is None and entry.kind == 'file' and entry.size:
-            return entry
-        now = (facts or self.session.facts(job.name)).get()
+            now = entry
+        else:
+            now = (facts or self.session.facts(job.name)).get()
         if now is None:
             raise Dropped('it is no regular file' if entry.kind else GONE, False)
         if now.modified is None and (now.size or 0) >= RESUME:

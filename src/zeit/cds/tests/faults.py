@@ -424,4 +424,31 @@ ACTIVE = [
     )),
 ]
 
-FAULTS = LOGIN + PORTS + SHAPED + LOCKING + LISTING + FETCHING + REMOVING + RECOVERY + CHARACTERS + ACTIVE
+
+def hasty(fault, name='%s, what follows sent ahead', **kw):
+    """The same where commands go out together with the RETR before them."""
+    return dataclasses.replace(fault, name=name % fault.name, server={'character': 'pure-ftpd', **fault.server}, **kw)
+
+
+def far(name, *script, **kw):
+    """A fault of pyftpdlib at the end of a long line, so that commands go out while it sends a file."""
+    return Fault(name, (On('USER').stall(0.03), *script), server={'character': 'pyftpdlib'}, **kw)
+
+
+HASTY = [
+    *(hasty(fault) for fault in FETCHING + REMOVING),
+    *(hasty(fault, '%s') for fault in (
+        passes('what comes with retr gets lost', On('RETR', 'c.xml', times=1).swallow(), settings=SILENT),
+        passes('some of what comes with retr gets lost', On('RETR', 'c.xml', times=1).swallow('250 Done.', 2),
+               settings=SILENT),
+        passes('all that comes with retr gets lost', On('RETR').swallow(count=9), settings=SILENT),
+        passes('retr and epsv refused', On('RETR', 'c.xml', times=1).reply('450 Busy.'), On('EPSV', skip=3, times=1).reply('450 Busy.')),
+        ends('login refused', LoginRefused, On('PASS').reply('530 No.')),
+    )),
+    ends('login refused late', LoginRefused, server={'character': 'pyftpdlib'}, settings={'password': 'another'}),
+    far('next commands while the last reply is underway', On('RETR').stall(0.05, at='done'), commands={'USER': 1},
+        settings={'connections': 1}, few=True),
+    far('next commands break a transfer off', On('RETR', 'c.xml', times=1).stall(0.05), says=(AGAIN,)),
+]
+
+FAULTS = LOGIN + PORTS + SHAPED + LOCKING + LISTING + FETCHING + REMOVING + RECOVERY + CHARACTERS + ACTIVE + HASTY

@@ -12,9 +12,11 @@ from zeit.cds.ftp import FTPConnection
 from zeit.cds.lock import LockFile, MUTEX
 from zeit.cds.spool import FileSink, LOCK, Spool
 from zeit.cds.transfer import Import
+from zeit.cds.worker import SMALL
 
 
 MEMORY = '/dev/shm'
+NOT_SMALL = SMALL + 1       # bytes of a file after which nothing is sent ahead of time
 WHEN = 1_700_000_000        # seconds since 1970: when files of the tests were last changed
 
 

@@ -16,7 +16,7 @@ from zeit.cds.protocol import printable
 from zeit.cds.spool import FileSink, Spool
 from zeit.cds.testing.layers import on_servers
 from zeit.cds.testing.process import free_port
-from zeit.cds.tests.importing import Importing, WHEN, recorded
+from zeit.cds.tests.importing import Importing, NOT_SMALL, WHEN, recorded
 
 
 BOUNDARIES = (0, 1, 2, 1447, 1448, 1449, 65535, 65536, 65537, 262143, 262144, 262145, 1048576, 2097151, 2097152)
@@ -199,7 +199,7 @@ class Files(Importing):
         self.assert_nothing_left()
 
     def test_file_that_vanishes_while_it_is_fetched(self):
-        path = self.put('a', b'1')
+        path = self.put('a', b'1' * NOT_SMALL)
         self.put('b', b'2')
         self.run_import(sink=HookedSink(lambda name: name == 'a' and os.unlink(path)))
         self.assertEqual({b'b': b'2'}, self.published)
@@ -207,7 +207,7 @@ class Files(Importing):
         self.assert_nothing_left()
 
     def test_file_that_grows_while_it_is_fetched(self):
-        for size in 10, 2 * 2**20:
+        for size in NOT_SMALL, 2 * 2**20:
             with self.subTest(size):
                 path = self.put('a', b'1' * size)
                 self.put('b', b'2')
@@ -229,9 +229,11 @@ class Files(Importing):
     def test_file_that_changes_but_keeps_its_size(self):
         if self.server.name in NO_TIMES:
             self.skipTest('%s tells no times: the change cannot be seen.' % self.server.name)
-        self.put('a', b'old')
-        self.run_import(sink=HookedSink(lambda name: self.put('a', b'new', WHEN + 60)))
-        self.assertEqual(({}, {b'a': b'new'}), (self.published, self.there))
+        old, new = b'o' * NOT_SMALL, b'n' * NOT_SMALL
+        self.put('a', old)
+        self.run_import(sink=HookedSink(lambda name: self.put('a', new, WHEN + 60)))
+        self.assertEqual({}, self.published)
+        self.assert_same({'a': new}, self.there)
         self.assert_warned(': a: ', 'changed while it was fetched')
         self.assert_nothing_left()
 

@@ -17,7 +17,7 @@ from zeit.cds.lock import Lock, LockFile, MUTEX
 from zeit.cds.owner import Owner
 from zeit.cds.testing.layers import PYFTPDLIB_LAYER, VSFTPD_LAYER, on_servers, server_test_case
 from zeit.cds.testing.servers import VsFTPD
-from zeit.cds.tests.importing import Importing, new_spool
+from zeit.cds.tests.importing import Importing, NOT_SMALL, new_spool
 from zeit.cds.tests.races import races
 from zeit.cds.tests.test_import import HookedSink
 
@@ -292,7 +292,8 @@ class Locking(Importing):
         self.assertIn('Lock file successfully removed: read', self.log.of('INFO'))
 
     def test_lock_is_removed_on_a_new_session_if_the_old_one_has_died(self):
-        done = []
+        data, done = b'1' * NOT_SMALL, []
+        self.put('a', data)
 
         def restart(name):
             if not done:
@@ -301,7 +302,7 @@ class Locking(Importing):
 
         self.run_import(sink=HookedSink(restart))
         self.assert_nothing_left()
-        self.assertEqual({b'a': b'1'}, {**self.there, **self.published})
+        self.assertEqual({b'a': data}, {**self.there, **self.published})
         self.assertIn('Lock file successfully removed: read', self.log.of('INFO'))
 
     def test_lock_is_refreshed_while_we_work(self):
