@@ -9,13 +9,19 @@ The steps of one file in a session::
     -- connect to the port of EPSV -->                            1st round trip
     -- RETR x ------------------------>
     <------------------- 150, the data and their end              2nd
-    -- SIZE x, DELE w, EPSV ---------->                           (w: an earlier file, durable by now)
-    <-------------------- 226, 213, 250, 229                      3rd
+    -- EPSV, SIZE x, DELE w ---------->                           (w: an earlier file, durable by now)
+    <-------------------- 226, 229, 213, 250                      3rd
 
 The third begins before the 226 was read, since vsftpd and ProFTPD hold it back until we close the data connection;
 but a DELE goes out only after the 226 of its own file was read.
 
-With the setting `active` the server opens the data connection, which takes two round trips::
+A small file needs fewer. Pure-FTPd does not look at commands that it has read together with RETR before that is done, so
+EPSV, SIZE and DELE go out in the same write: two round trips. (So it goes with vsftpd and ProFTPD as well, but these
+still wait for the data connection's end.) pyftpdlib has handed over all of a small file soon after it read RETR, so they
+go out half a round trip after it; on a short line the data are here by then. An EPSV that comes too soon breaks the
+transfer off, which its 229 in place of the 226 shows.
+
+With the setting `active` the server opens the data connection, which takes two round trips, too::
 
     -- SIZE v, DELE u, EPRT, RETR x -->
     <------ 226, 213, 250, 200; the server connects               1st
@@ -47,8 +53,8 @@ log = logging.getLogger(__name__)
 NOT_IMPLEMENTED = (500, 501, 502, 504, 522)
 
 # What a server bears to be sent early, by what its greeting says; see DataConnections. pyftpdlib would wait for ever,
-# should data overtake their STOR, or a RETR the connection that EPRT asks for; the others answer STOR only when they
-# have a data connection, and do not look for another command if they have read it together with STOR.
+# should data overtake their STOR, or a RETR the connection that EPRT asks for; the others answer STOR and RETR only when
+# they have a data connection, and do not look at another command before the end if they have read it together with those.
 EARLY = {'vsFTPd': {'data', 'next', 'RETR'}, 'ProFTPD': {'data', 'next', 'RETR'}, 'Pure-FTPd': {'data', 'next', 'RETR'},
          'pyftpdlib': {'STOR', 'soon'}}
 

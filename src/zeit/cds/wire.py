@@ -57,6 +57,8 @@ def connecting(family, address):
 def connected(sock, seconds):
     """That socket, once it is connected. Raises OSError."""
     try:
+        if _stands(sock):
+            return sock
         wait(sock, WRITE, seconds)
         if number := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             raise OSError(number, os.strerror(number))
@@ -64,6 +66,15 @@ def connected(sock, seconds):
         sock.close()
         raise
     return sock
+
+
+def _stands(sock):
+    """Is it connected already, as on a short line? Then nobody has to wait. bool"""
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 class Listener:

@@ -149,6 +149,33 @@ class TriesTest(ServerTest):
         self.assertIsInstance(outcome.error, ConnectionLost)
 
 
+class SessionsTest(ServerTest):
+    """How many, and what they dare."""
+
+    files = {'a.xml': b'a' * 50_000, 'b.xml': b'b' * 50_000, 'c.xml': b'c' * 50_000}
+
+    def sessions(self, *script, **kw):
+        """How many an import took."""
+        server = self.serve(*script, character='vsftpd')
+        with mock.patch('zeit.cds.transfer.BYTES_A_SESSION', 20_000):
+            self.assertTrue(self.run_import(server, connections=3, **kw).successful, self.log.text)
+        return len(server.commands('USER'))
+
+    def test_several_on_a_long_line_for_large_files_whose_sizes_are_not_listed(self):
+        self.assertEqual(3, self.sessions(On('USER').stall(0.01)))
+
+    def test_one_on_a_short_line(self):
+        with mock.patch('zeit.cds.transfer.LONG_LINE', 10):
+            self.assertEqual(1, self.sessions())
+
+    def test_haste_ends_when_it_was_too_much_for_the_server(self):
+        server = self.serve(On('RETR').swallow(), character='pure-ftpd')
+        self.assertTrue(self.run_import(server, timeout=0.3).successful, self.log.text)
+        self.assertEqual(3, len(self.published))
+        self.assertEqual(1, self.log.text.count('Trying again'))
+        self.assertEqual(4, len(server.commands('RETR')))
+
+
 class ResumeTest(ServerTest):
     """A file of which a part is here."""
 
