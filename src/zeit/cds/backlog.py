@@ -24,6 +24,7 @@ FETCHING, RECEIVED, COMMITTED, REMOVED, DROPPED = range(5)
 WINDOW = 10000          # so many files may be underway, counted from the oldest that isn't published yet, and
 UNCOMMITTED = 256       # so many received ones (each an open file) may wait for the disk
 GROUP = 64              # so many are worth a commit at once; fewer wait
+HASTE = 3               # so many files may be lost on the way, and fetched again, for commands that came too early
 PATIENCE = 0.05         # seconds for others to come, unless no worker has anything else to do
 
 
@@ -69,7 +70,7 @@ class Backlog:
         self._workers = 0
         self._waiting = 0       # workers that have nothing to do until something is committed
         self._changed = Signal()
-        self.together = True    # may a session send commands before it is their turn, if the server is known to bear it?
+        self.haste = HASTE      # how often a server may still show that it does not bear commands before it is their turn
         self.error = None
 
     # ------------------------------------------------------------ for workers
@@ -196,6 +197,11 @@ class Backlog:
             self._jobs.popleft()
             for line in self._jobs[0].lines if self._jobs else ():
                 log.info(*line)
+
+    @property
+    def together(self):
+        """May a session send commands before it is their turn, where the server is known to bear it? bool"""
+        return self.haste > 0
 
     def stop(self, error):
         """Begin no further file; the run ends with this error."""

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from zeit.cds import protocol
 from zeit.cds.hub import sleep
-from zeit.cds.interfaces import ConnectionLost, ReplyError, RunLimitReached, TemporaryError, UntrustedServer
+from zeit.cds.interfaces import (
+    ConnectionLost, ReplyError, RunLimitReached, TemporaryError, TooEarly, UntrustedServer)
 from zeit.cds.wire import Listener, Wire, connected, connecting
 
 
@@ -91,6 +92,9 @@ class DataConnections:
         self.early = ()
         self.way = way if way is not None else 0 if feed.active else PASSIVE
         self.round_trip = 0.0       # seconds to the server and back
+        # Did a connection that was begun in advance come to nothing? Then each is arranged for by itself: there are
+        # firewalls that see its port only in a packet that begins with that reply.
+        self.cautious = False
         self.ragged = False         # did the last TLS data connection end without close_notify?
         self._feed, self._control, self._address, self._tunnel = feed, control, address, tunnel
         self._deadline = deadline
@@ -181,7 +185,8 @@ class DataConnections:
             try:
                 return Wire(connected(ahead, self._feed.timeout), self._feed.timeout)
             except OSError as e:
-                log.debug('The data connection begun in advance is of no use any more: %s', e)
+                log.debug('The data connection begun in advance is of no use: %s', e)
+                self.cautious = True
         for n in range(TRIES):
             reply, = self._control.ask(self.command())
             if arranged := self._arranged(reply):
@@ -311,7 +316,7 @@ class DataConnections:
             if self._step is None:
                 raise
             self._give_up_step()
-            raise self._control.lost(ConnectionLost(str(e))) from e     # who knows what the server has read, and when
+            raise self._control.lost(TooEarly(str(e))) from e   # who knows what the server has read, and when
         except BaseException:
             self._give_up_step()
             raise
@@ -408,10 +413,10 @@ class DataConnections:
     def upload(self, name, pieces, offset=0, together=False):
         """STOR, but for the final reply; returns the number of bytes.
 
-        together -- may STOR itself be left to `end`, if the data do not wait for it?
+        together -- may STOR itself be left to `end`, if the data do not wait for it, or go out before there is a connection?
         """
         supply = Supply(pieces)
-        if 'STOR' in self.early and self._ahead is not None and not offset and self.way >= PASSIVE:
+        if together and 'STOR' in self.early and self._ahead is not None and not offset and self.way >= PASSIVE:
             return self._send(self._begin_connecting('STOR', name), supply)
         data = self._open_data()
         try:
@@ -488,7 +493,7 @@ class DataConnections:
                 self._step = self._send_step(ahead)
             final, self._final = self._final or self._control.final(), None
             if hasty and final.code not in COMPLETE:    # perhaps it answers what was read too early: nothing fits any more
-                raise self._control.lost(ConnectionLost('The transfer went wrong: %s' % (final,)))
+                raise self._control.lost(TooEarly('The transfer went wrong: %s' % (final,)))
         except ReplyError:
             self._read_step()
             raise
@@ -514,7 +519,7 @@ class DataConnections:
         """Send what is queued in one write, perhaps together with the command of a transfer; returns a Step."""
         lines = [self._control.line(*command) for command in transfer]
         taken = self._control.step(sum(map(len, lines)))
-        if self._taken is not None and self._taken[0] == ahead:
+        if self.cautious or self._taken is not None and self._taken[0] == ahead:
             ahead = None
         begins = isinstance(ahead, str) and self.way < PASSIVE and 'RETR' in self.early
         try:

@@ -144,6 +144,7 @@ class FTPSession:
             self._log_in()
         else:
             self._wants_password, self._data.round_trip = like._wants_password, like._data.round_trip
+            self._data.cautious = like._data.cautious
             self._set_up(('USER', feed.user), *([('PASS', feed.password)] if self._wants_password else ()))
 
     def _log_in(self):
@@ -167,7 +168,8 @@ class FTPSession:
         """Send all that has to be said once in one write, perhaps with the login."""
         feed, control = self._feed, self._control
         protection = (('PBSZ', '0'), ('PROT', 'P')) if self._tunnel else ()
-        once = (*protection, ('TYPE', 'I'), ('FEAT',), ('CWD', feed.ftp_dir), self._data.command())
+        way = () if self._data.cautious else (self._data.command(),)
+        once = (*protection, ('TYPE', 'I'), ('FEAT',), ('CWD', feed.ftp_dir), *way)
         control.send(*login, *once)
         if login:
             control.secret = feed.password
@@ -179,13 +181,14 @@ class FTPSession:
         for _ in protection:
             if not (reply := control.final()).positive:
                 raise UntrustedServer('The server does not protect data connections: %s' % (reply,))
-        binary, feat, cwd, passive = [control.final() for _ in range(4)]
+        binary, feat, cwd, *arranged = [control.final() for _ in once[len(protection):]]
         self._features = protocol.features(feat)
         if not cwd.positive:
             raise self._hint(ReplyError.of(cwd), 'Check the directory %r on %s:%d, and that user %r may enter it.' % (
                 feed.ftp_dir, feed.hostname, feed.port, feed.user))
         done(binary)
-        self._data.connect_ahead(passive)
+        for reply in arranged:
+            self._data.connect_ahead(reply)
 
     def another(self):
         session = FTPSession(self._feed)
@@ -255,7 +258,7 @@ class FTPSession:
     # ------------------------------------------------------------ commands without data
 
     def flush(self, ahead=False):
-        if not ahead or self._data.is_ahead:
+        if not ahead or self._data.is_ahead or self._data.cautious:
             self._control.flush()
         else:
             reply, = self._control.ask(self._data.command())

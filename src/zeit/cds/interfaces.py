@@ -72,6 +72,10 @@ class TemporaryError(ReplyError):
     """Transient negative reply, 4yz (RFC 959, 4.2.1), or a data connection that failed: trying again may help."""
 
 
+class TooEarly(ConnectionLost):
+    """The server did not bear that commands were sent before it was their turn, and the session is out of step."""
+
+
 class Unreachable(ConnectionLost):
     """No connection could be made at all: name unknown, port closed, no route."""
 
@@ -288,8 +292,8 @@ class ICDSSession(zope.interface.Interface):
         pour -- is called as pour(pipe, count) rather than `write`, where the system can pass data on uncopied: to take
             so many bytes out of a pipe (its file descriptor)
         together -- may `ride` be called, and what it queues go out, before all data are here? That saves the way there, and
-            is done where the server is known to bear it, for small files. Should it not, after all, the session is lost:
-            then try again without.
+            is done where the server is known to bear it, for small files. Should it not, after all, the session is lost,
+            mostly with TooEarly: then try again without.
         Returns the number of bytes received. Raises ReplyError, TemporaryError for a broken data connection.
         A positive answer does not prove that the file is whole: compare its size.
         """

@@ -17,7 +17,7 @@ import logging
 import zope.interface
 
 from zeit.cds.exportinterfaces import Unreadable
-from zeit.cds.interfaces import ConnectionLost, IPending, PermanentError, ReplyError, TemporaryError
+from zeit.cds.interfaces import ConnectionLost, IPending, PermanentError, ReplyError, TemporaryError, TooEarly
 from zeit.cds.protocol import printable
 from zeit.cds.worker import Dropped, RESUME, Worker
 
@@ -169,8 +169,10 @@ class Uploader(Worker):
         try:
             self.session.store(outgoing.temporary or job.name, outgoing.pieces(offset),
                                lambda: self._ride(job, riding), offset, self._backlog.together)
+        except TooEarly:
+            raise
         except ConnectionLost:
-            self._backlog.together = False      # in case that this was the cause
+            self._backlog.haste = 0     # in case that this was the cause
             raise
         except PermanentError as e:
             if not offset:

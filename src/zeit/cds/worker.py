@@ -1,7 +1,7 @@
 """What one session of an import does: fetch files, check them, remove them on the server."""
 import logging
 
-from zeit.cds.interfaces import ConnectionLost, FTPError, PermanentError, ReplyError, TemporaryError
+from zeit.cds.interfaces import ConnectionLost, FTPError, PermanentError, ReplyError, TemporaryError, TooEarly
 from zeit.cds.protocol import printable
 from zeit.cds.retry import PASSING
 
@@ -105,11 +105,21 @@ class Worker:
     def _persist(self, verb):
         """Call verb; when what failed may pass by itself, again, on a new session if need be."""
         try:
-            if not self.session.alive:
-                raise ConnectionLost('The session has ended.')
-            return verb()
+            return self._at_once(verb)
         except PASSING as e:
-            return self._patience.again(e, lambda: (self._renew(), verb())[1])
+            return self._patience.again(e, lambda: (self._renew(), self._at_once(verb))[1])
+
+    def _at_once(self, verb):
+        """Call verb; on a new session, without a pause, if the server did not bear our haste."""
+        while True:
+            try:
+                if not self.session.alive:
+                    raise ConnectionLost('The session has ended.')
+                return verb()
+            except TooEarly as e:
+                log.debug('%s Once more.', e)
+                self._backlog.haste -= 1
+                self._renew()
 
     # ------------------------------------------------------------ fetching
 
@@ -145,8 +155,10 @@ class Worker:
                 job.name, self._limited(incoming.write, job, incoming), lambda: self._ride(job, riding), offset,
                 self._limited(incoming.pour, job, incoming) if (job.before.size or 0) >= LARGE else None,
                 small and self._backlog.together)
+        except TooEarly:
+            raise
         except ConnectionLost:
-            self._backlog.together = False      # in case that this was the cause
+            self._backlog.haste = 0     # in case that this was the cause
             raise
         except PermanentError as e:
             if offset:

@@ -425,9 +425,12 @@ ACTIVE = [
 ]
 
 
-def hasty(fault, name='%s, what follows sent ahead', **kw):
-    """The same where commands go out together with the RETR before them."""
-    return dataclasses.replace(fault, name=name % fault.name, server={'character': 'pure-ftpd', **fault.server}, **kw)
+def hasty(fault, name='%s, what follows sent ahead'):
+    """The same where commands go out together with the RETR before them. What fails then is tried once more at once, and
+    not told of."""
+    return dataclasses.replace(
+        fault, name=name % fault.name, server={'character': 'pure-ftpd', **fault.server},
+        says=tuple(text for text in fault.says if text != AGAIN), may_say=(*fault.may_say, AGAIN))
 
 
 def far(name, *script, **kw):
@@ -448,7 +451,7 @@ HASTY = [
     ends('login refused late', LoginRefused, server={'character': 'pyftpdlib'}, settings={'password': 'another'}),
     far('next commands while the last reply is underway', On('RETR').stall(0.05, at='done'), commands={'USER': 1},
         settings={'connections': 1}, few=True),
-    far('next commands break a transfer off', On('RETR', 'c.xml', times=1).stall(0.05), says=(AGAIN,)),
+    far('next commands break a transfer off', On('RETR', 'c.xml', times=1).stall(0.05), commands={'RETR c.xml': 2}),
 ]
 
 FAULTS = LOGIN + PORTS + SHAPED + LOCKING + LISTING + FETCHING + REMOVING + RECOVERY + CHARACTERS + ACTIVE + HASTY

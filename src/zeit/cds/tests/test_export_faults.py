@@ -87,7 +87,7 @@ FAULTS = (
     Fault('what comes with STOR gets lost', (On('STOR', PART, times=1).swallow(),), server=HASTY, settings=SILENT),
     Fault('what comes with STOR always gets lost', (On('STOR', '.*').swallow(),), server=HASTY, settings=SILENT),
     Fault('some of what comes with STOR gets lost', (On('STOR', '.*', skip=3).swallow('450 Busy.', 2),), server=HASTY,
-          commands={'STOR .': 7, 'USER': 3}),
+          commands={'STOR .': 9, 'USER': 5}),
     Fault('all that comes with STOR gets lost', (On('STOR', '.*').swallow('450 Busy.', 9),), server=HASTY, settings=SILENT),
     Fault('STOR refused, and what comes with it', (On('STOR', PART).reply('553 No.'), On('SIZE', PART).reply('421 Bye.')),
           server=HASTY, waits=('c',), failed=('c',)),

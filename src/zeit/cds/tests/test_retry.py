@@ -6,13 +6,14 @@ import unittest
 from unittest import mock
 
 from zeit.cds import listing
+from zeit.cds.backlog import HASTE
 from zeit.cds.interfaces import (
     ConnectionLost, FTPError, LoginRefused, PermanentError, RunLimitReached, TemporaryError)
 from zeit.cds.feed import Feed
-from zeit.cds.main import run_import
+from zeit.cds.main import run_export, run_import
 from zeit.cds.retry import FIRST_PAUSE, LONGEST_PAUSE, Patience
 from zeit.cds.testing.faulty import Content, Entry, FaultyServer, On, rewrite
-from zeit.cds.tests.importing import contents, new_spool
+from zeit.cds.tests.importing import contents, new_spool, put
 from zeit.cds.tests.test_faults import logged
 
 
@@ -103,12 +104,12 @@ class ServerTest(unittest.TestCase):
         self.addCleanup(server.stop)
         return server
 
-    def run_import(self, server, level=logging.DEBUG, **settings):
+    def exchange(self, server, level=logging.DEBUG, **settings):
         feed = Feed(**{**dict(
             store_dir=self.store_dir, hostname=server.host, port=server.port, user=server.user, timeout=10,
             password=server.password, ftp_dir='/', connections=1), **settings})
         with logged(level) as self.log, mock.patch('zeit.cds.retry.FIRST_PAUSE', 0.01):
-            return run_import(feed)
+            return (run_import if feed.direction == 'import' else run_export)(feed)
 
     @property
     def published(self):
@@ -120,7 +121,7 @@ class TriesTest(ServerTest):
 
     def tries(self, rule, command, **kw):
         server = self.serve(rule)
-        outcome = self.run_import(server, **kw)
+        outcome = self.exchange(server, **kw)
         self.assertFalse(outcome.successful, self.log.text)
         return len(server.commands(command))
 
@@ -144,7 +145,7 @@ class TriesTest(ServerTest):
     def test_server_that_is_down_is_not_asked_again(self):
         server = self.serve()
         server.stop()
-        outcome = self.run_import(server)
+        outcome = self.exchange(server)
         self.assertNotIn('Trying again', self.log.text)
         self.assertIsInstance(outcome.error, ConnectionLost)
 
@@ -158,7 +159,7 @@ class SessionsTest(ServerTest):
         """How many an import took."""
         server = self.serve(*script, character='vsftpd')
         with mock.patch('zeit.cds.transfer.BYTES_A_SESSION', 20_000):
-            self.assertTrue(self.run_import(server, connections=3, **kw).successful, self.log.text)
+            self.assertTrue(self.exchange(server, connections=3, **kw).successful, self.log.text)
         return len(server.commands('USER'))
 
     def test_several_on_a_long_line_for_large_files_whose_sizes_are_not_listed(self):
@@ -170,10 +171,35 @@ class SessionsTest(ServerTest):
 
     def test_haste_ends_when_it_was_too_much_for_the_server(self):
         server = self.serve(On('RETR').swallow(), character='pure-ftpd')
-        self.assertTrue(self.run_import(server, timeout=0.3).successful, self.log.text)
+        self.assertTrue(self.exchange(server, timeout=0.3).successful, self.log.text)
         self.assertEqual(3, len(self.published))
+        self.assertNotIn('Trying again', self.log.text)
+        self.assertEqual(HASTE + 3, len(server.commands('RETR')))
+
+    def test_haste_ends_when_the_server_fell_silent(self):
+        server = self.serve(On('RETR').swallow('226 Done.', 9), character='pure-ftpd')
+        self.assertTrue(self.exchange(server, timeout=0.3).successful, self.log.text)
         self.assertEqual(1, self.log.text.count('Trying again'))
         self.assertEqual(4, len(server.commands('RETR')))
+
+    def check_each_way_is_arranged_for_by_itself(self, server, *verbs):
+        sent = server.commands()
+        first, *others = [n for n, command in enumerate(sent) if command == 'EPSV']
+        self.assertEqual('CWD /', sent[first - 1])
+        self.assertEqual(set(verbs), {sent[n + 1].partition(' ')[0] for n in others})
+
+    def test_way_that_was_arranged_in_a_step_with_others_leads_nowhere(self):
+        """As it happens behind a firewall that looks at the beginning of packets only."""
+        server = self.serve(On('EPSV', times=1).advertise(port=1))
+        self.assertTrue(self.exchange(server).successful, self.log.text)
+        self.check_each_way_is_arranged_for_by_itself(server, 'STOR', 'MLSD', 'RETR')
+
+    def test_such_a_way_in_an_export(self):
+        for name in self.files:
+            put(self.store_dir + '/new', name, b'1')
+        server = self.serve(On('EPSV', times=1).advertise(port=1), files={})
+        self.assertTrue(self.exchange(server, direction='export').successful, self.log.text)
+        self.check_each_way_is_arranged_for_by_itself(server, 'STOR')
 
 
 class ResumeTest(ServerTest):
@@ -191,7 +217,7 @@ class ResumeTest(ServerTest):
 
     def check(self, *script, rests=('REST 20000',), **kw):
         server = self.serve(*script, **kw)
-        outcome = self.run_import(server)
+        outcome = self.exchange(server)
         self.assertTrue(outcome.successful, self.log.text)
         self.assertEqual(list(rests), server.commands('REST'))
         self.assertEqual([], server.unused)
@@ -207,7 +233,7 @@ class ResumeTest(ServerTest):
 
     def test_after_the_control_connection_was_lost(self):
         server = self.serve(On('RETR', 'big.bin', times=1).drop_control(after_bytes=20_000))
-        self.assertTrue(self.run_import(server).successful)
+        self.assertTrue(self.exchange(server).successful)
         self.assertEqual({'big.bin': self.data}, self.published)
         self.assertEqual(1, len(server.commands('REST')))
 
@@ -231,7 +257,7 @@ class ResumeTest(ServerTest):
         new = self.data[::-1]
         server = self.serve(On('RETR', 'big.bin', times=1).call(
             rewrite('big.bin', new), after_bytes=20_000).drop_data(20_000))
-        self.assertTrue(self.run_import(server).successful, self.log.text)
+        self.assertTrue(self.exchange(server).successful, self.log.text)
         self.assertEqual([], server.commands('REST'))
         self.assertEqual({'big.bin': new}, self.published)
 
@@ -239,14 +265,14 @@ class ResumeTest(ServerTest):
         new = self.data + b'more'
         server = self.serve(On('RETR', 'big.bin', times=1).call(
             rewrite('big.bin', new, 1_700_000_000.0), after_bytes=20_000).drop_data(20_000))
-        self.assertTrue(self.run_import(server).successful, self.log.text)
+        self.assertTrue(self.exchange(server).successful, self.log.text)
         self.assertEqual([], server.commands('REST'))
         self.assertEqual({'big.bin': new}, self.published)
 
     def test_file_that_changes_while_it_is_resumed_stays(self):
         server = self.serve(self.break_off(), On('RETR', 'big.bin', skip=1).call(
             rewrite('big.bin', self.data[::-1]), after_bytes=5000))
-        self.run_import(server)
+        self.exchange(server)
         self.assertEqual({}, self.published)
         self.assertIn('big.bin', server.files)
 
@@ -277,7 +303,7 @@ class RunLimitTest(ServerTest):
 
     def check_end(self, *script, **kw):
         server = self.serve(*script)
-        outcome = self.run_import(server, run_limit=1, timeout=30, **kw)
+        outcome = self.exchange(server, run_limit=1, timeout=30, **kw)
         self.assertIsInstance(outcome.error, RunLimitReached, self.log.text)
         self.assertLess(outcome.seconds, 8)     # of the 30 that silence may last, and of the hours that it drips
         self.assertIn('a.xml', server.files)
@@ -311,14 +337,14 @@ class HugeListingTest(ServerTest):
 
     def test_a_million_entries(self):
         server = self.serve(On('MLSD', times=1).many(1_000_000, 'many-{}.tmp'))
-        outcome = self.run_import(server, include=('*.xml',), timeout=60, level=logging.INFO)
+        outcome = self.exchange(server, include=('*.xml',), timeout=60, level=logging.INFO)
         self.assertIsNone(outcome.error)
         self.assertEqual({'a.xml': b'a'}, self.published)
 
     def check_end(self, rule):
         with mock.patch.object(listing, 'MAX_ENTRIES', 20_000), mock.patch.object(listing, 'MAX_BYTES', 10_000_000):
             server = self.serve(rule)
-            outcome = self.run_import(server)
+            outcome = self.exchange(server)
         self.assertIsInstance(outcome.error, FTPError)
         self.assertIn('seems to be without end', str(outcome.error))
         self.assertIn('move some out of the directory', self.log.text)
@@ -339,12 +365,12 @@ class HugeListingTest(ServerTest):
 
     def test_nonsense_is_told_of_some_times(self):
         server = self.serve(On('MLSD', times=1).entries(*[b'nonsense\r\n'] * 5000))
-        self.assertTrue(self.run_import(server).successful)
+        self.assertTrue(self.exchange(server).successful)
         self.assertEqual(11, len(self.log.complaints))
         self.assertEqual('5000 lines of the listing make no sense.', self.log.complaints[-1])
 
     def test_files_that_stay_are_told_of_a_thousand_times(self):
         server = self.serve(On('MLSD').many(1500, 'a/b-{}'))
-        outcome = self.run_import(server)
+        outcome = self.exchange(server)
         self.assertEqual(1500, len(outcome.failed))
         self.assertEqual(1000, len([line for line in self.log.complaints if 'a slash' in line]))
