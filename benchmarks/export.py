@@ -8,6 +8,9 @@ notes on the disk, so that a kill neither loses nor doubles a file; the others d
 """
 import functools
 import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))      # a buildout's bin/py does not
 
 from compare import all_programs, check, fill, main, new_spool
 

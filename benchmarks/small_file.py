@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Show where the time of a small file goes: a profile of an import, but for what the disk is made to do in other threads.
 
-    bin/py benchmarks/small_file.py --server pure-ftpd --files 2000 --connections 1
+    bin/py benchmarks/small_file.py --server Pure-FTPd --files 2000 --connections 1
 """
 import argparse
 import cProfile
+import os
 import pstats
 import shutil
 import sys
@@ -12,6 +13,8 @@ import time
 
 from zeit.cds.feed import Feed
 from zeit.cds.main import run_import
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))      # a buildout's bin/py does not
 
 from compare import Import, SERVERS, make_files
 

@@ -138,7 +138,7 @@ GUARDS = [
           '            before()\n', '            pass\n', ('test_the_next_file_came_meanwhile',)),
     Guard('an upload that went ahead ends as it should', 'data', 'if hasty and final.code not in COMPLETE:', 'if False:',
           ('test_replies_to_what_was_read_too_early',), 'test_export_faults'),
-    Guard('a file that is fetched with haste is not trusted', 'worker', 'self._backlog.haste -= 1', 'pass',
+    Guard('a file that is fetched with haste is not trusted', 'worker', 'self._backlog.haste -= 1', 'self._backlog.haste -= 0.2',
           ('test_haste_ends_when',), 'test_retry'),
     Guard('EPSV is asked for again', 'data', '        if reply.code == 425:\n            return None\n', '',
           ('test_epsv_425_for_a_while',)),

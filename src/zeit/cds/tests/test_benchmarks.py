@@ -13,10 +13,11 @@ TOP = top()
 @unittest.skipUnless(TOP, 'there are no benchmarks without a checkout')
 class BenchmarksTest(unittest.TestCase):
 
-    def measured(self, script):
+    def measured(self, script, *options):
+        """What it prints; run as bin/py does it, without the script's directory on Python's path."""
         done = subprocess.run(
-            [sys.executable, os.path.join(TOP, 'benchmarks', script), '--files', '5', '--rounds', '1',
-             '--servers', 'pyftpdlib'],
+            [sys.executable, '-P', os.path.join(TOP, 'benchmarks', script), '--files', '5',
+             *(options or ('--rounds', '1', '--servers', 'pyftpdlib'))],
             env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path)), 'PATH': '/nowhere'},
             text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
         self.assertEqual(0, done.returncode, done.stderr)
@@ -26,6 +27,11 @@ class BenchmarksTest(unittest.TestCase):
         table, told = self.measured('compare.py')
         self.assertRegex(table, r'\ncds-import \(4\) +\d+ ')
         self.assertIn('lftp is not installed: left out', told)
+
+    def test_where_the_time_goes(self):
+        told, _ = self.measured('small_file.py', '--server', 'pyftpdlib')
+        self.assertIn('without the profiler: 5 files, ', told)
+        self.assertIn("{method 'poll' of 'select.poll' objects}", told)
 
     def test_export(self):
         self.assertRegex(self.measured('export.py')[0], r'\ncds-export \(1\) +\d+ ')
