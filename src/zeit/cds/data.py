@@ -1,7 +1,6 @@
 """The data connections of a session, one after the other (RFC 959, 3; RFC 2428)."""
 import contextlib
 import fcntl
-import functools
 import logging
 import os
 import time

@@ -169,8 +169,8 @@ class Worker:
             after, *removals = riding or [None]
             self._settle(removals)
         now = after.get()
-        if now is not None and now.size != incoming.size:
-            now = self.session.facts(job.name).get()
+        if now is not None and now.size not in (None, incoming.size):
+            now = self.session.facts(job.name).get()    # perhaps MLST told of a link, not of the file
         self._check(job, incoming, now, resumed=bool(offset))
 
     def _keep_lock(self):
