@@ -39,7 +39,7 @@ def run_export(server, store_dir, last=NEVER, **settings):
     """An export in a process of its own that is killed at step `last`: 'STEPS OUTCOME', or None if it was killed."""
     def child():
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
-        lock.MUTEX_GRACE = 0.3
+        lock.MUTEX_GRACE = 1.0
         steps = ExportSteps(last)
         steps.watch()
         feed = Feed(store_dir=store_dir, hostname=server.host, port=server.port, user=server.user,

@@ -103,7 +103,7 @@ def run_import(server, store_dir, last=NEVER, **settings):
     """An import in a process of its own that is killed at step `last`: 'STEPS OUTCOME', or None if it was killed."""
     def child():
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
-        lock.MUTEX_GRACE = 0.3
+        lock.MUTEX_GRACE = 1.0
         steps = Steps(last)
         steps.watch()
         feed = Feed(store_dir=store_dir, hostname=server.host, port=server.port, user=server.user,
