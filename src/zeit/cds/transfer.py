@@ -12,7 +12,7 @@ from zeit.cds import hub
 from zeit.cds.backlog import Backlog, DROPPED
 from zeit.cds.events import FileImported, FileSkipped, Outcome, RunFinished, notify
 from zeit.cds.interfaces import (
-    FTPError, IFileSink, Interrupted, Locked, PermanentError, Progress, RunLimitReached, Unreachable)
+    FTPError, IFileSink, Interrupted, Locked, PermanentError, Progress, ReplyError, RunLimitReached, Unreachable)
 from zeit.cds.protocol import printable
 from zeit.cds.retry import PASSING, Patience
 from zeit.cds.worker import GONE, Worker
@@ -398,8 +398,17 @@ class Import(Run):
     @staticmethod
     def _measured(session, entries):
         """The entries with their sizes, which the listing did not tell: large files pay for further sessions, however few."""
-        pendings = [session.facts(entry.name) for entry in entries]
-        return [pending.get() or entry for entry, pending in zip(entries, pendings)]
+        pendings = {entry.name: session.facts(entry.name) for entry in entries if entry.size is None}
+
+        def measured(entry):
+            if entry.name not in pendings:
+                return entry
+            try:
+                return pendings[entry.name].get() or entry
+            except ReplyError:
+                return entry        # what is wrong with it will show when it is its turn
+
+        return [measured(entry) for entry in entries]
 
     def _objection(self, entry):
         if reason := self._spool.impossible(entry.name):

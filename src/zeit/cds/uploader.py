@@ -5,8 +5,8 @@ The steps of one file in a session::
     us                                    server
     -- connect to the port of EPSV -->                            1st round trip
     -- the data and their end, and in one write
-       STOR .x.part, SIZE .x.part, RNFR .w.part, RNTO w, SIZE y, EPSV -->       (w: an earlier file, noted in the
-    <-------------------- 150, 226, 213, 350, 250, 550, 229       2nd             spool by now; y: the next one)
+       STOR .x.part, EPSV, SIZE .x.part, RNFR .w.part, RNTO w, SIZE y -->       (w: an earlier file, noted in the
+    <-------------------- 150, 226, 229, 213, 350, 250, 550       2nd             spool by now; y: the next one)
 
 So it goes with small files where the server is known to bear it. (vsftpd makes a third round trip of it, since its 226
 waits until we know that it has closed the data connection.) Others get STOR, then the data, and SIZE and what follows

@@ -2,11 +2,13 @@
 import logging
 import shutil
 import threading
+import types
 import unittest
 from unittest import mock
 
 from zeit.cds import listing
 from zeit.cds.backlog import HASTE
+from zeit.cds.control import Pending
 from zeit.cds.interfaces import (
     ConnectionLost, FTPError, LoginRefused, PermanentError, RunLimitReached, TemporaryError)
 from zeit.cds.feed import Feed
@@ -164,6 +166,20 @@ class SessionsTest(ServerTest):
 
     def test_several_on_a_long_line_for_large_files_whose_sizes_are_not_listed(self):
         self.assertEqual(3, self.sessions(On('USER').stall(0.01)))
+
+    def test_a_file_whose_size_is_not_to_be_had_does_not_stop_the_others(self):
+        server = self.serve(On('USER').stall(0.01), On('SIZE', 'b.xml').reply('450 Busy.'), character='vsftpd')
+        outcome = self.exchange(server, connections=3, retries=0)
+        self.assertIsNone(outcome.error)
+        self.assertEqual({'a.xml', 'c.xml'}, set(self.published), self.log.text)
+
+    def test_an_answer_that_never_came_is_no_success(self):
+        pending = Pending(types.SimpleNamespace(flush=lambda: None), b'DELE a.xml', lambda reply: None)
+        self.assertRaises(ConnectionLost, pending.get)
+
+    def test_late_refusal_of_a_password_is_told(self):
+        self.exchange(self.serve(character='pyftpdlib'), password='another')
+        self.assertIn('530 Authentication failed.', self.log.complaints[-1] + self.log.text.rpartition('LoginRefused')[2])
 
     def test_one_on_a_short_line(self):
         with mock.patch('zeit.cds.transfer.LONG_LINE', 10):
