@@ -12,7 +12,7 @@ nothing but these interfaces. An application replaces one utility by one line of
 
 The life of a file in an import::
 
-    on the server --fetch--> tmp/.parts-N/NAME --commit--> tmp/NAME --removed on the server--> new/NAME
+    on the server --fetch--> tmp/.parts-*/NAME --commit--> tmp/NAME --removed on the server--> new/NAME
                              never trusted              whole, durable                      published, once
 
 Names of files are ``str``, decoded with ``os.fsdecode``: ``os.fsencode`` gives back the very bytes that the server
@@ -446,12 +446,6 @@ class ISpool(zope.interface.Interface):
 
     def unread(name):
         """Does a file of this name wait in new, or in tmp for its publication? bool"""
-
-    def expect(names):
-        """`create` will be called for these names (iterable of str), in this order: prepare what takes time.
-
-        A task of a Hub, which ends when nothing more is to be prepared.
-        """
 
     def create(name):
         """Begin a file: an IIncoming."""

@@ -1,26 +1,26 @@
 """The spool: a gocept.filestore, with the durability that it lacks.
 
-    tmp/.parts-1/NAME   being received (or in .parts-2); worthless after a crash
-    tmp/NAME            whole and on the disk
-    new/NAME            published
-    cur/                the consumer's
+    tmp/.parts-XXXXXXXX/NAME    being received; worthless after a crash
+    tmp/NAME                    whole and on the disk
+    new/NAME                    published
+    cur/                        the consumer's
 
 One process at a time uses a spool; it holds the lock `import.lock` there, which the operating system
 releases when the process dies.
 """
 import contextlib
 import errno
+import fcntl
 import functools
-import itertools
 import os
 import stat
-import threading
+import sys
 import time
 
 import zc.lockfile
 import zope.interface
 
-from zeit.cds.hub import Signal, apart
+from zeit.cds.hub import apart
 from zeit.cds.interfaces import Entry, IFileSink, IIncoming, ISpool, Locked, SpoolError
 
 
@@ -28,11 +28,9 @@ LOCK = 'import.lock'
 NAME_MAX = 255          # bytes; what ext4, XFS, and most others allow
 WRITE_OUT = 16 * 2**20  # bytes of a large file after which the disk begins with them, so that the sync has less to do
 MANY = 4                # files that are synced together rather than one by one
-PARTS = '.parts-1', '.parts-2'      # while a file is made in one of them, the kernel lets nobody else change it
-AHEAD = 32              # files that are begun in one go, and
-READY = 96              # so many that may lie there unused (each an open file)
-SLOW = 50e-6            # seconds; to begin a file takes less, unless the disk has a lot to do
+PARTS = '.parts-'       # beginning of the name of a directory for files that are being received
 RENAME_NOREPLACE = 1    # Linux, renameat2(2)
+GETFLAGS, SETFLAGS, TOPDIR = 0x80086601, 0x40086602, 0x20000    # Linux, ioctl_iflags(2); other machines refuse the numbers
 
 
 @zope.interface.implementer(IFileSink)
@@ -124,6 +122,32 @@ def move(source, name, target, new_name):
     os.unlink(name, dir_fd=source)
 
 
+@contextlib.contextmanager
+def spread(directory):
+    """What is made in this open directory in the block, a directory, ext4 places far from others, if it can (chattr(1), T).
+
+    Without a journal ext4 looks, for each new file, at all those nearby that were removed a short while ago, and a spool
+    is where files come and go: that takes twenty times as long as all the rest of making one.
+    """
+    flags = ioctl_flags(directory, GETFLAGS)
+    if flags is not None and ioctl_flags(directory, SETFLAGS, flags | TOPDIR) is None:
+        flags = None
+    try:
+        yield
+    finally:
+        if flags is not None:
+            ioctl_flags(directory, SETFLAGS, flags)
+
+
+def ioctl_flags(directory, request, flags=0):
+    """The flags of a directory, int; None where its file system has none, or its owner is somebody else."""
+    try:
+        answer = fcntl.ioctl(directory, request, flags.to_bytes(4, sys.byteorder))
+    except OSError:
+        return None
+    return int.from_bytes(answer, sys.byteorder)
+
+
 class Store:
     """What both sides of an exchange need: some directories of a filestore, for this process alone."""
 
@@ -208,14 +232,6 @@ class Store:
         return True
 
 
-class Parts:
-    """A directory for files that are being received."""
-
-    def __init__(self, fd):
-        self.fd = fd
-        self.lock = threading.Lock()    # for changes: who waits for it sleeps, while the kernel's own lock is spun on
-
-
 class Glance:
     """Mixed into a Store that is only looked at: it is neither locked nor prepared, and may be in use.
 
@@ -239,31 +255,31 @@ class Spool(Store):
     def __init__(self, path):
         self._unsynced = False
         self._alone = True      # is the disk ours, so that to sync all of it does not mean to wait for others?
-        self._opened_parts = []
-        self._beginning = set()     # names of files that other threads begin now,
-        self._ready = {}            # those that they have begun: their Incomings by name, and
-        self._begun = Signal()      # what tells of changes in both
+        self._parts, self._parts_name = -1, None    # the open directory for files that are being received, once there are any
         super().__init__(path)
 
-    def _parts(self):
-        """A Parts for each of PARTS, empty at first."""
-        for name in PARTS[len(self._opened_parts):]:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(name, dir_fd=self._tmp)
-            parts = Parts(os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._tmp))
-            self._opened_parts.append(parts)
-            for remains in os.listdir(parts.fd):
-                os.unlink(remains, dir_fd=parts.fd)
-        return self._opened_parts
+    def _open_parts(self):
+        self._parts_name = PARTS + os.urandom(4).hex()
+        with spread(self._tmp):
+            os.mkdir(self._parts_name, dir_fd=self._tmp)
+        self._parts = os.open(self._parts_name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._tmp)
+
+    def _sweep(self, name):
+        """Remove such a directory of an earlier run."""
+        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._tmp)
+        try:
+            for remains in os.listdir(fd):
+                os.unlink(remains, dir_fd=fd)
+        finally:
+            os.close(fd)
+        os.rmdir(name, dir_fd=self._tmp)
 
     def close(self):
-        while self._ready:
-            self._ready.popitem()[1].discard()
-        for parts, name in zip(self._opened_parts, PARTS):
-            os.close(parts.fd)
+        if self._parts >= 0:
+            os.close(self._parts)
+            self._parts = -1
             with contextlib.suppress(OSError):      # a run that failed leaves files to the next one
-                os.rmdir(name, dir_fd=self._tmp)
-        self._opened_parts.clear()
+                os.rmdir(self._parts_name, dir_fd=self._tmp)
         super().close()
 
     @complains
@@ -272,11 +288,11 @@ class Spool(Store):
 
     @complains
     def leftovers(self):
-        found, names = [], os.listdir(self._tmp)
-        if not set(PARTS).isdisjoint(names):
-            self._parts()       # empty from now on
-        for name in names:
+        found = []
+        for name in os.listdir(self._tmp):
             status = os.stat(name, dir_fd=self._tmp, follow_symlinks=False)
+            if name.startswith(PARTS) and stat.S_ISDIR(status.st_mode):
+                self._sweep(name)
             if name.startswith('.') or not stat.S_ISREG(status.st_mode):
                 continue
             if self._published(name, status):
@@ -295,50 +311,14 @@ class Spool(Store):
     # ------------------------------------------------------------ files
 
     @complains
-    def expect(self, names):
-        self._parts()
-        names = iter(names)
-        while some := list(itertools.islice(names, AHEAD)):
-            while len(self._ready) > READY - AHEAD:
-                self._begun.wait()
-            begun = time.monotonic()
-            self._beginning.update(some)
-            try:
-                apart(self._begin, some, join=True)
-            finally:
-                self._beginning.clear()
-                self._begun.notify()
-            if time.monotonic() - begun < SLOW * len(some):
-                return      # it isn't worth it
-
-    def _begin(self, names):
-        """Begin some files, in both directories at once. Runs in a thread of its own."""
-        first, second = self._opened_parts
-        helper = threading.Thread(target=self._begin_in, args=(second, names[1::2]), name='zeit.cds-begin')
-        try:
-            helper.start()
-        except RuntimeError:        # there are too many
-            return self._begin_in(first, names)
-        self._begin_in(first, names[::2])
-        helper.join()
-
-    def _begin_in(self, parts, names):
-        for name in names:
-            with contextlib.suppress(OSError):      # `create` was faster, or will tell what is wrong
-                self._ready[name] = Incoming(self, name, parts)
-
-    @complains
     def create(self, name):
-        while name in self._beginning and name not in self._ready:
-            self._begun.wait()
-        if (incoming := self._ready.pop(name, None)) is not None:
-            self._begun.notify()
-            return incoming
-        return Incoming(self, name, self._parts()[0])
+        if self._parts < 0:
+            self._open_parts()
+        return Incoming(self, name, self._parts)
 
     @complains
     def commit(self, incomings):
-        apart(self._commit, incomings, join=True)   # it uses open files, as does `_begin`
+        apart(self._commit, incomings, join=True)   # it uses open files
 
     def _commit(self, incomings):
         together = len(incomings) >= MANY and self._alone and _syncfs() is not None
@@ -350,9 +330,8 @@ class Spool(Store):
             incoming.finish(sync=not together)
         # Only what is on the disk may get a name that a later run trusts.
         for incoming in incomings:
-            with incoming.parts.lock:
-                move(incoming.parts.fd, incoming.name, self._tmp, incoming.name)
-        for fd in self._tmp, *{incoming.parts.fd for incoming in incomings}:
+            move(self._parts, incoming.name, self._tmp, incoming.name)
+        for fd in self._tmp, self._parts:
             os.fsync(fd)
 
     def _sync_all(self, number):
@@ -411,10 +390,9 @@ class Incoming:
     """See IIncoming."""
 
     def __init__(self, spool, name, parts):
-        with parts.lock:
-            self.fd = os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666, dir_fd=parts.fd)
-        self.name, self.parts, self.size = name, parts, 0
-        self._spool = spool
+        self.fd = os.open(name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666, dir_fd=parts)
+        self.name, self.size = name, 0
+        self._spool, self._parts = spool, parts
         self._modified = None
         self._written_out = 0
 
@@ -477,5 +455,5 @@ class Incoming:
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
-        with contextlib.suppress(FileNotFoundError), self.parts.lock:
-            os.unlink(self.name, dir_fd=self.parts.fd)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.name, dir_fd=self._parts)

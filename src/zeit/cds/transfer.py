@@ -212,7 +212,6 @@ class Run:
         with hub.Hub() as tasks:
             for worker in workers:
                 tasks.spawn(worker.run)
-            tasks.spawn(lambda: self._expect(entries))
             try:
                 while backlog.unfinished or self._committing:
                     tasks.turn(min(TICK, self._patience.left, backlog.seconds_to_commit))
@@ -291,9 +290,6 @@ class Run:
             self._settled_names.add(job.name)
             if job.reason and job.reason != GONE:
                 self._skip(job.name, job.reason, job.failed)
-
-    def _expect(self, entries):
-        """A task beside the workers."""
 
     def _exchanged(self):
         """All files have come to their end."""
@@ -425,9 +421,6 @@ class Import(Run):
         if job.state == DROPPED and job.reason == GONE:
             self._vanished.append(job.name)
         super()._settle(job)
-
-    def _expect(self, entries):
-        self._spool.expect(entry.name for entry in entries)
 
     def _exchanged(self):
         """Files that weren't there when we came to fetch them: does the server still list them?"""

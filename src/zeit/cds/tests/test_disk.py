@@ -197,7 +197,7 @@ class FullDiskTest(DiskTest):
         """No lock, no part, and nothing gone from the server that isn't published or whole in tmp."""
         self.assertEqual({}, self.server.directories)
         self.assertNotIn('read', self.server.files)
-        self.assertEqual([], [file for _, _, files in os.walk(os.path.join(self.store_dir, 'tmp', PARTS[0])) for file in files])
+        self.assertEqual([], [name for name in os.listdir(os.path.join(self.store_dir, 'tmp')) if name.startswith(PARTS)])
         here = {**contents(os.path.join(self.store_dir, 'tmp')), **contents(os.path.join(self.store_dir, 'new'))}
         for name, data in FILES.items():
             if name not in self.server.files:

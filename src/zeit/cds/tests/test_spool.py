@@ -1,6 +1,7 @@
 """The spool: names, leftovers, publication, and what a broken disk or a power failure does to it."""
 import contextlib
 import errno
+import glob
 import multiprocessing
 import os
 import resource
@@ -8,15 +9,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import threading
-import time
 import unittest
 import unittest.mock
 
 from zeit.cds import spool
 from zeit.cds.hub import Hub
 from zeit.cds.interfaces import Locked, SpoolError
-from zeit.cds.spool import AHEAD, LOCK, PARTS, READY, Spool
+from zeit.cds.spool import LOCK, PARTS, Spool
 from zeit.cds.testing.layers import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.tests.importing import Importing, contents, new_spool
 from zeit.cds.tests.powerloss import Recorder, faults
@@ -54,9 +53,16 @@ class SpoolCase(unittest.TestCase):
     def there(self, directory):
         return {os.fsdecode(name): data for name, data in contents(os.path.join(self.path, directory)).items()}
 
+    def parts(self):
+        """The files that are being received."""
+        found = {}
+        for directory in glob.glob(os.path.join(glob.escape(self.path), 'tmp', PARTS + '*')):
+            found.update(self.there(directory))
+        return found
+
     def whole(self):
         """The files in tmp that are no parts."""
-        return {name: data for name, data in self.there('tmp').items() if name not in PARTS}
+        return {name: data for name, data in self.there('tmp').items() if not name.startswith(PARTS)}
 
 
 class Files(SpoolCase):
@@ -65,7 +71,7 @@ class Files(SpoolCase):
         for name in NAMES:
             with self.subTest(name):
                 incoming = self.receive(name, b'abc', 1_500_000_000_123456789)
-                self.assertEqual({**self.there('tmp/.parts-1'), **self.there('tmp/.parts-2')}, {name: b'abc'})
+                self.assertEqual({name: b'abc'}, self.parts())
                 self.assertFalse(self.spool.unread(name))
                 self.spool.commit([incoming])
                 self.assertEqual({name: b'abc'}, self.whole())
@@ -80,7 +86,7 @@ class Files(SpoolCase):
     def test_tmp_is_empty_afterwards(self):
         self.commit('a')
         self.receive('b')
-        self.assertEqual({'a', *PARTS}, set(self.there('tmp')))
+        self.assertEqual(({'a'}, {'b'}), (set(self.whole()), set(self.parts())))
         self.reopen()
         self.assertEqual(['a'], [entry.name for entry in self.spool.leftovers()])
         self.spool.publish('a')
@@ -141,87 +147,39 @@ class Files(SpoolCase):
         os.mkdir(target)
         with open(os.path.join(target, 'b'), 'w'):
             pass
-        os.symlink(target, os.path.join(self.path, 'tmp', PARTS[0]))
-        self.assertRaises(SpoolError, self.spool.create, 'a')
+        os.symlink(target, os.path.join(self.path, 'tmp', PARTS + '1'))
+        self.spool.leftovers()
+        self.spool.create('a')
         self.assertEqual(['b'], os.listdir(target))
 
 
-class Expected(SpoolCase):
-    """Files that other threads begin, while the transfers go on."""
+class Parts(SpoolCase):
+    """Where files are while they come."""
 
-    def setUp(self):
-        super().setUp()
-        self.names = ['%03d' % n for n in range(200)]
-        self.slow_is(0)
+    def test_they_are_far_from_other_files(self):
+        def flags():
+            return spool.ioctl_flags(tmp, spool.GETFLAGS) or 0
 
-    def slow_is(self, seconds):
-        self.enterContext(unittest.mock.patch.object(spool, 'SLOW', seconds))
+        def mkdir(name, dir_fd):
+            seen.append(flags())
+            make(name, dir_fd=dir_fd)
 
-    def begun(self):
-        return {**self.there('tmp/.parts-1'), **self.there('tmp/.parts-2')}
+        path = tempfile.mkdtemp(prefix='zeit.cds-spool-')   # on a disk, mostly
+        self.addCleanup(shutil.rmtree, path, ignore_errors=True)
+        opened = Spool(path)
+        self.addCleanup(opened.close)
+        tmp, make, seen = opened._tmp, os.mkdir, []
+        before = flags()
+        if spool.ioctl_flags(tmp, spool.SETFLAGS, before | spool.TOPDIR) is None:
+            self.skipTest('This file system places files anywhere.')
+        spool.ioctl_flags(tmp, spool.SETFLAGS, before)
+        with unittest.mock.patch.object(os, 'mkdir', mkdir):
+            opened.create('a').discard()
+        self.assertEqual(([before | spool.TOPDIR], before), (seen, flags()))
 
-    def enough(self):
-        return len(self.spool._ready) > READY - AHEAD and not self.spool._beginning
-
-    def work(self, *tasks, until=None):
-        """Run tasks until the last one, or what `until` calls enough, is done."""
-        with Hub() as hub:
-            ended = []
-            *others, last = tasks
-            for task in (*others, lambda: ended.append(last())):
-                hub.spawn(task)
-            deadline = time.monotonic() + 30
-            while not (until() if until else ended):
-                self.assertLess(time.monotonic(), deadline)
-                hub.turn(0.01)
-
-    def receive_all(self):
-        self.spool.commit([self.receive(name, name.encode()) for name in self.names])
-
-    def test_they_are_used(self):
-        self.work(lambda: self.spool.expect(self.names), self.receive_all)
-        self.assertEqual({name: name.encode() for name in self.names}, self.whole())
-        self.spool.close()
-        self.assertEqual(set(self.names), set(self.there('tmp')))
-
-    def test_only_some_lie_there(self):
-        self.work(lambda: self.spool.expect(self.names), until=self.enough)
-        self.assertLessEqual(len(self.begun()), READY)
-        for name in self.names[:READY]:
-            self.spool.create(name).discard()
-        self.spool.close()
-        self.assertEqual({}, self.there('tmp'))
-
-    def test_what_was_begun_meanwhile(self):
-        incoming = self.receive('000', b'whole')
-        self.work(lambda: self.spool.expect(self.names[:3]))
-        self.spool.commit([incoming])
-        self.assertEqual({'000': b'whole'}, self.whole())
-
-    def test_nothing_is_begun_in_advance_where_it_takes_no_time(self):
-        self.slow_is(1000)
-        self.work(lambda: self.spool.expect(self.names))
-        self.assertEqual(AHEAD, len(self.begun()))
-
-    def test_an_early_end(self):
-        before = len(os.listdir('/proc/self/fd'))
-        with Hub() as hub:
-            hub.spawn(lambda: self.spool.expect(self.names))
-            hub.turn(0)
-        self.spool.close()
-        self.assertEqual({}, self.there('tmp'))
-        self.assertGreater(before, len(os.listdir('/proc/self/fd')))
-
-    def test_too_many_threads(self):
-        with unittest.mock.patch.object(threading.Thread, 'start', side_effect=RuntimeError("can't start new thread")):
-            self.work(lambda: self.spool.expect(self.names), self.receive_all)
-        self.assertEqual(set(self.names), set(self.whole()))
-
-    def test_what_is_wrong_is_told(self):
-        with open(os.path.join(self.path, 'tmp', PARTS[0]), 'w'):
-            pass
-        self.assertRaises(SpoolError, self.work, lambda: self.spool.expect(self.names))
-        self.assertRaises(SpoolError, self.spool.create, 'a')
+    def test_two_of_one_name(self):
+        self.receive('a')
+        self.assertRaises(FileExistsError, self.spool.create, 'a')
 
     def test_a_commit_has_ended_when_its_task_has(self):
         incoming = self.receive('a')
@@ -505,4 +463,4 @@ class PowerLoss(Importing, ServerTestCase):
 
 def test_suite():
     return unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (
-        Files, Expected, Poured, Leftovers, Broken, FullDisk, PowerLoss)))
+        Files, Parts, Poured, Leftovers, Broken, FullDisk, PowerLoss)))
