@@ -1,8 +1,5 @@
 """The data connections of a session, one after the other (RFC 959, 3; RFC 2428)."""
-import contextlib
-import fcntl
 import logging
-import os
 import time
 from typing import NamedTuple
 
@@ -17,7 +14,6 @@ from zeit.cds.wire import Listener, Wire, connected, connecting
 log = logging.getLogger(__name__)
 
 BUFFER = 256 * 1024         # bytes: one read for a small file, few for a large one
-PIPE = 1024 * 1024          # bytes that a pipe for a large file holds, if the system lets us
 TRIES = 5                   # a busy server may answer EPSV with 425 now and then
 WAYS = 'EPRT', 'PORT', 'EPSV', 'PASV'   # to come to a data connection; what a server refuses is not asked for again
 PASSIVE = WAYS.index('EPSV')            # from here on it's us who connect
@@ -67,7 +63,6 @@ class DataConnections:
         self._step = None           # Step that went out before the final reply of a transfer was due
         self._current = None        # Wire of the connection that was opened last
         self._buffer = memoryview(bytearray(BUFFER))
-        self._pipe = None           # its two file descriptors
 
     @property
     def is_ahead(self):
@@ -83,10 +78,6 @@ class DataConnections:
         for opened in self._listener, self._ahead, self._begun and self._begun[1]:
             if opened is not None:
                 opened.close()
-        if self._pipe is not None:
-            pipe, self._pipe = self._pipe, None
-            for fd in pipe:
-                os.close(fd)
 
     # ------------------------------------------------------------ opening
 
@@ -317,9 +308,7 @@ class DataConnections:
         """
         self.ragged = False
         try:
-            if pour and not self._tunnel and self._open_pipe():
-                return self._pour(data, pour)
-            return self._write(data, write)
+            return self._receive(data, write, pour)
         except (ConnectionError, EOFError) as e:
             data.close()
             reply = self._control.final()
@@ -331,12 +320,13 @@ class DataConnections:
         finally:
             data.close()
 
-    def _write(self, data, write):
+    def _receive(self, data, write, pour):
         buffer, count = self._buffer, 0
         recv_into = data.recv_into
         try:
-            while n := recv_into(buffer):
-                write(buffer[:n])
+            while n := pour(recv_into) if pour else recv_into(buffer):
+                if not pour:
+                    write(buffer[:n])
                 count += n
                 self._look_at_the_clock()
         except TimeoutError as e:
@@ -346,25 +336,6 @@ class DataConnections:
                 raise
             self.ragged = True
         return count
-
-    def _pour(self, data, pour):
-        count = 0
-        try:
-            while n := data.splice(self._pipe[1], PIPE):
-                pour(self._pipe[0], n)
-                count += n
-                self._look_at_the_clock()
-        except TimeoutError as e:
-            raise self._control.lost(e) from e
-        return count
-
-    def _open_pipe(self):
-        """Is there a pipe through which data can go without being copied? bool"""
-        if self._pipe is None and hasattr(os, 'splice'):
-            self._pipe = os.pipe()
-            with contextlib.suppress(OSError):      # it is smaller then
-                fcntl.fcntl(self._pipe[1], fcntl.F_SETPIPE_SZ, PIPE)
-        return self._pipe is not None
 
     def _look_at_the_clock(self):
         if time.monotonic() > self._deadline:

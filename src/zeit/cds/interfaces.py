@@ -289,8 +289,7 @@ class ICDSSession(zope.interface.Interface):
             that round trip. If it returns True, another fetch follows at once, and its way is prepared; if it returns
             a name, it's of this small regular file, which may be asked for already.
         offset -- bytes to skip (REST); raises PermanentError where the server can't
-        pour -- is called as pour(pipe, count) rather than `write`, where the system can pass data on uncopied: to take
-            so many bytes out of a pipe (its file descriptor)
+        pour -- is called rather than `write`, again and again, as IIncoming.pour
         together -- may `ride` be called, and what it queues go out, before all data are here? That saves the way there, and
             is done where the server is known to bear it, for small files. Should it not, after all, the session is lost,
             mostly with TooEarly: then try again without.
@@ -481,14 +480,18 @@ class IIncoming(zope.interface.Interface):
     def write(data):
         """Append data, a bytes-like object."""
 
-    def pour(pipe, count):
-        """Append so many bytes (int) that wait in a pipe, a file descriptor."""
+    def pour(receive):
+        """Append data of a large file, which is written while more comes.
+
+        receive -- callable that puts bytes into a buffer, and returns their number, 0 at the end
+        Returns that number. What was received, but could not be written, a later call complains of, or `commit`.
+        """
 
     def restart():
         """Throw away what was received, and begin anew."""
 
-    def stamp(modified):
-        """Give it the server's modification time (int)."""
+    def complete(modified):
+        """All of it has come. It is given the server's modification time (int), unless that is None."""
 
     def discard():
         """Remove it from the disk; may be called twice."""

@@ -255,6 +255,7 @@ class Spool(Store):
     def __init__(self, path):
         self._unsynced = False
         self._alone = True      # is the disk ours, so that to sync all of it does not mean to wait for others?
+        self._blocks = None         # Blocks, once there is a large file
         self._parts, self._parts_name = -1, None    # the open directory for files that are being received, once there are any
         super().__init__(path)
 
@@ -345,6 +346,13 @@ class Spool(Store):
             raise _last_error(self.path)
         self._alone = time.monotonic() - begun < 0.1 + 0.01 * number
 
+    def block_writer(self, fd, offset):
+        """What writes a large file from there on."""
+        from zeit.cds.blocks import Blocks, BlockWriter     # few runs need it
+        if self._blocks is None:
+            self._blocks = Blocks()
+        return BlockWriter(fd, offset, self._blocks)
+
     @complains
     def same(self, name, incoming):
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._tmp)
@@ -395,6 +403,7 @@ class Incoming:
         self._spool, self._parts = spool, parts
         self._modified = None
         self._written_out = 0
+        self._writer = None         # BlockWriter of a large file
 
     def _error(self, error):
         return self._spool._error(error)
@@ -407,18 +416,22 @@ class Incoming:
             data = data[n:]
         self._write_out()
 
+    def pour(self, receive):
+        room = self._room()
+        count = receive(room)
+        self._filled(count)
+        return count
+
     @complains
-    def pour(self, pipe, count):
-        while count:
-            try:
-                n = os.splice(pipe, self.fd, count)
-            except OSError as e:
-                if e.errno != errno.EINVAL:
-                    raise
-                n = os.write(self.fd, os.read(pipe, count))     # a file system that can't do it
-            self.size += n
-            count -= n
-        self._write_out()
+    def _room(self):
+        if self._writer is None:
+            self._writer = self._spool.block_writer(self.fd, self.size)
+        return self._writer.room()
+
+    @complains
+    def _filled(self, count):
+        self._writer.filled(count)
+        self.size += count
 
     def _write_out(self):
         if self.size - self._written_out >= WRITE_OUT:
@@ -427,15 +440,25 @@ class Incoming:
 
     @complains
     def restart(self):
+        self._drop_writer()
         os.ftruncate(self.fd, 0)
         os.lseek(self.fd, 0, os.SEEK_SET)
         self.size = self._written_out = 0
 
-    def stamp(self, modified):
+    def _drop_writer(self):
+        if self._writer is not None:
+            self._writer.drop()
+            self._writer = None
+
+    def complete(self, modified):
         self._modified = modified
+        if self._writer is not None:
+            self._writer.end()
 
     def prepare(self, alone):
         """Before the sync. `alone`: each is synced for itself; so let the disk begin with all of them."""
+        if self._writer is not None:
+            self._writer.join()
         if self._modified is not None:
             os.utime(self.fd, ns=(self._modified, self._modified))
         if alone:
@@ -452,6 +475,7 @@ class Incoming:
 
     @complains
     def discard(self):
+        self._drop_writer()
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)

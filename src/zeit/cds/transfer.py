@@ -23,7 +23,8 @@ log = logging.getLogger('zeit.cds')
 LOCKS = ('read', 'write')
 FILES_A_SESSION = 8             # another session pays for its login with so many small files
 BYTES_A_SESSION = 16 * 2**20    # or with so many bytes
-LONG_LINE = 0.002               # seconds to the server and back from which on several sessions are faster than one
+LONG_LINE = 0.002               # seconds to the server and back; on a shorter line large files wait for disks and processors,
+NEAR = 2                        # and so many further sessions are enough to keep those busy
 LONG_LISTING = 1000             # names; servers cut longer listings off
 COMPLAINTS = 1000               # files that are told of one by one, lest a hostile listing fills the disk with log
 TICK = 0.5                      # seconds after which signals and the run limit are looked after at the latest
@@ -243,7 +244,10 @@ class Run:
 
     def _further_sessions(self, files, size):
         """How many sessions pay for their login, beside the first."""
-        return min(self.feed.connections - 1, files - 1, max(files // FILES_A_SESSION, size // BYTES_A_SESSION))
+        for_size = size // BYTES_A_SESSION
+        if self._session.round_trip < LONG_LINE:
+            for_size = min(for_size, NEAR)
+        return min(self.feed.connections - 1, files - 1, max(files // FILES_A_SESSION, for_size))
 
     def _hear(self, files):
         """So many files are in the directory, at least: let the sessions for them connect meanwhile."""
@@ -387,7 +391,7 @@ class Import(Run):
         self._listing_was_cut_off = len(listed) >= LONG_LISTING
         chosen = self._choose(entry for entry in listed if entry.name not in LOCKS)
         few = len(chosen) < FILES_A_SESSION * self.feed.connections
-        if few and self._session.round_trip > LONG_LINE and any(entry.size is None for entry in chosen):
+        if few and any(entry.size is None for entry in chosen):
             chosen = self._persist(lambda session: self._measured(session, chosen))
         return chosen
 

@@ -156,17 +156,6 @@ class Wire:
                 self._be_fair(count)
                 return count
 
-    def splice(self, pipe, size):
-        """Move at most so many bytes into an empty pipe without copying them; returns their number, 0 at the end."""
-        while True:
-            try:
-                count = os.splice(self.socket.fileno(), pipe, size)
-            except BlockingIOError:
-                self._pause(READ)
-            else:
-                self._be_fair(count)
-                return count
-
     def send_at_once(self, data):
         """Send as much as the system takes without waiting; returns the number of bytes."""
         try:

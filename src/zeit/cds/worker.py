@@ -10,7 +10,7 @@ log = logging.getLogger('zeit.cds')
 
 REMOVALS = 4                    # so many DELEs ride with the step of a file: more than files come, so that none pile up
 SMALL = 64 * 1024               # bytes; while a larger file comes, no session takes the next one, which another may have soon
-LARGE = 1024 * 1024             # bytes; for a smaller file it makes no difference that data are not copied
+LARGE = 1024 * 1024             # bytes; from here on it pays to write while more comes
 RESUME = 8 * 1024 * 1024        # bytes; a smaller file is fetched anew rather than resumed
 
 SURPLUS = 16 * 1024 * 1024      # bytes that may come beyond a file's size, since it may grow: no more, lest the disk is filled
@@ -184,10 +184,11 @@ class Worker:
         if size is None:
             return take
 
-        def limited(*data):
-            take(*data)
+        def limited(data):
+            result = take(data)
             if incoming.size > size + SURPLUS:
                 raise Dropped('the server sends more and more, %d bytes of a file of %d' % (incoming.size, size), True)
+            return result
         return limited
 
     def _begin(self, job, incoming):
@@ -268,7 +269,7 @@ class Worker:
             if resumed or received > size:
                 incoming.restart()      # what is here is no beginning of the file
             raise TemporaryError('%d bytes came of a file of %d' % (received, size))
-        incoming.stamp(after.modified if after.modified is not None else before.modified)
+        incoming.complete(after.modified if after.modified is not None else before.modified)
 
     # ------------------------------------------------------------ removing
 

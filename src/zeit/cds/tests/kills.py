@@ -17,7 +17,7 @@ import threading
 import time
 import traceback
 
-from zeit.cds import lock, spool
+from zeit.cds import blocks, lock, spool
 from zeit.cds.control import Control
 from zeit.cds.feed import Feed
 from zeit.cds.ftp import FTPConnection
@@ -29,7 +29,7 @@ from zeit.cds.transfer import Import
 
 
 CALLS = (
-    'open', 'write', 'splice', 'utime', 'fsync', 'ftruncate', 'link', 'unlink', 'close', 'mkdir', 'rmdir')
+    'open', 'write', 'pwrite', 'utime', 'fsync', 'ftruncate', 'link', 'unlink', 'close', 'mkdir', 'rmdir')
 NEVER = 10**9
 
 
@@ -63,7 +63,7 @@ class Steps:
     def watch(self):
         """From now on, for the rest of this process."""
         Control.transmit = self.around(Control.transmit)
-        spool.os = CountedOs(self)
+        spool.os = blocks.os = CountedOs(self)
         spool.move = self.before(spool.move)
         if (syncfs := spool._syncfs()) is not None:
             spool._syncfs = lambda: self.before(syncfs)

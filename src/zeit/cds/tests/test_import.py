@@ -68,7 +68,7 @@ class HookedSpool(Spool):
         def hooked(*data):
             if not incoming.size:
                 self.hook(incoming.name)
-            take(*data)
+            return take(*data)
         return hooked
 
 

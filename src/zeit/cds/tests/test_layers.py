@@ -12,7 +12,7 @@ CONTRACTS = {'interfaces', 'exportinterfaces'}
 LANGUAGE = {'protocol'}
 WAITING = {'hub'}
 SETTINGS = {'feed', 'passwords'}
-ADAPTERS = {'ftp', 'data', 'supply', 'control', 'wire', 'listing', 'tls', 'lock', 'owner', 'spool', 'outbox'}
+ADAPTERS = {'ftp', 'data', 'supply', 'control', 'wire', 'listing', 'tls', 'lock', 'owner', 'spool', 'blocks', 'outbox'}
 PROCEDURES = {'transfer', 'outgoing', 'worker', 'uploader', 'backlog', 'retry', 'events', 'preview'}
 ENTRANCE = {'main'}
 # All others are at the top: command lines, ZCML directives, the demo.

@@ -2,6 +2,8 @@
 import contextlib
 import errno
 import glob
+import io
+import itertools
 import multiprocessing
 import os
 import resource
@@ -15,7 +17,7 @@ import unittest.mock
 from zeit.cds import spool
 from zeit.cds.hub import Hub
 from zeit.cds.interfaces import Locked, SpoolError
-from zeit.cds.spool import LOCK, PARTS, Spool
+from zeit.cds.spool import Incoming, LOCK, PARTS, Spool
 from zeit.cds.testing.layers import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.tests.importing import Importing, contents, new_spool
 from zeit.cds.tests.powerloss import Recorder, faults
@@ -44,7 +46,7 @@ class SpoolCase(unittest.TestCase):
         incoming = self.spool.create(name)
         incoming.write(memoryview(data))
         if modified is not None:
-            incoming.stamp(modified)
+            incoming.complete(modified)
         return incoming
 
     def commit(self, *names):
@@ -190,31 +192,63 @@ class Parts(SpoolCase):
 
 
 class Poured(SpoolCase):
-    """Data that come through a pipe."""
+    """Large files."""
 
-    def pour(self, data):
-        incoming = self.spool.create('a')
-        reader, writer = os.pipe()
-        with open(reader, 'rb'), open(writer, 'wb', buffering=0) as pipe:
-            for start in range(0, len(data), 30000):
-                incoming.pour(reader, pipe.write(data[start:start + 30000]))
-        self.assertEqual(len(data), incoming.size)
+    def pour(self, incoming, data):
+        source = io.BytesIO(data)
+        while incoming.pour(lambda buffer: source.readinto(buffer[:30000])):
+            pass
+
+    def test_all_are_there(self):
+        data, incoming = os.urandom(100_000), self.spool.create('a')
+        self.pour(incoming, data)
+        self.assertEqual(100_000, incoming.size)
+        incoming.complete(10**18)
+        self.spool.commit([incoming])
+        self.assertEqual({'a': data}, self.whole())
+        self.assertEqual(10**18, os.stat(os.path.join(self.path, 'tmp', 'a')).st_mtime_ns)
+
+    def test_it_goes_on_where_it_was(self):
+        data, incoming = os.urandom(100_000), self.spool.create('a')
+        self.pour(incoming, data[:50_001])
+        self.pour(incoming, data[50_001:])
         self.spool.commit([incoming])
         self.assertEqual({'a': data}, self.whole())
 
-    def test_all_are_there(self):
-        self.pour(os.urandom(100_000))
+    def test_restart(self):
+        for begin, again in itertools.product((self.pour, Incoming.write), repeat=2):
+            incoming = self.spool.create('a')
+            begin(incoming, b'wrong' * 10_000)
+            incoming.restart()
+            self.assertEqual(0, incoming.size)
+            again(incoming, b'right')
+            self.spool.commit([incoming])
+            self.assertEqual({'a': b'right'}, self.whole())
+            os.unlink(os.path.join(self.path, 'tmp', 'a'))
 
-    def test_a_file_system_that_has_no_splice(self):
-        with unittest.mock.patch.object(os, 'splice', side_effect=OSError(errno.EINVAL, 'Invalid argument')):
-            self.pour(os.urandom(100_000))
+    def test_discard(self):
+        incoming = self.spool.create('a')
+        self.pour(incoming, b'data')
+        incoming.discard()
+        incoming.discard()
+        self.assertEqual({}, self.parts())
 
     def test_what_goes_wrong_is_told(self):
         incoming = self.spool.create('a')
         self.addCleanup(incoming.discard)
-        with unittest.mock.patch.object(os, 'splice', side_effect=OSError(errno.ENOSPC, 'No space left on device')):
+        with unittest.mock.patch.object(os, 'pwrite', side_effect=OSError(errno.ENOSPC, 'No space left on device')):
+            self.pour(incoming, b'data')
             with self.assertRaisesRegex(SpoolError, 'No space left'):
-                incoming.pour(0, 1)
+                self.spool.commit([incoming])
+            self.assertEqual({}, self.whole())
+
+    def test_what_goes_wrong_in_the_network_is_something_else(self):
+        def receive(buffer):
+            raise ConnectionError
+
+        incoming = self.spool.create('a')
+        self.addCleanup(incoming.discard)
+        self.assertRaises(ConnectionError, incoming.pour, receive)
 
 
 class Leftovers(SpoolCase):

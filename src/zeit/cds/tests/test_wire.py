@@ -289,33 +289,6 @@ class Ending(InHub, unittest.TestCase):
         with socket.socket() as sock:
             Wire(sock, LIMIT).abort()       # never connected
 
-    def test_splice(self):
-        sock, peer = self.pair()
-        reader, writer = os.pipe()
-        with open(reader, 'rb', buffering=0) as pipe, open(writer, 'wb'):
-            got = bytearray()
-
-            def take():
-                while count := Wire(sock, LIMIT).splice(writer, 4096):
-                    got.extend(pipe.read(count))
-                self.log.append('end')
-
-            self.spawn('a', take)
-            self.hub.turn(0)
-            peer.sendall(b'first')
-            self.turn_until(lambda: got)
-            self.assertEqual(b'first', got)
-            peer.sendall(DATA[:50_000])
-            peer.close()
-            self.turn_until(lambda: self.log)
-            self.assertEqual(b'first' + DATA[:50_000], got)
-
-    def test_splice_times_out(self):
-        sock, peer = self.pair()
-        reader, writer = os.pipe()
-        with open(reader), open(writer, 'w'):
-            self.assertRaises(TimeoutError, Wire(sock, 0.001).splice, writer, 4096)
-
     def test_another_thread_aborts_what_a_task_waits_for(self):
         for verb, result in (
                 (lambda: wire.recv(1), b''), (lambda: wire.recv_into(bytearray(1)), 0),
