@@ -319,19 +319,25 @@ class Spool(Store):
 
     @complains
     def commit(self, incomings):
-        apart(self._commit, incomings, join=True)   # it uses open files
+        apart(self._sync_data, incomings, join=True)    # it uses open files
+        # Only what is on the disk may get a name that a later run trusts. The sessions' thread does this, since
+        # two threads with such short calls would spend more time on handing Python's lock to each other.
+        for incoming in incomings:
+            incoming.close()
+            move(self._parts, incoming.name, self._tmp, incoming.name)
+        apart(self._sync_names, join=True)
 
-    def _commit(self, incomings):
+    def _sync_data(self, incomings):
         together = len(incomings) >= MANY and self._alone and _syncfs() is not None
         for incoming in incomings:
-            incoming.prepare(alone=not together)
+            incoming.finish(alone=not together)
         if together:
             self._sync_all(len(incomings))
-        for incoming in incomings:
-            incoming.finish(sync=not together)
-        # Only what is on the disk may get a name that a later run trusts.
-        for incoming in incomings:
-            move(self._parts, incoming.name, self._tmp, incoming.name)
+        else:
+            for incoming in incomings:
+                os.fsync(incoming.fd)
+
+    def _sync_names(self):
         for fd in self._tmp, self._parts:
             os.fsync(fd)
 
@@ -450,34 +456,34 @@ class Incoming:
             self._writer.drop()
             self._writer = None
 
+    @complains
     def complete(self, modified):
         self._modified = modified
         if self._writer is not None:
             self._writer.end()
+        else:
+            self._stamp()
 
-    def prepare(self, alone):
+    def _stamp(self):
+        if self._modified is not None:
+            os.utime(self.fd, ns=(self._modified, self._modified))
+
+    def finish(self, alone):
         """Before the sync. `alone`: each is synced for itself; so let the disk begin with all of them."""
         if self._writer is not None:
             self._writer.join()
-        if self._modified is not None:
-            os.utime(self.fd, ns=(self._modified, self._modified))
+            self._stamp()
         if alone:
             os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
-    def finish(self, sync):
-        """Close it; sync it before if that wasn't done together with others."""
+    def close(self):
         fd, self.fd = self.fd, -1
-        try:
-            if sync:
-                os.fsync(fd)
-        finally:
+        if fd >= 0:
             os.close(fd)
 
     @complains
     def discard(self):
         self._drop_writer()
-        fd, self.fd = self.fd, -1
-        if fd >= 0:
-            os.close(fd)
+        self.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.name, dir_fd=self._parts)

@@ -1,6 +1,7 @@
 """Large files, written by a thread while they come."""
 import errno
 import fcntl
+import functools
 import os
 import tempfile
 import threading
@@ -191,15 +192,11 @@ class Memory(InHub, BlocksCase):
         fd = self.open()
         writer = self.writer(fd)
 
-        def fill():
-            self.fill(writer, DATA)
-            self.log.append('filled')
-
-        self.spawn('large', fill)
-        self.spawn('other', lambda: self.log.append('other'))
-        self.turn_until(lambda: 'filled' in self.log)
+        self.spawn('large', lambda: self.fill(writer, DATA))
+        self.spawn('other', lambda: None)
+        self.turn_until(lambda: len(self.log) == 2)
         writer.join()
-        self.assertLess(self.log.index('other'), self.log.index('filled'))
+        self.assertEqual(['other', 'large'], [name for name, _ in self.log])
         self.assertEqual(DATA, self.contents(fd))
         self.assertEqual(EACH, len(self.blocks._free))
 
@@ -215,10 +212,8 @@ class Memory(InHub, BlocksCase):
                 self.fill(writer, DATA[:SIZE // 2])
                 writer.end()
                 most = max(most, self.blocks._taken)
-            self.log.append('filled')
 
-        self.spawn('all', fill)
-        self.turn_until(lambda: self.log)
+        self.work(fill)
         self.assertLessEqual(most, TOGETHER + 1)
         self.join()
         self.assertEqual(0, self.blocks._taken)
@@ -233,11 +228,8 @@ class Memory(InHub, BlocksCase):
             writer = self.writer(fd)
             self.fill(writer, DATA)
             writer.join()
-            self.log.append(fd)
 
-        for fd in files:
-            self.spawn(str(fd), lambda fd=fd: fill(fd))
-        self.turn_until(lambda: len(self.log) == len(files))
+        self.work(*(functools.partial(fill, fd) for fd in files))
         self.assertLessEqual(len(self.blocks._free), len(files) + TOGETHER)
         for fd in files:
             self.assertEqual(DATA, self.contents(fd))

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 import unittest.mock
 
@@ -183,12 +184,20 @@ class Parts(SpoolCase):
         self.receive('a')
         self.assertRaises(FileExistsError, self.spool.create, 'a')
 
-    def test_a_commit_has_ended_when_its_task_has(self):
-        incoming = self.receive('a')
-        with Hub() as hub:
-            hub.spawn(lambda: self.spool.commit([incoming]))
-            hub.turn(0)
-        self.assertEqual({'a': b'data'}, self.whole())
+    def test_nobody_syncs_any_more_when_the_task_of_a_commit_has_ended(self):
+        def slow(fd):
+            time.sleep(0.05)
+            sync(fd)
+            synced.append(fd)
+
+        sync, synced, incoming = os.fsync, [], self.receive('a')
+        with unittest.mock.patch.object(os, 'fsync', slow):
+            with Hub() as hub:
+                hub.spawn(lambda: self.spool.commit([incoming]))
+                hub.turn(0)
+            self.assertEqual([incoming.fd], synced)
+        incoming.discard()
+        self.assertEqual(({}, {}), (self.whole(), self.parts()))
 
 
 class Poured(SpoolCase):
