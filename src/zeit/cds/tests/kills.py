@@ -17,7 +17,7 @@ import threading
 import time
 import traceback
 
-from zeit.cds import blocks, lock, spool
+from zeit.cds import blocks, lock, spool, worker
 from zeit.cds.control import Control
 from zeit.cds.feed import Feed
 from zeit.cds.ftp import FTPConnection
@@ -31,6 +31,7 @@ from zeit.cds.transfer import Import
 CALLS = (
     'open', 'write', 'pwrite', 'utime', 'fsync', 'ftruncate', 'link', 'unlink', 'close', 'mkdir', 'rmdir')
 NEVER = 10**9
+LARGE = 1000        # bytes; a quarter of the files are
 
 
 class Steps:
@@ -103,7 +104,7 @@ def run_import(server, store_dir, last=NEVER, **settings):
     """An import in a process of its own that is killed at step `last`: 'STEPS OUTCOME', or None if it was killed."""
     def child():
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
-        lock.MUTEX_GRACE = 1.0
+        lock.MUTEX_GRACE, worker.LARGE = 1.0, LARGE
         steps = Steps(last)
         steps.watch()
         feed = Feed(store_dir=store_dir, hostname=server.host, port=server.port, user=server.user,

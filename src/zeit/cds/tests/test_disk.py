@@ -209,6 +209,18 @@ class FullDiskOverFourSessions(FullDiskTest):
     connections = 4
 
 
+class LargeFiles:
+    """A mixin: the files are taken for large ones."""
+
+    def setUp(self):
+        super().setUp()
+        self.enterContext(mock.patch('zeit.cds.worker.LARGE', 1))
+
+
+class FullDiskLargeFilesTest(LargeFiles, FullDiskTest):
+    pass
+
+
 class FailingSyncTest(DiskTest):
     """A disk that takes the data, and says only at the sync that it could not keep them."""
 
@@ -229,3 +241,7 @@ class FailingSyncTest(DiskTest):
         self.check_nothing_done()
         self.assertEqual([], self.in_tmp())
         self.check_repair()
+
+
+class FailingSyncLargeFilesTest(LargeFiles, FailingSyncTest):
+    pass
