@@ -153,6 +153,7 @@ SHAPED = [
     passes('facts answered with 999', On('MLST', 'c.xml', times=1).reply('999 What?')),
     passes('facts not answered', On('MLST', 'c.xml', times=1).shape(SHAPES['nothing']), settings=SILENT),
     passes('one reply too many', On('RETR', 'c.xml', times=1).say('226 And once more.', at='replied')),
+    passes('one reply too many for the last file', On('RETR', 'f.xml', times=1).say('226 And once more.', at='replied')),
 ]
 
 LOCKING = [
