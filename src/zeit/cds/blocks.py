@@ -17,7 +17,8 @@ from zeit.cds.hub import apart
 
 SIZE = 4 * 2**20        # bytes of a block
 EACH = 2                # blocks that a file may use: one is filled while the other is written
-TOGETHER = 6            # if more are in use, a file has to do with one, and nobody begins another until its are written
+TOGETHER = 6            # blocks in all; who begins when so many are in use has to do with one of
+LITTLE = 256 * 1024     # bytes, and when more are in use, nobody begins another file until his last one is written
 ALIGNED = 4096          # bytes; what disks and file systems want offsets, lengths and addresses to be multiples of
 
 
@@ -29,14 +30,15 @@ class Blocks:
         self._lock = threading.Lock()
 
     def take(self, held):
-        """A memoryview of SIZE bytes, for a file that holds so many of them (int); None if it has to do with those."""
+        """A block for a file that holds so many of them (int): a memoryview; None if it has to do with those."""
         with self._lock:
-            if held and (held == EACH or self._taken >= TOGETHER):
+            enough = self._taken < TOGETHER
+            if held and (held == EACH or not enough):
                 return None
             self._taken += 1
-            if self._free:
+            if enough and self._free:
                 return self._free.pop()
-        memory = mmap.mmap(-1, SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        memory = mmap.mmap(-1, SIZE if enough else LITTLE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         with contextlib.suppress(AttributeError, OSError):      # in one piece, where the system can
             memory.madvise(mmap.MADV_HUGEPAGE)
         return memoryview(memory)
@@ -50,7 +52,8 @@ class Blocks:
         """It is of no use any more."""
         with self._lock:
             self._taken -= 1
-            self._free.append(block)
+            if len(block) == SIZE:
+                self._free.append(block)
 
 
 class BlockWriter:
@@ -88,7 +91,7 @@ class BlockWriter:
     def filled(self, count):
         """So many bytes of it are data now."""
         self._count += count
-        if self._count == SIZE:
+        if self._count == len(self._block):
             self._hand_over()
 
     def end(self):
