@@ -210,7 +210,7 @@ class Memory(InHub, BlocksCase):
             nonlocal most
             for fd in files:
                 writer = self.writer(fd)
-                self.fill(writer, DATA[:SIZE // 2])
+                self.fill(writer, DATA[:ALIGNED])
                 writer.end()
                 most = max(most, self.blocks._taken)
 
@@ -219,7 +219,7 @@ class Memory(InHub, BlocksCase):
         self.join()
         self.assertEqual(0, self.blocks._taken)
         for fd in files:
-            self.assertEqual(DATA[:SIZE // 2], self.contents(fd))
+            self.assertEqual(DATA[:ALIGNED], self.contents(fd))
 
     def test_many_sessions(self):
         self.slow_disk()
