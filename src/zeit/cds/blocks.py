@@ -5,7 +5,6 @@ straight to the disk (open(2), O_DIRECT) while the network fills the next one; s
 """
 import collections
 import contextlib
-import errno
 import fcntl
 import mmap
 import os
@@ -17,8 +16,9 @@ from zeit.cds.hub import apart
 
 SIZE = 4 * 2**20        # bytes of a block
 EACH = 2                # blocks that a file may use: one is filled while the other is written
-TOGETHER = 6            # blocks in all; who begins when so many are in use has to do with one of
-LITTLE = 256 * 1024     # bytes, and when more are in use, nobody begins another file until his last one is written
+TOGETHER = 6            # so many blocks in all are of that size, and when more are in use, nobody begins another file until
+                        # his last one is written
+LITTLE = 256 * 1024     # bytes of each further one
 ALIGNED = 4096          # bytes; what disks and file systems want offsets, lengths and addresses to be multiples of
 
 
@@ -33,7 +33,7 @@ class Blocks:
         """A block for a file that holds so many of them (int): a memoryview; None if it has to do with those."""
         with self._lock:
             enough = self._taken < TOGETHER
-            if held and (held == EACH or not enough):
+            if held == EACH:
                 return None
             self._taken += 1
             if enough and self._free:
@@ -172,14 +172,14 @@ class BlockWriter:
 
     def _write(self, data):
         while data and self._error is None:
-            direct = self._can_be_direct and self._offset % ALIGNED == 0 and len(data) >= ALIGNED
+            direct = self._can_be_direct and len(data) >= ALIGNED
             try:
                 self._be_direct(direct)
                 count = os.pwrite(self._fd, data[:len(data) & -ALIGNED] if direct else data, self._offset)
-            except OSError as e:
-                if not direct or e.errno != errno.EINVAL:
+            except OSError:
+                if not direct:
                     raise
-                self._can_be_direct = False     # the file system can't, or not so
+                self._can_be_direct = False     # the file system can't, or not so; if the disk is ill, the usual way shows it, too
                 continue
             if not direct:      # let the disk begin with it
                 os.posix_fadvise(self._fd, self._offset, count, os.POSIX_FADV_DONTNEED)

@@ -1,9 +1,9 @@
 """The spool: a gocept.filestore, with the durability that it lacks.
 
-    tmp/.parts-XXXXXXXX/NAME    being received; worthless after a crash
-    tmp/NAME                    whole and on the disk
-    new/NAME                    published
-    cur/                        the consumer's
+    tmp/.parts-*/NAME   being received, in a directory of the run; worthless after a crash
+    tmp/NAME            whole and on the disk
+    new/NAME            published
+    cur/                the consumer's
 
 One process at a time uses a spool; it holds the lock `import.lock` there, which the operating system
 releases when the process dies.

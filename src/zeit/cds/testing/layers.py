@@ -74,7 +74,7 @@ class ServerTestCase(unittest.TestCase):
         super().__init_subclass__(**kw)
         missing = cls.layer and cls.layer.kind.missing()
         if missing and not in_ci():
-            unittest.skip(missing)(cls)
+            unittest.skip(missing)(cls)     # who changes a line at home need not install four servers; CI has them all
 
     @property
     def server(self):

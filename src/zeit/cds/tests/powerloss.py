@@ -9,7 +9,7 @@ import itertools
 import os
 import unittest.mock
 
-from zeit.cds import spool
+from zeit.cds import blocks, spool
 from zeit.cds.control import Control
 
 
@@ -28,7 +28,8 @@ class Recorder:
     def recording(self, atomic=True):
         """`atomic`: the file system has a rename that does not overwrite."""
         self._move = spool.move
-        with unittest.mock.patch.object(spool, 'os', RecordedOs(self)), \
+        recorded = RecordedOs(self)
+        with unittest.mock.patch.object(spool, 'os', recorded), unittest.mock.patch.object(blocks, 'os', recorded), \
                 unittest.mock.patch.object(Control, 'transmit', self._transmit(Control.transmit)), \
                 unittest.mock.patch.object(spool, *(
                     ('move', self.move) if atomic else ('_renameat2', lambda: None))), \
@@ -55,6 +56,10 @@ class Recorder:
     def write(self, fd, data):
         self.steps.append(('data', self._inodes[fd]))
         return os.write(fd, data)
+
+    def pwrite(self, fd, data, offset):
+        self.steps.append(('data', self._inodes[fd]))
+        return os.pwrite(fd, data, offset)
 
     def ftruncate(self, fd, length):
         self.steps.append(('data', self._inodes[fd]))
@@ -97,7 +102,7 @@ class RecordedOs:
     """The os module, with some of its functions recorded."""
 
     def __init__(self, recorder):
-        for name in ('open', 'write', 'ftruncate', 'utime', 'fsync', 'close', 'link', 'unlink'):
+        for name in ('open', 'write', 'pwrite', 'ftruncate', 'utime', 'fsync', 'close', 'link', 'unlink'):
             setattr(self, name, getattr(recorder, name))
 
     def __getattr__(self, name):

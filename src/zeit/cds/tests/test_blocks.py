@@ -120,18 +120,17 @@ class Writing(BlocksCase):
             with self.subTest(most), mock.patch.object(os, 'pwrite', lambda fd, data, offset: self.pwrite(
                     fd, bytes(data[:most]) if len(data) > most else data, offset)), \
                     mock.patch.object(BlockWriter, '_be_direct', lambda *args: None):
-                fd = self.open()
-                writer = self.writer(fd)
-                self.fill(writer, DATA)
-                writer.join()
-                self.assertEqual(DATA, self.contents(fd))
+                self.check_all_is_written()
 
     def test_no_thread(self):
         with mock.patch.object(threading.Thread, 'start', side_effect=RuntimeError("can't start new thread")):
-            fd = self.open()
-            writer = self.writer(fd)
-            self.fill(writer, DATA)
-            writer.join()
+            self.check_all_is_written()
+
+    def check_all_is_written(self):
+        fd = self.open()
+        writer = self.writer(fd)
+        self.fill(writer, DATA)
+        writer.join()
         self.assertEqual(DATA, self.contents(fd))
 
 
@@ -193,6 +192,7 @@ class Memory(InHub, BlocksCase):
         fd = self.open()
         writer = self.writer(fd)
 
+        waits = self.enterContext(mock.patch.object(blocks, 'apart', side_effect=blocks.apart))
         self.spawn('large', lambda: self.fill(writer, DATA))
         self.spawn('other', lambda: None)
         self.turn_until(lambda: len(self.log) == 2)
@@ -200,6 +200,7 @@ class Memory(InHub, BlocksCase):
         self.assertEqual(['other', 'large'], [name for name, _ in self.log])
         self.assertEqual(DATA, self.contents(fd))
         self.assertEqual(EACH, len(self.blocks._free))
+        self.assertLessEqual(waits.call_count, len(DATA) // SIZE)
 
     def test_many_files(self):
         self.slow_disk()
@@ -236,6 +237,7 @@ class Memory(InHub, BlocksCase):
         self.work(*(functools.partial(fill, fd) for fd in files))
         self.assertLessEqual(mapped.count(SIZE), TOGETHER)
         self.assertEqual({SIZE, ALIGNED}, set(mapped))
+        self.assertEqual({SIZE}, set(map(len, self.blocks._free)))
         for fd in files:
             self.assertEqual(DATA, self.contents(fd))
 

@@ -2,6 +2,7 @@
 import os
 import shutil
 import unittest
+from unittest import mock
 
 from zope.interface.verify import verifyClass, verifyObject
 
@@ -113,6 +114,53 @@ class Waiting(OutboxTest):
         self.assertEqual(data, whole)
 
 
+    def opened(self, data=b'data'):
+        self.offer('a', data)
+        outgoing = Outgoing(os.open(self.path('new'), os.O_RDONLY), 'a')
+        self.addCleanup(os.close, outgoing._directory)
+        self.addCleanup(outgoing.discard)
+        outgoing.open()
+        return outgoing
+
+    def test_a_disk_that_gives_less_than_it_is_asked_for(self):
+        data, outgoing, preadv = os.urandom(5000), self.opened(bytes(5000)), os.preadv
+        with open(self.path('new', 'a'), 'r+b') as f:
+            f.write(data)
+        with mock.patch.object(os, 'preadv', lambda fd, buffers, offset: preadv(fd, [buffers[0][:1000]], offset)):
+            self.assertEqual(data, b''.join(map(bytes, outgoing.pieces())))
+
+    def test_a_disk_that_gives_not_all(self):
+        outgoing = self.opened()
+        with mock.patch.object(os, 'preadv', lambda fd, buffers, offset: 0):
+            for _ in outgoing.pieces():
+                pass
+        self.assertFalse(outgoing.unchanged())
+
+    def test_what_makes_it_another_file(self):
+        def rewritten(path):
+            with open(path, 'wb') as f:
+                f.write(b'DATA')
+
+        def replaced(path):
+            before = os.stat(path)
+            put(self.path('new'), 'a', b'DATA')
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+        def appended(path):
+            before = os.stat(path)
+            with open(path, 'ab') as f:
+                f.write(b'more')
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+        for change, same in (os.stat, True), (rewritten, False), (replaced, False), (appended, False), (os.unlink, False):
+            with self.subTest(change.__name__):
+                outgoing = self.opened()
+                for _ in outgoing.pieces():
+                    pass
+                change(self.path('new', 'a'))
+                self.assertEqual(same, outgoing.unchanged())
+
+
 class Notes(OutboxTest):
 
     def test_a_note_outlives_the_process(self):
@@ -128,6 +176,17 @@ class Notes(OutboxTest):
     def assert_only_the_temporary_name(self, temporary, **settings):
         with self.open(**settings) as outbox:
             self.assertEqual(([], [temporary]), outbox.interrupted())
+
+    def test_what_is_stored_under_its_own_name_is_noted_on_the_disk_before(self):
+        self.offer('a')
+        outbox = self.begun()
+        outgoing = outbox.create('a')
+        outgoing.open()
+        outgoing.temporary = None
+        outgoing.read()
+        with mock.patch.object(os, 'fdatasync') as sync:
+            outbox.storing(outgoing)
+        sync.assert_called_once_with(outbox._journal)
 
     def test_another_file_has_the_name_now(self):
         for newer in (b'newer, longer', b'atad'):
