@@ -16,9 +16,9 @@ from zeit.cds.hub import apart
 
 SIZE = 4 * 2**20        # bytes of a block
 EACH = 2                # blocks that a file may use: one is filled while the other is written
-TOGETHER = 6            # so many blocks in all are of that size, and when more are in use, nobody begins another file until
-                        # his last one is written
-LITTLE = 256 * 1024     # bytes of each further one
+SECONDS = 6             # when so many blocks are in use in all, nobody gets a second one
+TOGETHER = 8            # when so many are, further ones are little; when more are, nobody begins a file before his last is written
+LITTLE = 256 * 1024     # bytes of a little block
 ALIGNED = 4096          # bytes; what disks and file systems want offsets, lengths and addresses to be multiples of
 
 
@@ -32,13 +32,13 @@ class Blocks:
     def take(self, held):
         """A block for a file that holds so many of them (int): a memoryview; None if it has to do with those."""
         with self._lock:
-            enough = self._taken < TOGETHER
-            if held == EACH:
+            if held and (held == EACH or self._taken >= SECONDS):
                 return None
+            size = SIZE if self._taken < TOGETHER else LITTLE
             self._taken += 1
-            if enough and self._free:
+            if size == SIZE and self._free:
                 return self._free.pop()
-        memory = mmap.mmap(-1, SIZE if enough else LITTLE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         with contextlib.suppress(AttributeError, OSError):      # in one piece, where the system can
             memory.madvise(mmap.MADV_HUGEPAGE)
         return memoryview(memory)

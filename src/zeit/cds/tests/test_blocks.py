@@ -11,7 +11,7 @@ import unittest
 from unittest import mock
 
 from zeit.cds import blocks
-from zeit.cds.blocks import ALIGNED, BlockWriter, Blocks, EACH, TOGETHER
+from zeit.cds.blocks import ALIGNED, BlockWriter, Blocks, EACH, SECONDS, TOGETHER
 from zeit.cds.tests.test_hub import InHub
 
 
@@ -179,6 +179,19 @@ class GoingWrong(BlocksCase):
 
 
 class Memory(InHub, BlocksCase):
+
+    def test_who_gets_what(self):
+        taken = [self.blocks.take(0), *(self.blocks.take(held) for held in [1] * (SECONDS - 1))]
+        self.assertIsNone(self.blocks.take(1))
+        taken += [self.blocks.take(0) for _ in range(TOGETHER - SECONDS)]
+        self.assertEqual({SIZE}, set(map(len, taken)))
+        self.assertFalse(self.blocks.are_scarce)
+        self.assertEqual(ALIGNED, len(self.blocks.take(0)))
+        self.assertTrue(self.blocks.are_scarce)
+        for block in taken:
+            self.blocks.give(block)
+        self.assertIsNone(self.blocks.take(EACH))
+        self.assertIn(self.blocks.take(0), taken)
 
     def slow_disk(self):
         def slow(fd, data, offset):
