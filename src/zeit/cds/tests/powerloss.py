@@ -58,8 +58,10 @@ class Recorder:
         return os.write(fd, data)
 
     def pwrite(self, fd, data, offset):
-        self.steps.append(('data', self._inodes[fd]))
-        return os.pwrite(fd, data, offset)
+        inode = self._inodes[fd]
+        count = os.pwrite(fd, data, offset)
+        self.steps.append(('data', inode))      # a thread does it: what was synced meanwhile does not count
+        return count
 
     def ftruncate(self, fd, length):
         self.steps.append(('data', self._inodes[fd]))
