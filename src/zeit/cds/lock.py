@@ -147,14 +147,17 @@ class Lock:
 
     def _break_dead(self, session, name):
         """Remove a lock file that a process of ours left when it died. Raises Locked if it is somebody else's."""
-        owner, reason = self._judge(session, name)
-        log.warning('Lock file %s was left by %s: %s. Removing it.', name, owner, reason)
-        session.remove(name).get()
+        if (judged := self._judge(session, name)) is not None:
+            log.warning('Lock file %s was left by %s: %s. Removing it.', name, *judged)
+            session.remove(name).get()
 
     def _judge(self, session, name):
-        """Owner of a lock file, and why it may be broken. Raises Locked if it may not."""
+        """Owner of a lock file, and why it may be broken; None if it is gone. Raises Locked if it may not be broken."""
         owner = load(session, name)
-        if not (reason := self._dead(session, name, owner)):
+        reason = self._dead(session, name, owner)
+        if (owner is None or reason) and name not in present(session):
+            return None     # its owner has removed it since we looked, and ended
+        if not reason:
             raise self._locked(name, owner)
         return owner, reason
 

@@ -70,6 +70,21 @@ class SlowSession(FTPSession):
         return super().make_directory(name)
 
 
+class LoadingSession(FTPSession):
+    """Something else happens right before, or right after, a file is loaded: `intervene` is told which, bool."""
+
+    def __init__(self, feed, intervene):
+        super().__init__(feed)
+        self.intervene = intervene
+
+    def load(self, name, *args, **more):
+        self.intervene(True)
+        try:
+            return super().load(name, *args, **more)
+        finally:
+            self.intervene(False)
+
+
 class InterveningConnection(FTPConnection):
 
     def __init__(self, intervene, kind=InterveningSession):
@@ -150,6 +165,16 @@ class Locking(Importing):
             self.put(name, owner.token.encode())
             self.check_imported('Lock file %s was left by' % name, 'process %s ' % owner.pid, 'has ended')
             self.consume()
+
+    def test_lock_that_its_owner_removed_while_we_looked_at_it(self):
+        token = dead().token.encode()
+        for removed in True, False:
+            path = self.put('read', token)
+            outcome = self.run_import(InterveningConnection(
+                lambda before: before is removed and os.unlink(path), LoadingSession))
+            self.assertTrue(outcome.successful, self.log.lines)
+            self.assertEqual([], self.log.warnings)
+            self.assert_nothing_left()
 
     def test_lock_from_before_the_machine_was_started_is_taken_over(self):
         self.put('read', Owner.me()._replace(boot='earlier').token.encode())
