@@ -61,14 +61,17 @@ class IOutbox(zope.interface.Interface):
         """An export begins: until `finish`, each further one finds the spool marked."""
 
     def interrupted():
-        """What an earlier export to the same place did not finish: two lists.
+        """What an earlier export to the same place did not finish: three lists.
 
         First the Notes of files which, as far as we know, are the very ones that still wait in new: same inode, size and
-        contents. Second the temporary names (str) of which there may be a file on the server, whatever is in it.
+        contents. Second the temporary names (str) of which there may be a file on the server, whatever is in it. Third
+        the Notes of files that do not wait there any more, while a part of them may be on the server under their own names.
         """
 
-    def begin(temporaries):
-        """Forget what `interrupted` told, but for these temporary names; from now on notes are taken. `mark` comes before."""
+    def begin(temporaries, parts=()):
+        """Forget what `interrupted` told, but for these temporary names, and for the parts that these Notes tell of; from
+        now on notes are taken. `mark` comes before.
+        """
 
     def create(name):
         """The IOutgoing of a file in new; it isn't opened yet."""

@@ -42,6 +42,10 @@ class SpoolError(CDSError):
     """The spool can't be used: missing, read-only, full, or broken."""
 
 
+class FileRefused(SpoolError):
+    """The file system does not take this one file, since its name or its size does not suit it; others may follow."""
+
+
 class FTPError(CDSError):
     """The server or the network failed."""
 
@@ -447,7 +451,7 @@ class ISpool(zope.interface.Interface):
         """Does a file of this name wait in new, or in tmp for its publication? bool"""
 
     def create(name):
-        """Begin a file: an IIncoming."""
+        """Begin a file: an IIncoming. This verb, and those that take its data, raise FileRefused, too."""
 
     def commit(incomings):
         """Make files whole and durable as tmp/NAME: data, name and time are on the disk when this returns."""

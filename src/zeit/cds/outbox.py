@@ -3,7 +3,7 @@
     new/NAME         the CMS put it there: to be exported
     cur/NAME         exported; NAME.2 if another file of that name was there already
     export.journal   notes of what is on its way to the server, a line each
-    export.record    what was exported while the feed had a `keep`, oldest first: [seconds, name in cur, inode]
+    export.record    what was exported while the feed had a `keep`, oldest first: [seconds, name in cur, inode, size, mtime]
 
 One export at a time uses a spool; it holds the lock `export.lock` there. An import may use the same spool meanwhile.
 
@@ -88,10 +88,27 @@ def status_of(directory, name):
         return None
 
 
-def leads_to(directory, name, inode):
-    """Is that name in an open directory one of the file with this inode? bool"""
+def identity(status):
+    """What tells a file from one that has taken its place, perhaps with its inode, or from what was made of it: a tuple."""
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def leads_to(directory, name, *known):
+    """Is that name in an open directory one of the file with this identity, or with the beginning of one? bool"""
     status = status_of(directory, name)
-    return status is not None and status.st_ino == inode
+    return status is not None and identity(status)[:len(known)] == known
+
+
+def append(fd, data):
+    """Add bytes to a file that is open for appending: all of them, or, with an OSError, none."""
+    written = 0
+    try:
+        while written < len(data):
+            written += os.write(fd, data[written:])
+    except OSError:
+        if written:
+            os.ftruncate(fd, os.fstat(fd).st_size - written)
+        raise
 
 
 @zope.interface.implementer(IOutbox)
@@ -99,6 +116,7 @@ class Outbox(Store):
     """See IOutbox."""
 
     lock_file = LOCK
+    waits = "what is not exported yet stays in 'new'"
     directories = 'new', 'cur'
 
     def __init__(self, path, place, keep=None):
@@ -109,7 +127,8 @@ class Outbox(Store):
         self._place, self._keep = place, keep
         self._unsynced = False
         self._journal = -1
-        self._sent = {}             # name: inode
+        self._sent = {}             # name: identity
+        self._found = {}            # name: identity, of the files that `interrupted` told of
         self._temporaries = set()   # on the server, as far as we know
         self._direct = set()        # names of files of which parts may be on the server
         super().__init__(path)
@@ -145,25 +164,29 @@ class Outbox(Store):
             with open(self._path(JOURNAL), 'rb') as f:
                 place, *noted = lines(f.read()) or [None]
         except (FileNotFoundError, ValueError):
-            return [], []
+            return [], [], []
         if place != self._place:
-            return [], []
+            return [], [], []
         notes = {fields[1]: Note(fields[1], fields[2], fields[0] == 'sent', *fields[3:])
                  for fields in noted if fields[0] != 'storing'}
         waiting = [note for note in notes.values() if self._still_waits(note)]
-        known = {note.temporary for note in notes.values() if leads_to(self._cur, note.name, note.inode)}
+        known = {note.temporary for note in notes.values() if leads_to(self._cur, note.name, note.inode, note.size)}
         known.update(note.temporary for note in waiting)
         begun = dict.fromkeys(fields[1] for fields in noted if fields[0] == 'storing')
-        return waiting, [name for name in begun if name not in known]
+        parts = [note for note in notes.values() if not note.complete and note not in waiting]
+        return waiting, [name for name in begun if name not in known], parts
 
     def _still_waits(self, note):
         status = status_of(self._new, note.name)
         if status is None or (status.st_ino, status.st_size) != (note.inode, note.size):
             return False
+        self._found[note.name] = identity(status)
         outgoing = self.create(note.name)
         try:
             outgoing.open()
             return outgoing.read() == note.digest
+        except Unreadable:
+            return True     # nothing speaks against it
         finally:
             outgoing.discard()
 
@@ -172,7 +195,7 @@ class Outbox(Store):
         if self.marked:
             return
         fd = self._open_journal(JOURNAL)
-        os.write(fd, self._line(self._place))
+        append(fd, self._line(self._place))
         os.fsync(fd)
         self._sync_directory(self.path)
 
@@ -192,12 +215,15 @@ class Outbox(Store):
             os.close(fd)
 
     @complains
-    def begin(self, temporaries):
+    def begin(self, temporaries, parts=()):
         self._temporaries.update(temporaries)
+        self._direct.update(note.name for note in parts)
         if self._journal >= 0:      # it is new, and there is nothing to forget
             return
         fd = self._open_journal(JOURNAL + '.new')
-        os.write(fd, b''.join([self._line(self._place), *(self._line(['storing', name]) for name in temporaries)]))
+        append(fd, b''.join([
+            self._line(self._place), *(self._line(['storing', name]) for name in temporaries),
+            *(self._line(['direct', note.name, None, note.inode, note.size, note.digest]) for note in parts)]))
         os.fsync(fd)
         os.rename(self._path(JOURNAL + '.new'), self._path(JOURNAL))
         self._sync_directory(self.path)
@@ -218,11 +244,11 @@ class Outbox(Store):
 
     @complains
     def _note_storing(self, temporary):
-        os.write(self._journal, b'["storing", %s]\n' % json.dumps(temporary).encode('ascii'))   # a text alone is quick
+        append(self._journal, b'["storing", %s]\n' % json.dumps(temporary).encode('ascii'))     # a text alone is quick
 
     @complains
     def _note_direct(self, outgoing):
-        os.write(self._journal, self._line(['direct', *outgoing.facts]))
+        append(self._journal, self._line(['direct', *outgoing.facts]))
         apart(os.fdatasync, self._journal)
 
     def storing(self, outgoing):
@@ -235,10 +261,10 @@ class Outbox(Store):
 
     @complains
     def commit(self, outgoings):
-        os.write(self._journal, b''.join([self._line(['sent', *outgoing.facts]) for outgoing in outgoings]))
+        append(self._journal, b''.join([self._line(['sent', *outgoing.facts]) for outgoing in outgoings]))
         apart(os.fdatasync, self._journal)
         for outgoing in outgoings:
-            self._sent[outgoing.name] = outgoing.inode
+            self._sent[outgoing.name] = outgoing.identity
             self.withdrawn(outgoing.name)
 
     def settled(self, temporary):
@@ -251,35 +277,38 @@ class Outbox(Store):
         return sorted(self._direct)
 
     def adopt(self, note):
-        self._sent[note.name] = note.inode
+        self._sent[note.name] = self._found[note.name]
 
     # ------------------------------------------------------------ what was exported
 
     @complains
     def retire(self, name):
-        inode = self._sent.pop(name)
-        if not leads_to(self._new, name, inode):
+        known = self._sent.pop(name)
+        if not leads_to(self._new, name, *known):
             return None
         target, number = name, 1
-        while not self._move(name, target, inode):
-            number += 1
-            target = numbered(name, number)
+        try:
+            while not self._move(name, target, known):
+                number += 1
+                target = numbered(name, number)
+        except FileNotFoundError:       # the CMS was quicker
+            return None
         self._unsynced = True
-        if not leads_to(self._cur, target, inode):
+        if not leads_to(self._cur, target, *known):
             # The CMS was as fast as that: what we moved is a newer file. It has to be exported, too.
             with contextlib.suppress(FileExistsError):
                 move(self._cur, target, self._new, name)
             return None
         if self._keep is not None:
-            self._remember(target, inode)
+            self._remember(target, known)
         return os.path.join(self.path, 'cur', target)
 
-    def _move(self, name, target, inode):
+    def _move(self, name, target, known):
         """Move a file from new to cur; False if there is another one."""
         try:
             move(self._new, name, self._cur, target)
         except FileExistsError:
-            if not leads_to(self._cur, target, inode):
+            if not leads_to(self._cur, target, *known):
                 return False
             os.unlink(name, dir_fd=self._new)       # a kill came in the middle of an earlier move
         return True
@@ -299,9 +328,9 @@ class Outbox(Store):
 
     # ------------------------------------------------------------ what need not be kept
 
-    def _remember(self, name, inode):
+    def _remember(self, name, known):
         with open(self._path(RECORD), 'ab') as f:
-            f.write(self._line([int(time.time()), name, inode]))
+            append(f.fileno(), self._line([int(time.time()), name, *known]))
 
     @complains
     def expire(self):
@@ -349,6 +378,10 @@ class Outgoing:
         self.resumable = True
         self.inode = self.digest = None
         self._directory, self._fd, self._status = directory, -1, None
+
+    @property
+    def identity(self):
+        return identity(self._status)
 
     @property
     def facts(self):
@@ -410,8 +443,7 @@ class Outgoing:
 
     def unchanged(self):
         before, now = self._status, status_of(self._directory, self.name)
-        return now is not None and self.size == self.length and (
-            now.st_ino, now.st_size, now.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
+        return now is not None and self.size == self.length and identity(now) == identity(before)
 
     def discard(self):
         fd, self._fd = self._fd, -1

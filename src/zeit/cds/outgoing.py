@@ -8,10 +8,10 @@ import logging
 
 from zeit.cds.events import FileExported, notify
 from zeit.cds.exportinterfaces import IFileSource
-from zeit.cds.interfaces import CDSError, PermanentError
+from zeit.cds.interfaces import CDSError, Locked, LoginRefused, PermanentError, TemporaryError, Unreachable
 from zeit.cds.protocol import printable
 from zeit.cds.transfer import LOCKS, LONG_LISTING, Run
-from zeit.cds.uploader import LOCK, Manner, Uploader, missing, there
+from zeit.cds.uploader import LOCK, Manner, Uploader, folded, missing, there
 
 
 log = logging.getLogger('zeit.cds')
@@ -35,6 +35,7 @@ class Export(Run):
     def _run(self):
         with self._sink.open(self.feed) as self._spool:
             log.info('Accessed filestore %s', self._spool.path)
+            self._expire()      # first of all, since it may make the room that the rest needs
             entries = self._choose(self._spool.waiting())
             if entries or self._spool.marked:
                 self._export(entries)
@@ -45,15 +46,24 @@ class Export(Run):
     def _export(self, entries):
         if not entries:
             log.warning('An earlier export was interrupted; looking for what it left on the server.')
+        was_marked = self._spool.marked
         self._spool.mark()
-        with self._locked_directory(lists=False) as self._held:
-            self._send(entries)
+        try:
+            with self._locked_directory(lists=False) as self._held:
+                self._send(entries)
+        except (Locked, Unreachable, LoginRefused):
+            if self._held is None and not was_marked:
+                self._spool.finish()    # nothing is on the server that somebody would have to look for
+            raise
         self._spool.finish()    # after the lock: else nobody would look for it if nothing else waits
 
     def _send(self, entries):
         finished = self._recover()
         try:
-            if entries := [entry for entry in entries if entry.name not in finished]:
+            if finished:
+                self._files = self._bytes = 0
+                entries = self._choose(self._spool.waiting())
+            if entries:
                 self._list(len(entries))
                 self._exchange(entries)
         finally:
@@ -62,44 +72,48 @@ class Export(Run):
     def _list(self, number):
         """For many files, look at once which names are on the server; nobody else changes that while we hold the lock."""
         if number >= MANY and not self.feed.replace:
-            names = {entry.name for entry in self._persist(lambda session: list(session.list()))}
+            names = [entry.name for entry in self._persist(lambda session: list(session.list()))]
             if len(names) < LONG_LISTING:       # else it may have been cut off
-                self._manner.listed = names
+                self._manner.listed = set(map(folded, names))
 
     # ------------------------------------------------------------ what a killed run left
 
     def _recover(self):
-        """See to the files that an earlier export had on their way. Returns the names of those that had arrived."""
-        notes, temporaries = self._spool.interrupted()
+        """See to the files that an earlier export had on their way. Returns whether any of them had arrived."""
+        notes, temporaries, lost = self._spool.interrupted()
         names = [note.temporary for note in notes if note.temporary is not None]
         gone = self._persist(lambda session: missing(session, names)) if names else ()
-        finished = set()
+        finished, parts = False, []
         for note in notes:
-            if note.temporary in gone or note.temporary is None and self._arrived(note):
+            if note.temporary in gone or note.temporary is None and self._arrived(note, parts):
                 log.warning('An earlier export was interrupted; finishing: %s', printable(note.name))
                 self._spool.adopt(note)
                 self._publish(note.name, note.size)
-                finished.add(note.name)
+                finished = True
             elif note.temporary is not None:
                 temporaries.append(note.temporary)
+        for note in lost:
+            self._arrived(note, parts)
         self._spool.sync()
-        self._spool.begin(temporaries)      # from here on, that a name is gone means nothing any more
+        self._spool.begin(temporaries, parts)   # from here on, that a name is gone means nothing any more
         self._remove(temporaries)
         return finished
 
-    def _arrived(self, note):
-        """Did a file arrive that was stored under its own name at once?"""
-        if note.complete:
-            return True
-        if self._persist(lambda session: self._equals(session, note)):
-            return True
-        self._manner.ours.add(note.name)
-        return False
+    def _arrived(self, note, parts):
+        """Did a file arrive that was stored under its own name at once? If only a part did, the note goes into `parts`."""
+        whole = note.complete or self._persist(lambda session: self._is_whole(session, note))
+        if whole is False:
+            self._manner.ours.add(note.name)
+            parts.append(note)
+        return whole
 
     @staticmethod
-    def _equals(session, note):
+    def _is_whole(session, note):
+        """Does the server have the whole file of a note? bool; None if it has nothing of it, not even a part."""
         entry = there(session, note.name)
-        if entry is None or entry.size not in (None, note.size):
+        if entry is None or entry.size is not None and entry.size > note.size:
+            return None
+        if entry.size not in (None, note.size):
             return False
         digest = hashlib.sha256()
         session.fetch(note.name, digest.update)
@@ -119,7 +133,7 @@ class Export(Run):
         for pending in pendings:
             try:
                 pending.get()
-            except PermanentError:
+            except (PermanentError, TemporaryError):
                 pass        # most likely it was never there, which is what the next line shows
         return missing(session, names)
 

@@ -21,7 +21,7 @@ import zc.lockfile
 import zope.interface
 
 from zeit.cds.hub import apart
-from zeit.cds.interfaces import Entry, IFileSink, IIncoming, ISpool, Locked, SpoolError
+from zeit.cds.interfaces import Entry, FileRefused, IFileSink, IIncoming, ISpool, Locked, SpoolError
 
 
 LOCK = 'import.lock'
@@ -31,6 +31,11 @@ MANY = 4                # files that are synced together rather than one by one
 PARTS = '.parts-'       # beginning of the name of a directory for files that are being received
 RENAME_NOREPLACE = 1    # Linux, renameat2(2)
 GETFLAGS, SETFLAGS, TOPDIR = 0x80086601, 0x40086602, 0x20000    # Linux, ioctl_iflags(2); other machines refuse the numbers
+# Linux, statfs(2): the file systems whose syncfs tells of errors, as that of overlayfs does not: ext2 to ext4, XFS, btrfs,
+# F2FS, tmpfs
+HONEST = {0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x01021994}
+# What a file system says of one file that does not suit it, although all is well with it and with the disk
+UNSUITABLE = errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EISDIR, errno.EFBIG
 
 
 @zope.interface.implementer(IFileSink)
@@ -57,21 +62,26 @@ def complains(verb):
     return guarded
 
 
-def _hint(error):
+def _hint(error, waits):
     return {
-        errno.ENOSPC: 'The disk is full. Make room; what has not arrived yet stays on the server.',
-        errno.EDQUOT: 'The quota is used up. Raise it; what has not arrived yet stays on the server.',
+        errno.ENOSPC: 'The disk is full. Make room; %s.' % waits,
+        errno.EDQUOT: 'The quota is used up. Raise it; %s.' % waits,
         errno.EROFS: 'The file system is read-only: look for disk errors in the log of the system.',
         errno.EACCES: 'User %d needs the right to write there.' % os.geteuid(),
         errno.EPERM: 'User %d needs the right to write there.' % os.geteuid(),
         errno.ENOENT: 'Create the directory first, or mount its file system.',
         errno.ENOTDIR: 'It must be a directory.',
+        errno.EFBIG: 'Raise the limit for the size of files (ulimit -f), or use another file system.',
     }.get(error.errno, 'Look for disk errors in the log of the system.')
 
 
-def spool_error(path, error):
-    result = SpoolError('Spool %s: %s' % (path, error.strerror or error))
-    result.add_note(_hint(error))
+def spool_error(path, error, waits):
+    """The SpoolError of an OSError. `waits` tells where the files are safe meanwhile, str."""
+    if error.errno in UNSUITABLE:
+        result = FileRefused("the spool's file system refuses it: %s" % error.strerror)
+    else:
+        result = SpoolError('Spool %s: %s' % (path, error.strerror or error))
+    result.add_note(_hint(error, waits))
     return result
 
 
@@ -106,6 +116,16 @@ def _syncfs():
     if system.sysname != 'Linux' or tuple(map(int, system.release.split('.')[:2])) < (5, 8):
         return None
     return _call('syncfs', 'c_int')
+
+
+def _kind_of_file_system(directory):
+    """The number that statfs(2) has for the file system of an open directory; None where it can't be told."""
+    import ctypes
+    answer = ctypes.create_string_buffer(1024)
+    fstatfs = _call('fstatfs', 'c_int', 'c_void_p')
+    if fstatfs is None or fstatfs(directory, answer) != 0:
+        return None
+    return ctypes.c_long.from_buffer(answer).value & 0xffffffff
 
 
 def move(source, name, target, new_name):
@@ -152,6 +172,7 @@ class Store:
     """What both sides of an exchange need: some directories of a filestore, for this process alone."""
 
     lock_file = None
+    waits = None            # where are the files while the spool can't be used? For error texts
     directories = ()        # two that files move between; `_NAME` is the open directory NAME
 
     def __init__(self, path):
@@ -164,7 +185,7 @@ class Store:
         except BaseException as e:
             self.close()
             if isinstance(e, OSError):
-                raise spool_error(path, e) from e
+                raise self._error(e) from e
             raise
 
     def _open(self):
@@ -194,7 +215,7 @@ class Store:
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
 
     def _error(self, error):
-        return spool_error(self.path, error)
+        return spool_error(self.path, error, self.waits)
 
     def __enter__(self):
         return self
@@ -250,6 +271,7 @@ class Spool(Store):
     """See ISpool."""
 
     lock_file = LOCK
+    waits = 'what has not arrived yet stays on the server'
     directories = 'tmp', 'new'
 
     def __init__(self, path):
@@ -306,8 +328,13 @@ class Spool(Store):
         """Is this the first name of a file that `move` had already given its second one?"""
         if status.st_nlink < 2:
             return False
-        return self._there(self._new, name) and os.path.samestat(
-            status, os.stat(name, dir_fd=self._new, follow_symlinks=False))
+        return any(os.path.samestat(status, found) for found in self._published_as(name))
+
+    def _published_as(self, name):
+        """What stat(2) says of what has this name in new, and in cur, where the consumer may have put it."""
+        for directory in 'new', 'cur':
+            with contextlib.suppress(FileNotFoundError):
+                yield os.stat(os.path.join(self.path, directory, name), follow_symlinks=False)
 
     # ------------------------------------------------------------ files
 
@@ -315,7 +342,10 @@ class Spool(Store):
     def create(self, name):
         if self._parts < 0:
             self._open_parts()
-        return Incoming(self, name, self._parts)
+        try:
+            return Incoming(self, name, self._parts)
+        except FileExistsError as e:
+            raise FileRefused("to the spool's file system it has the same name as another one") from e
 
     @complains
     def commit(self, incomings):
@@ -328,7 +358,7 @@ class Spool(Store):
         apart(self._sync_names, join=True)
 
     def _sync_data(self, incomings):
-        together = len(incomings) >= MANY and self._alone and _syncfs() is not None
+        together = len(incomings) >= MANY and self._alone and self._tells_of_errors()
         for incoming in incomings:
             incoming.finish(alone=not together)
         if together:
@@ -336,6 +366,10 @@ class Spool(Store):
         else:
             for incoming in incomings:
                 os.fsync(incoming.fd)
+
+    def _tells_of_errors(self):
+        """Does syncfs? bool"""
+        return _syncfs() is not None and _kind_of_file_system(self._tmp) in HONEST
 
     def _sync_names(self):
         for fd in self._tmp, self._parts:

@@ -12,7 +12,7 @@ from zeit.cds import hub
 from zeit.cds.backlog import Backlog, DROPPED
 from zeit.cds.events import FileImported, FileSkipped, Outcome, RunFinished, notify
 from zeit.cds.interfaces import (
-    FTPError, IFileSink, Interrupted, Locked, PermanentError, Progress, ReplyError, RunLimitReached, Unreachable)
+    FTPError, IFileSink, Interrupted, Locked, Progress, ReplyError, RunLimitReached, Unreachable)
 from zeit.cds.protocol import printable
 from zeit.cds.retry import PASSING, Patience
 from zeit.cds.worker import GONE, Worker
@@ -50,6 +50,7 @@ class Run:
         self._stopped = threading.Event()
         self._patience = Patience(feed.retries, feed.run_limit, self._stopped)
         self._session = None
+        self._held = None               # ILock, once it is held
         self._others = []               # sessions that have begun to connect
         self._settled_names = set()     # skipped in this run, for a reason that was given
         self._interruption = None       # what the run was asked to end with
@@ -344,8 +345,15 @@ class Import(Run):
         """Finish what an earlier run left in tmp."""
         for left in leftovers:
             log.warning('An earlier import was interrupted; finishing: %s', printable(left.name))
-            self._finish(left)
+            try:
+                self._finish(left)
+            except ReplyError as e:
+                self._keep(left, 'the server does not tell what became of it: %s' % e)
         self._spool.sync()
+
+    def _keep(self, left, reason):
+        self._settled_names.add(left.name)
+        self._skip(left.name, "%s. It is kept in tmp, and published when the server's copy is gone" % reason, failed=True)
 
     def _finish(self, left):
         there = self._persist(lambda session: session.facts(left.name).get())
@@ -353,11 +361,9 @@ class Import(Run):
             self._spool.secure(left.name)
             try:
                 self._persist(lambda session: session.remove(left.name).get())
-            except PermanentError as e:
+            except ReplyError as e:
                 if self._persist(lambda session: session.facts(left.name).get()) is not None:
-                    self._settled_names.add(left.name)
-                    return self._skip(left.name, 'the server refuses to remove it: %s. It is kept in tmp, and '
-                                                 "published when the server's copy is gone" % e, failed=True)
+                    return self._keep(left, 'the server refuses to remove it: %s' % e)
             log.info('File removed on server: %s', printable(left.name))
         self._publish(left.name, left.size)
 

@@ -13,6 +13,7 @@ waits until we know that it has closed the data connection.) Others get STOR, th
 after the 226, which takes four round trips, or three with pyftpdlib, where STOR need not wait for the data connection.
 """
 import logging
+import unicodedata
 
 import zope.interface
 
@@ -36,13 +37,23 @@ class Manner:
         replace -- may a file of the same name be replaced?
         """
         self.replace = replace
-        self.listed = None      # names that are on the server, a set; None: each has to be asked for
+        self.listed = None      # names that are on the server, a set of what `folded` gives; None: not known
         self.direct = False     # does the server refuse to rename, so that files are stored under their own names?
         self.refused = set()    # names that it refused to give by renaming
         self.ours = set()       # names under which there are parts of our own
 
     def is_direct(self, name):
         return self.direct or name in self.refused
+
+    def is_free(self, name):
+        """Is it known that the server has nothing of this name? bool"""
+        return self.replace or name in self.ours or self.listed is not None and folded(name) not in self.listed
+
+
+def folded(name):
+    """The same for all names that are one name to a server which does not distinguish between upper and lower case, or
+    between the ways to write an accented letter."""
+    return unicodedata.normalize('NFC', name.casefold())
 
 
 @zope.interface.implementer(IPending)
@@ -147,10 +158,7 @@ class Uploader(Worker):
             self._next_facts = None
         else:
             pending = None
-        manner = self._manner
-        if manner.replace or job.name in manner.ours:
-            return
-        if there(self.session, job.name, pending) is not None if manner.listed is None else job.name in manner.listed:
+        if not self._manner.is_free(job.name) and there(self.session, job.name, pending) is not None:
             raise Dropped("an older file of this name is still on the server; it waits in 'new'", False)
 
     def _offset(self, outgoing):
@@ -191,7 +199,7 @@ class Uploader(Worker):
         return self.session.size(job.before.temporary or job.name)
 
     def _ask_before(self, job):
-        if not self._manner.replace and self._manner.listed is None:
+        if not self._manner.is_free(job.name):
             return self.session.size(job.name)
 
     def _drop(self, job, outgoing, reason, failed):

@@ -1,7 +1,8 @@
 """What one session of an import does: fetch files, check them, remove them on the server."""
 import logging
 
-from zeit.cds.interfaces import ConnectionLost, FTPError, PermanentError, ReplyError, TemporaryError, TooEarly
+from zeit.cds.interfaces import (
+    ConnectionLost, FileRefused, FTPError, PermanentError, ReplyError, TemporaryError, TooEarly)
 from zeit.cds.protocol import printable
 from zeit.cds.retry import PASSING
 
@@ -130,6 +131,9 @@ class Worker:
             self._persist(lambda: self._transfer(job, incoming))
         except Dropped as e:
             self._drop(job, incoming, e.reason, e.failed)
+        except FileRefused as e:
+            self._drop(job, incoming, str(e), True)
+            self._renew()       # the server was still sending it, perhaps
         except PASSING as e:
             self._drop(job, incoming, self.failure % e, True)
             self._renew()

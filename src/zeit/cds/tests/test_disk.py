@@ -234,6 +234,14 @@ class FailingSyncTest(DiskTest):
         self.assertEqual([], self.in_tmp())
         self.check_repair()
 
+    def test_file_system_whose_sync_always_seems_to_succeed(self):
+        """As that of overlayfs, which most containers have."""
+        with mock.patch('zeit.cds.spool._kind_of_file_system', lambda directory: 0x794c7630), \
+                mock.patch('zeit.cds.spool._syncfs', lambda: lambda fd: 0), mock.patch('os.fsync', self.failing):
+            self.check_error(self.run_import(), 'Input/output error')
+        self.check_nothing_done()
+        self.check_repair()
+
     def test_file_system_that_can_not_be_synced(self):
         with mock.patch('zeit.cds.spool._syncfs', lambda: lambda fd: -1), \
                 mock.patch('ctypes.get_errno', lambda: errno.EIO):

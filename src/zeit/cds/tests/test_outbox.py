@@ -1,6 +1,8 @@
 """The outgoing side of a spool: edge cases."""
+import errno
 import os
 import shutil
+import tempfile
 import unittest
 from unittest import mock
 
@@ -8,7 +10,7 @@ from zope.interface.verify import verifyClass, verifyObject
 
 from zeit.cds.exportinterfaces import IFileSource, IOutbox, IOutgoing, Unreadable
 from zeit.cds.interfaces import Locked, SpoolError
-from zeit.cds.outbox import DAY, FileSource, JOURNAL, Outbox, Outgoing, RECORD, numbered, temporary_name
+from zeit.cds.outbox import DAY, FileSource, JOURNAL, Outbox, Outgoing, RECORD, append, numbered, temporary_name
 from zeit.cds.spool import Spool
 from zeit.cds.tests.importing import contents, new_spool, put
 
@@ -169,13 +171,13 @@ class Notes(OutboxTest):
             temporary = self.sent(outbox, 'a').temporary
         with self.open() as outbox:
             self.assertTrue(outbox.marked)
-            (note,), temporaries = outbox.interrupted()
+            (note,), temporaries, parts = outbox.interrupted()
         self.assertEqual(('a', temporary, True, 4), (note.name, note.temporary, note.complete, note.size))
-        self.assertEqual([], temporaries)
+        self.assertEqual(([], []), (temporaries, parts))
 
     def assert_only_the_temporary_name(self, temporary, **settings):
         with self.open(**settings) as outbox:
-            self.assertEqual(([], [temporary]), outbox.interrupted())
+            self.assertEqual(([], [temporary], []), outbox.interrupted())
 
     def test_what_is_stored_under_its_own_name_is_noted_on_the_disk_before(self):
         self.offer('a')
@@ -216,7 +218,7 @@ class Notes(OutboxTest):
         with self.begun() as outbox:
             self.sent(outbox, 'a')
         with self.open(place='user@elsewhere:21 /') as outbox:
-            self.assertEqual(([], []), outbox.interrupted())
+            self.assertEqual(([], [], []), outbox.interrupted())
 
     def test_what_a_power_failure_left_half_written_is_no_note(self):
         self.offer('a')
@@ -233,7 +235,7 @@ class Notes(OutboxTest):
             self.sent(outbox, 'a')
             outbox.retire('a')
         with self.open() as outbox:
-            self.assertEqual(([], []), outbox.interrupted())
+            self.assertEqual(([], [], []), outbox.interrupted())
 
     def test_finish_forgets_all_unless_something_is_left(self):
         self.offer('a')
@@ -255,6 +257,40 @@ class Notes(OutboxTest):
             self.assertEqual([name], [note.name for note in outbox.interrupted()[0]])
 
 
+class Appending(unittest.TestCase):
+
+    def setUp(self):
+        self.file = self.enterContext(tempfile.TemporaryFile())
+        self.file.write(b'before\n')
+        self.file.flush()
+
+    def append(self, *sizes):
+        """Append to a file of which the system takes so many bytes with each call, and no more then."""
+        write, sizes = os.write, iter(sizes)
+
+        def some(fd, data):
+            size = next(sizes, None)
+            if size is None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return write(fd, data[:size])
+
+        with mock.patch('os.write', some):
+            append(self.file.fileno(), b'12345')
+
+    def assert_holds(self, data):
+        self.assertEqual(data, os.pread(self.file.fileno(), 100, 0))
+
+    def test_bit_by_bit(self):
+        self.append(1, 3, 9)
+        self.assert_holds(b'before\n12345')
+
+    def test_all_or_nothing(self):
+        for sizes in (), (1,), (1, 3):
+            self.assertRaises(OSError, self.append, *sizes)
+            self.assert_holds(b'before\n')
+            self.file.seek(0, os.SEEK_END)
+
+
 class Retiring(OutboxTest):
 
     def test_nothing_is_overwritten(self):
@@ -272,6 +308,23 @@ class Retiring(OutboxTest):
         self.offer('a', b'newer')
         self.assertIsNone(outbox.retire('a'))
         self.assertEqual(({b'a': b'newer'}, {}), (contents(self.path('new')), self.cur()))
+
+    def test_a_newer_file_stays_although_it_has_the_same_inode(self):
+        outbox = self.begun()
+        for newer in b'NEWER', b'longer than before':
+            self.offer('a', b'older')
+            self.sent(outbox, 'a')
+            with open(self.path('new', 'a'), 'wb') as f:
+                f.write(newer)
+            self.assertIsNone(outbox.retire('a'))
+            self.assertEqual(({b'a': newer}, {}), (contents(self.path('new')), self.cur()))
+
+    def test_a_file_that_vanishes_at_the_last_moment(self):
+        outbox = self.begun()
+        self.offer('a')
+        self.sent(outbox, 'a')
+        with mock.patch('zeit.cds.outbox.move', side_effect=FileNotFoundError):
+            self.assertIsNone(outbox.retire('a'))
 
     def test_a_kill_between_link_and_unlink(self):
         """Where the file system can't rename without overwriting."""
@@ -336,6 +389,12 @@ class Keeping(OutboxTest):
         self.assertEqual([], self.expire(None))
         self.assertEqual(['b'], self.expire(1))
         self.assertEqual({b'a'}, set(self.cur()))
+
+    def test_what_was_made_of_it_stays(self):
+        self.export('a', keep=1, ago=5)
+        with open(self.path('cur', 'a'), 'ab') as f:
+            f.write(b'more')
+        self.assertEqual([], self.expire(1))
 
     def test_another_file_of_that_name_stays(self):
         self.export('a', 'b', keep=1, ago=5)

@@ -151,13 +151,40 @@ class FullDisk(Importing, ServerTestCase):
         self.check('read-only')
         self.assertEqual(self.files, self.there)
 
-    def test_limit_of_a_file(self):
+    def limit_files(self, size):
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         self.addCleanup(signal.signal, signal.SIGXFSZ, handler)
         self.addCleanup(resource.setrlimit, resource.RLIMIT_FSIZE, limits)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, limits[1]))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+
+    def test_limit_of_a_file(self):
+        self.limit_files(500_000)
         self.check()
+
+    def test_one_file_that_is_too_large_for_the_file_system(self):
+        data = b'x' * 600_000
+        self.put('large', data)
+        self.limit_files(500_000)
+        outcome = self.run_import()
+        self.assertIsNone(outcome.error)
+        self.assertEqual([('large', "the spool's file system refuses it: File too large")], outcome.failed)
+        self.assertEqual(({b'large': data}, {b'a': b'1', b'z': b'2'}), (self.there, self.published))
+        self.assert_nothing_left()
+
+    def test_one_file_whose_name_is_too_long_for_the_file_system(self):
+        real = os.open
+
+        def refusing(path, *args, **more):
+            if path == 'large':
+                raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+            return real(path, *args, **more)
+
+        with unittest.mock.patch('os.open', refusing):
+            outcome = self.run_import()
+        self.assertIsNone(outcome.error)
+        self.assertEqual([('large', "the spool's file system refuses it: File name too long")], outcome.failed)
+        self.assertEqual({b'a', b'z'}, set(self.published))
 
     def test_new_that_takes_no_more_files(self):
         move = spool.move
