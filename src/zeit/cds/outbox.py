@@ -5,7 +5,8 @@
     export.journal   notes of what is on its way to the server, a line each
     export.record    what was exported while the feed had a `keep`, oldest first: [seconds, name in cur, inode, size, mtime]
 
-One export at a time uses a spool; it holds the lock `export.lock` there. An import may use the same spool meanwhile.
+One export at a time uses a spool; it holds the lock `export.lock` there. An import may use the same spool meanwhile, as
+long as nobody but the import writes to `tmp`.
 
 The journal is empty while no export runs. If it isn't, one was killed: the next run looks for what it left on the server,
 its lock for instance, even if nothing waits. And the journal makes up for a kill, or a power failure, between the
