@@ -61,7 +61,7 @@ class Export(Run):
         finished = self._recover()
         try:
             if finished:
-                self._files = self._bytes = 0
+                self._files, self._bytes = self.outcome.files, 0
                 entries = self._choose(self._spool.waiting())
             if entries:
                 self._list(len(entries))

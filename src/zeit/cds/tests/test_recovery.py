@@ -1,4 +1,5 @@
 """Runs after a run that did not come to its end: what it left behind never keeps other files from being exchanged."""
+import contextlib
 import errno
 import os
 import shutil
@@ -7,7 +8,7 @@ from unittest import mock
 
 from zeit.cds import uploader
 from zeit.cds.feed import Feed
-from zeit.cds.interfaces import Locked
+from zeit.cds.interfaces import Locked, LoginRefused
 from zeit.cds.main import run_export, run_import
 from zeit.cds.outbox import JOURNAL, Outbox
 from zeit.cds.testing.faulty import FaultyServer, On
@@ -62,8 +63,9 @@ class Imports(Recovering):
         self.serve(On('DELE', 'a').reply('450 Busy.'), files={'a': DATA, 'b': DATA})
         self.assertEqual(['a'], [name for name, reason in self.exchange().failed])
         self.server.files['c'] = DATA
-        (name, reason), = self.exchange().failed
-        self.assertEqual('a', name)
+        outcome = self.exchange()
+        (name, reason), = outcome.failed
+        self.assertEqual(('a', []), (name, outcome.skipped))
         self.assertIn('the server refuses to remove it: 450 Busy.', reason)
         self.assertEqual(({b'a'}, {b'b', b'c'}, {'a'}), (set(self.spool('tmp')), set(self.spool('new')), set(self.there)))
         self.server.behave()
@@ -132,8 +134,11 @@ class Exports(Recovering):
         self.offer('a')
         self.offer('b')
         self.exchange()
-        outcome = self.exchange()
+        runs = []
+        with recorded():
+            outcome = run_export(self.feed(), lambda run: runs.append(run) or contextlib.nullcontext())
         self.assertEqual((2, 0), (outcome.files, outcome.waiting))
+        self.assertEqual((2, 2, len(DATA), len(DATA)), runs[0].progress)
 
     def test_a_run_that_found_the_directory_locked_leaves_nothing_to_be_seen_to(self):
         self.serve(files={'read': b'foreign'})
@@ -141,6 +146,15 @@ class Exports(Recovering):
         with recorded():
             self.assertIsInstance(self.procedure(self.feed()).error, Locked)
         self.assert_done()
+
+    def test_a_lock_that_could_not_be_removed_is_looked_for_by_the_next_run(self):
+        self.serve(On('DELE', 'write').drop_control(), On('PASS', skip=1).reply('530 No.'))
+        self.offer('a')
+        with recorded():
+            self.assertIsInstance(self.procedure(self.feed()).error, LoginRefused)
+        self.assertIn('write', self.there)
+        with Outbox(self.store_dir, '') as outbox:
+            self.assertTrue(outbox.marked)
 
     def test_but_what_an_earlier_one_left_stays_noted(self):
         self.serve(On('RNTO', 'a', times=1).drop_control(at='done'))
@@ -238,11 +252,12 @@ class Exports(Recovering):
 
     def test_names_that_are_one_to_the_server(self):
         """Windows and macOS do not tell a from A; so a listing does not tell that a name is free."""
-        self.serve(On('SIZE', 'flash').reply('213 5'), files={'Flash': b'older'})
-        self.offer('flash')
-        with mock.patch('zeit.cds.outgoing.MANY', 1):
-            self.assertEqual(['flash'], [name for name, reason in self.exchange().skipped])
-        self.assertEqual({'Flash': b'older'}, self.there)
+        for older, newer in ('Flash', 'flash'), ('flash', 'FLASH'):
+            self.serve(On('SIZE', newer).reply('213 5'), files={older: b'older'})
+            self.offer(newer)
+            with mock.patch('zeit.cds.outgoing.MANY', 1):
+                self.assertEqual([newer], [name for name, reason in self.exchange().skipped])
+            self.assertEqual({older: b'older'}, self.there)
 
     def test_folded(self):
         self.assertEqual(uploader.folded('MU\u0308LLER'), uploader.folded('m\xfcller'))
