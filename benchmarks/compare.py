@@ -11,6 +11,7 @@ others don't. The table shows medians (least to most) and the ratio to the best 
 import argparse
 import functools
 import hashlib
+import importlib.util
 import os
 import random
 import resource
@@ -221,6 +222,8 @@ def main(task):
     parser.add_argument('--servers', default=','.join(SERVERS), help='(default: %(default)s)')
     parser.add_argument('--plot', metavar='FILE', help='draw the medians, as SVG or PNG (needs matplotlib)')
     args = parser.parse_args()
+    if args.plot and importlib.util.find_spec('matplotlib') is None:
+        parser.error('--plot needs matplotlib, which zeit.cds[bench] brings')
     contenders = []
     for program in task.programs(args.connections):
         print(program.missing, file=sys.stderr) if program.missing else contenders.append(program)

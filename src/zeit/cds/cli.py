@@ -246,14 +246,15 @@ class Exchange(Command):
             self._parser.error('--dry-run has no metrics')
 
     def _work(self, feeds):
+        metrics = self._metrics() if self.options.metrics else None     # what is missing is missed before the run
         results = []
         for feed in feeds:
             results.append((feed, *self._run(feed)))
             if self.signals.number:
                 break
         statuses = [status for _, _, status in results]
-        if self.options.metrics:
-            statuses.append(self._write_metrics(results))
+        if metrics is not None:
+            statuses.append(self._write_metrics(metrics, results))
         return most_serious(statuses)
 
     def _run(self, feed):
@@ -292,11 +293,15 @@ class Exchange(Command):
             for entry in entries:
                 print('%12s  %s' % ('' if entry.size is None else entry.size, printable(entry.name)))
 
-    def _write_metrics(self, results):
+    @staticmethod
+    def _metrics():
         try:
             from zeit.cds import metrics
         except ImportError:
             raise ConfigurationError('--metrics needs prometheus_client: pip install "zeit.cds[metrics]"') from None
+        return metrics
+
+    def _write_metrics(self, metrics, results):
         try:
             metrics.write(self.options.metrics, [
                 (feed, outcome, status, self._lock_age(feed, outcome)) for feed, outcome, status in results])

@@ -205,7 +205,9 @@ class IFeed(zope.interface.Interface):
         description='For an export only. By default, none is ever removed.', min=0.0, default=None, required=False)
     connection = zope.schema.TextLine(title='Name of the ICDSConnection utility', default='', required=False)
     lock = zope.schema.TextLine(title='Name of the ILockFile utility', default='', required=False)
-    sink = zope.schema.TextLine(title='Name of the IFileSink utility', default='', required=False)
+    sink = zope.schema.TextLine(
+        title='Name of the IFileSink utility', description='For an export, of the IFileSource utility.',
+        default='', required=False)
 
 
 # ---------------------------------------------------------------- the FTP directory

@@ -53,6 +53,7 @@ class Run:
         self._held = None               # ILock, once it is held
         self._others = []               # sessions that have begun to connect
         self._settled_names = set()     # skipped in this run, for a reason that was given
+        self._no_files = set()          # those of them that are directories and the like, for which nobody waits
         self._interruption = None       # what the run was asked to end with
         self._aborted = False
         self._workers_so_far = []
@@ -175,7 +176,7 @@ class Run:
             if entry.name != last and self._wanted(entry):
                 chosen.append(entry)
             last = entry.name
-        self.outcome.waiting = len(chosen) + len(self._settled_names)
+        self.outcome.waiting = len(chosen) + len(self._settled_names - self._no_files)
         if self.feed.limit is not None:
             del chosen[max(0, self.feed.limit - self.outcome.files - len(self.outcome.failed)):]
         self._files += len(chosen)
@@ -203,6 +204,8 @@ class Run:
         if reason:
             self._skip(name, reason, failed)
             self._settled_names.add(name)
+            if entry.kind not in ('file', None):
+                self._no_files.add(name)
         return not reason
 
     # ------------------------------------------------------------ the files

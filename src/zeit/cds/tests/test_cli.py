@@ -174,7 +174,7 @@ class Import(Commands, ServerTestCase):
         self.assertGreater(told.pop('seconds'), 0)
         self.assertEqual({
             'feed': 'dpa', 'direction': 'import', 'server': 'test@127.0.0.1:%d/' % self.server.port,
-            'spool': self.store_dir, 'status': 0, 'files': 3, 'bytes': 15, 'waiting': 2, 'failed': [],
+            'spool': self.store_dir, 'status': 0, 'files': 3, 'bytes': 15, 'waiting': 1, 'failed': [],
             'skipped': [{'name': 'subdirectory', 'reason': 'it is a directory'}], 'error': None}, told)
 
     def test_json_tells_what_went_wrong(self):

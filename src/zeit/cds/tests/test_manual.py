@@ -77,7 +77,7 @@ class Examples(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             for kind in ('service', 'timer'):
                 text = (TOP / 'examples' / ('cds-import@.' + kind)).read_text()
-                Path(directory, 'cds-import@dpa.' + kind).write_text(text.replace('/usr/local/bin/cds-import', '/bin/sh'))
+                Path(directory, 'cds-import@dpa.' + kind).write_text(text.replace('/opt/cds/bin/cds-import', '/bin/sh'))
             done = subprocess.run(['systemd-analyze', 'verify', '--man=no', directory + '/cds-import@dpa.service'],
                                   capture_output=True, text=True)
         self.assertNotIn('cds-import@dpa', done.stderr)

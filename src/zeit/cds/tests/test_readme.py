@@ -17,7 +17,7 @@ from zeit.cds.tests.importing import put
 
 TOP = checkout.top()
 BLOCK = re.compile(r'::\n\n((?:    .*\n|\n)+)')
-COMMAND = re.compile(r'(?:\* \* \* \* \*  )?((?:mkdir|cds-\w+|\(umask).*)')
+COMMAND = re.compile(r'(?:\* \* \* \* \*  )?(?:/opt/cds/bin/)?((?:mkdir|cds-\w+|\(umask).*)')
 
 
 @unittest.skipUnless(TOP, 'there is no README.txt without a checkout')

@@ -8,6 +8,7 @@ from unittest import mock
 
 from zeit.cds import uploader
 from zeit.cds.feed import Feed
+from zeit.cds.ftp import FTPConnection
 from zeit.cds.interfaces import Locked, LoginRefused
 from zeit.cds.main import run_export, run_import
 from zeit.cds.outbox import JOURNAL, Outbox
@@ -81,6 +82,22 @@ class Imports(Recovering):
         self.assertEqual('a', name)
         self.assertIn('the server does not tell what became of it: 451 Error.', reason)
         self.assertEqual({b'b'}, set(self.spool('new')))
+
+
+    def test_what_shows_the_time_of_the_server_stays_there_once_at_most(self):
+        self.serve(On('DELE', '.cds-clock').reply('550 No.'))
+        with FTPConnection().open(self.feed()) as session:
+            self.assertIsNotNone(session.clock())
+            self.assertIsNotNone(session.clock())
+            self.assertEqual({'.cds-clock'}, set(self.there))
+            self.server.behave()
+            session.clock()
+            self.assertEqual({}, self.there)
+
+    def test_nobody_waits_for_a_directory(self):
+        self.serve(directories=['in'])
+        outcome = self.exchange()
+        self.assertEqual((['in'], 0), ([name for name, reason in outcome.skipped], outcome.waiting))
 
 
 class Exports(Recovering):
