@@ -93,6 +93,11 @@ class Run:
     def _look_for_stop(self):
         if self._interruption is not None:
             raise self._interruption
+        self._look_at_the_limit()
+
+    def _look_at_the_limit(self):
+        if self._patience.left <= 0:
+            raise RunLimitReached('The run took longer than %g s.' % self.feed.run_limit)
 
     def _tell_end(self):
         error, outcome = self.outcome.error, self.outcome
@@ -266,8 +271,7 @@ class Run:
             backlog.stop(self._interruption)
         if self._aborted:
             raise self._interruption
-        if self._patience.left <= 0:
-            raise RunLimitReached('The run took longer than %g s.' % self.feed.run_limit)
+        self._look_at_the_limit()
 
     def _commit(self, backlog):
         jobs = backlog.to_commit()

@@ -9,7 +9,7 @@ from unittest import mock
 from zeit.cds import uploader
 from zeit.cds.feed import Feed
 from zeit.cds.ftp import FTPConnection
-from zeit.cds.interfaces import Locked, LoginRefused
+from zeit.cds.interfaces import Locked, LoginRefused, RunLimitReached
 from zeit.cds.main import run_export, run_import
 from zeit.cds.outbox import JOURNAL, Outbox
 from zeit.cds.testing.faulty import FaultyServer, On
@@ -83,6 +83,13 @@ class Imports(Recovering):
         self.assertIn('the server does not tell what became of it: 451 Error.', reason)
         self.assertEqual({b'b'}, set(self.spool('new')))
 
+
+    def test_leftovers_do_not_keep_a_run_from_ending_in_time(self):
+        self.serve(On('DELE', 'a').reply('450 Busy.'), files={'a': DATA})
+        self.exchange()
+        with mock.patch('zeit.cds.retry.Patience.left', -1.0), recorded():
+            self.assertIsInstance(self.procedure(self.feed()).error, RunLimitReached)
+        self.assertEqual(({b'a'}, {'a'}), (set(self.spool('tmp')), set(self.there)))
 
     def test_what_shows_the_time_of_the_server_stays_there_once_at_most(self):
         self.serve(On('DELE', '.cds-clock').reply('550 No.'))
