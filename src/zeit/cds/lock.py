@@ -251,9 +251,11 @@ class Lock:
 
     def _still_ours(self, session):
         """Is the lock file on the server ours? bool"""
-        if self._is_our_mark(self._ask_mark(session)()):
-            return True
-        return self._contents(session) == self._token
+        return self._is_our_mark(self._ask_mark(session)()) or self._is_of_us(self._contents(session))
+
+    def _is_of_us(self, held):
+        """Did we store these contents of the lock file? A part of our token, too, if storing it has failed. bool"""
+        return held == self._token or not self._seen_whole and held is not None and self._token.startswith(held)
 
     def refresh(self, session):
         self._working, self._looked = True, None
@@ -261,8 +263,12 @@ class Lock:
             return
         if not self._still_ours(session):
             raise self._locked(self.name)
+        self._seen_whole = False
         session.store(self.name, self._token)
         self._mark = self._ask_mark(session)()
+        if not self._bears_our_mark(session, mutex=True):
+            raise self._locked(self.name)
+        self._seen_whole = True
         self._refreshed = time.monotonic()
 
     def look(self, session):
@@ -421,7 +427,7 @@ class Lock:
     def _remove_lock_file(self, session):
         log.info('Removing lock file: %s', self.name)
         held = self._token if self._just_seen() or self._still_ours(session) else self._contents(session)
-        if held is not None and (held == self._token or not self._seen_whole and self._token.startswith(held)):
+        if self._is_of_us(held):
             try:
                 session.remove(self.name).get()
             except PermanentError:

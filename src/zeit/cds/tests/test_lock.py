@@ -11,10 +11,12 @@ import unittest.mock
 import zope.interface.verify
 
 from zeit.cds import lock
+from zeit.cds.feed import Feed
 from zeit.cds.ftp import FTPConnection, FTPSession
-from zeit.cds.interfaces import ILock, ILockFile, Locked, SpoolError
+from zeit.cds.interfaces import ConnectionLost, ILock, ILockFile, Locked, SpoolError, TemporaryError
 from zeit.cds.lock import Lock, LockFile, MUTEX
 from zeit.cds.owner import Owner
+from zeit.cds.testing.faulty import FaultyServer, On
 from zeit.cds.testing.layers import PYFTPDLIB_LAYER, VSFTPD_LAYER, on_servers, server_test_case
 from zeit.cds.testing.servers import VsFTPD
 from zeit.cds.tests.importing import Importing, NOT_SMALL, new_spool
@@ -458,6 +460,59 @@ class WithoutRename(Locking):
         super().setUp()
 
 
+class Faults(unittest.TestCase):
+    """What becomes of the lock when the server fails at the wrong moment."""
+
+    def serve(self, *script, **kw):
+        server = FaultyServer({'a': b'1'}, script=script, **kw)
+        server.start()
+        self.addCleanup(server.stop)
+        return server
+
+    def feed(self, server, **settings):
+        return Feed(**{**dict(store_dir='/nonexistent', hostname=server.host, port=server.port, user=server.user,
+                              password=server.password, stale_after=60), **settings})
+
+    def session(self, server):
+        return FTPConnection().open(self.feed(server))
+
+    @contextlib.contextmanager
+    def held(self, server):
+        """A lock and its session."""
+        with self.session(server) as session:
+            with LockFile().hold(session, 'read', self.feed(server), lambda: self.session(server)) as held:
+                yield held, session
+
+    def check_renewal_that_breaks_off(self, fault, error):
+        server = self.serve(fault(On('STOR', 'read', skip=1, times=1)))
+        with self.held(server) as (held, session):
+            held._refreshed -= 16
+            self.assertRaises(error, held.refresh, session)
+            self.assertEqual(9, len(server.files.data['read']))
+            with contextlib.nullcontext(session) if session.alive else self.session(server) as session:
+                held.refresh(session)
+                self.assertIsNotNone(Owner.parse(server.files.data['read'].decode()))
+        self.assertEqual({'a': b'1'}, server.files.data)
+        server = self.serve(fault(On('STOR', 'read', skip=1, times=1)))
+        with self.held(server) as (held, session):
+            held._refreshed -= 16
+            self.assertRaises(error, held.refresh, session)
+        self.assertEqual({'a': b'1'}, server.files.data)
+
+    def test_renewal_that_breaks_off(self):
+        self.check_renewal_that_breaks_off(lambda on: on.drop_data(9, reply='452 Disk full.'), TemporaryError)
+
+    def test_renewal_that_breaks_off_with_the_session(self):
+        self.check_renewal_that_breaks_off(lambda on: on.drop_control(after_bytes=9), ConnectionLost)
+
+    def test_renewal_that_only_seems_to_succeed(self):
+        server = self.serve(On('STOR', 'read', skip=1, times=1).truncate(9))
+        with self.held(server) as (held, session):
+            held._refreshed -= 16
+            self.assertRaises(Locked, held.refresh, session)
+        self.assertEqual({'a': b'1'}, server.files.data)
+
+
 class Contracts(unittest.TestCase):
 
     def test_they_are_kept(self):
@@ -470,4 +525,5 @@ def test_suite():
     return unittest.TestSuite([
         on_servers(Locking), on_servers(Races, [PYFTPDLIB_LAYER, VSFTPD_LAYER]),
         unittest.defaultTestLoader.loadTestsFromTestCase(server_test_case(WithoutRename, VSFTPD_LAYER)),
+        unittest.defaultTestLoader.loadTestsFromTestCase(Faults),
         unittest.defaultTestLoader.loadTestsFromTestCase(Contracts)])
