@@ -168,9 +168,8 @@ class Lock:
         if owner.gone:
             return 'that process has ended'
         age = info(session, name).age
-        if age is not None and age > self._feed.stale_after * 10**9:
-            if (owner.host, owner.machine) != (self._owner.host, self._owner.machine):
-                return 'it was not renewed for %d s' % (age // 10**9)
+        if age is not None and age > self._feed.stale_after * 10**9 and not owner.here:
+            return 'it was not renewed for %d s' % (age // 10**9)
         return ''
 
     def _locked(self, name, owner=None):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 
 MARK = 'zeit.cds'
+HIDDEN = '?'            # the start of a process that runs, but which no /proc shows to us
 PLAIN = frozenset(string.ascii_letters + string.digits + '_.-~')     # needs no quoting in a token
 
 
@@ -50,11 +51,20 @@ class Owner(NamedTuple):
         return 'process %s of user %s on host %s since %s' % (self.pid, self.user, self.host, self.since)
 
     @property
+    def here(self):
+        """Is it certainly a process of this machine? bool
+
+        Hosts without a machine-id look all the same if they share a name: only the start of the machine tells them apart.
+        """
+        return (self.host, self.machine) == (socket.gethostname() or 'unknown', _machine()) and (
+            self.boot == _boot() or _machine_id() != '')
+
+    @property
     def gone(self):
         """Has the process certainly ended? False also if that can't be told, as for one on another host. bool"""
-        if (self.host, self.machine) != (socket.gethostname() or 'unknown', _machine()):
+        if not self.here:
             return False
-        return self.boot != _boot() or _start(self.pid) != self.start
+        return self.boot != _boot() or _start(self.pid) not in (self.start, HIDDEN)
 
 
 def _quoted(value):
@@ -80,13 +90,18 @@ def _read(path):
 
 
 @functools.cache
+def _machine_id():
+    return _read('/etc/machine-id')
+
+
+@functools.cache
 def _machine():
     try:
         space = os.readlink('/proc/self/ns/pid')    # process numbers mean nothing outside of their name space
     except OSError:
         space = ''
     # The identity of a machine is not for others to know (machine-id(5)): this much does not give it away.
-    return '%08x' % binascii.crc32(('%s %s' % (_read('/etc/machine-id'), space)).encode())
+    return '%08x' % binascii.crc32(('%s %s' % (_machine_id(), space)).encode())
 
 
 @functools.cache
@@ -95,21 +110,17 @@ def _boot():
 
 
 def _start(pid):
-    """Clock ticks, str; '' if there is no such process. Where there is no /proc: '?' while it runs."""
-    if os.path.exists('/proc/self/stat'):
-        return _ticks(pid)
+    """Clock ticks, str; '' if there is no such process. HIDDEN while it runs if /proc is not there, or hides it (hidepid)."""
+    fields = _read('/proc/%s/stat' % pid).rpartition(')')[2].split()
+    if len(fields) > 19:
+        return fields[19] if fields[0] not in 'ZX' else ''
     try:
         os.kill(int(pid), 0)
-    except (ProcessLookupError, ValueError):
+    except (ProcessLookupError, ValueError, OverflowError):
         return ''
     except PermissionError:
         pass
-    return '?'
-
-
-def _ticks(pid):
-    fields = _read('/proc/%s/stat' % pid).rpartition(')')[2].split()
-    return fields[19] if len(fields) > 19 and fields[0] not in 'ZX' else ''
+    return HIDDEN
 
 
 def _user():

@@ -179,8 +179,18 @@ class Locking(Importing):
             self.assert_nothing_left()
 
     def test_lock_from_before_the_machine_was_started_is_taken_over(self):
-        self.put('read', Owner.me()._replace(boot='earlier').token.encode())
-        self.check_imported('Lock file read was left by', 'has ended')
+        token = Owner.me()._replace(boot='earlier').token.encode()
+        with unittest.mock.patch('zeit.cds.owner._machine_id', lambda: 'known'):
+            self.put('read', token)
+            self.check_imported('Lock file read was left by', 'has ended')
+
+    def test_lock_that_another_machine_may_have_made_is_respected_until_it_is_stale(self):
+        token = Owner.me()._replace(boot='other').token.encode()
+        with unittest.mock.patch('zeit.cds.owner._machine_id', lambda: ''):
+            self.put('read', token, time.time())
+            self.check_locked('read')
+            self.put('read', token, time.time() - 8000)
+            self.check_imported('Lock file read was left by', 'not renewed for')
 
     def test_lock_of_a_process_whose_number_was_given_again_is_taken_over(self):
         self.put('read', Owner.me()._replace(start='1').token.encode())

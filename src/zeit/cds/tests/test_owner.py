@@ -1,4 +1,5 @@
 """Who holds a lock: the token, and whether its process still runs."""
+import contextlib
 import os
 import subprocess
 import sys
@@ -71,7 +72,8 @@ class Gone(unittest.TestCase):
         self.assertTrue(Owner.me()._replace(start='1').gone)
 
     def test_another_start_of_the_machine_is(self):
-        self.assertTrue(Owner.me()._replace(boot='other').gone)
+        with self.files_read({'/etc/machine-id': 'c0ffee'}):
+            self.assertTrue(Owner.me()._replace(boot='other').gone)
 
     def test_of_another_host_nobody_knows(self):
         for change in dict(host='other'), dict(machine='other'):
@@ -80,10 +82,49 @@ class Gone(unittest.TestCase):
     def test_a_number_that_is_none_is(self):
         self.assertTrue(Owner.me()._replace(pid='no number').gone)
 
+    def test_a_number_that_nobody_can_have_is(self):
+        self.assertTrue(Owner.me()._replace(pid='9' * 30).gone)
+
     def test_without_proc(self):
-        with unittest.mock.patch('os.path.exists', lambda path: False):
-            self.assertFalse(Owner.me().gone)
-            process = subprocess.Popen([sys.executable, '-c', ''])
-            process.wait()
-            self.assertTrue(Owner.me()._replace(pid=str(process.pid)).gone)
-            self.assertTrue(Owner.me()._replace(pid='no number').gone)
+        process = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)
+        with self.files_read({}):
+            me = Owner.me()
+            other = me._replace(pid=str(process.pid))
+            self.assertFalse(me.gone)
+            self.assertFalse(other.gone)
+            process.communicate(b'\n')
+            self.assertTrue(other.gone)
+            self.assertTrue(me._replace(pid='no number').gone)
+
+    def test_where_proc_hides_it_we_are_not(self):
+        """As with hidepid, and another user: its own process sees itself."""
+        process = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)
+        other = Owner.me()._replace(pid=str(process.pid), start=owner._start(process.pid))
+        init = Owner.me()._replace(pid='1', start=owner._start(1))
+        with self.files_read({}):
+            self.assertFalse(other.gone)
+            self.assertFalse(init.gone)
+            process.communicate(b'\n')
+            self.assertTrue(other.gone)
+
+    def test_another_start_of_a_machine_without_identity_may_be_another_machine(self):
+        with self.files_read({'/etc/machine-id': ''}):
+            me = Owner.me()
+            self.assertFalse(me._replace(boot='other').gone)
+            self.assertFalse(me._replace(boot='other').here)
+            self.assertTrue(me._replace(start='1').here)
+
+    @contextlib.contextmanager
+    def files_read(self, contents):
+        """Let these be the files that tell of the machine and its processes: {path: str}."""
+        def forget():
+            for cached in owner._machine_id, owner._machine:
+                cached.cache_clear()
+        identity = {'/etc/machine-id': owner._machine_id()}
+        owner._boot()       # stays what it is
+        with unittest.mock.patch('zeit.cds.owner._read', lambda path: {**identity, **contents}.get(path, '')):
+            forget()
+            try:
+                yield
+            finally:
+                forget()
