@@ -165,8 +165,8 @@ class Lock:
         """Why this lock file may be broken, str; '' if it may not."""
         if owner is None:
             return ''
-        if owner.gone:
-            return 'that process has ended'
+        if owner.over:
+            return owner.over
         age = info(session, name).age
         if age is not None and age > self._feed.stale_after * 10**9 and not owner.here:
             return 'it was not renewed for %d s' % (age // 10**9)
@@ -334,9 +334,8 @@ class Lock:
             return False, None
         for name in names:
             owner = Owner.parse(name)
-            if owner is not None and owner.gone:
-                self._remove_mutex(session, name, owner)
-                return True, None
+            if owner is not None and (reason := owner.over):
+                return self._remove_mutex(session, name, owner, reason), None
         if names:
             return False, None
         if empty_since is None:
@@ -348,13 +347,13 @@ class Lock:
             session.remove_directory(MUTEX).get()
         return True, None
 
-    def _remove_mutex(self, session, name, owner):
-        """Only one of us can remove the name in it; that one goes on."""
+    def _remove_mutex(self, session, name, owner, reason):
+        """Only one of us can remove the name in it; that one goes on. Returns whether it is us, bool."""
         try:
             session.remove_directory('%s/%s' % (MUTEX, name)).get()
         except PermanentError:
-            return
-        log.warning('The mutex %s was left by %s: that process has ended. Removing it.', MUTEX, owner)
+            return False
+        log.warning('The mutex %s was left by %s: %s. Removing it.', MUTEX, owner, reason)
         # Killed while it stored its lock file: an empty one tells nobody whose it is, but for this mutex.
         held = self._contents(session, owner.lock) if owner.lock in LOCKS else None
         if held is not None and len(held) < len(owner.token) and owner.token.encode('ascii').startswith(held):
@@ -362,6 +361,7 @@ class Lock:
             session.remove(owner.lock).get()
         with contextlib.suppress(PermanentError):
             session.remove_directory(MUTEX).get()
+        return True
 
     def _ask_to_leave(self, session):
         """Leave the mutex with the session's next step. Returns a callable that makes sure of it afterwards."""
@@ -395,15 +395,16 @@ class Lock:
     @contextlib.contextmanager
     def removed_afterwards(self, session, reopen):
         """Whatever happens in the block: no lock and no mutex of ours stays behind."""
-        try:
-            yield
-        except BaseException as e:
+        with self._owner.in_use():
             try:
-                self._remove(session, reopen)
-            except CDSError as again:
-                e.add_note('The lock could not be removed either: %s' % again)
-            raise
-        self._remove(session, reopen)
+                yield
+            except BaseException as e:
+                try:
+                    self._remove(session, reopen)
+                except CDSError as again:
+                    e.add_note('The lock could not be removed either: %s' % again)
+                raise
+            self._remove(session, reopen)
 
     def _remove(self, session, reopen):
         if not self._stored and not self._in_mutex:

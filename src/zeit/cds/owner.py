@@ -1,5 +1,6 @@
 """Who holds a lock: the token that tells it, and whether that process still runs."""
 import binascii
+import contextlib
 import functools
 import os
 import pwd
@@ -12,6 +13,9 @@ from typing import NamedTuple
 MARK = 'zeit.cds'
 HIDDEN = '?'            # the start of a process that runs, but which no /proc shows to us
 PLAIN = frozenset(string.ascii_letters + string.digits + '_.-~')     # needs no quoting in a token
+
+
+_in_use = set()         # tokens under which threads of this process work at present
 
 
 class Owner(NamedTuple):
@@ -65,6 +69,24 @@ class Owner(NamedTuple):
         if not self.here:
             return False
         return self.boot != _boot() or _start(self.pid) not in (self.start, HIDDEN)
+
+    @contextlib.contextmanager
+    def in_use(self):
+        """This process works under the token in the block."""
+        _in_use.add(self.token)
+        try:
+            yield
+        finally:
+            _in_use.discard(self.token)
+
+    @property
+    def over(self):
+        """Why certainly nobody works under this token any more, str; '' if somebody may."""
+        if self.gone:
+            return 'that process has ended'
+        if self.here and self.pid == str(os.getpid()) and self.token not in _in_use:
+            return 'this very process could not remove it'
+        return ''
 
 
 def _quoted(value):

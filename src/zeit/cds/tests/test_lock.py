@@ -1,4 +1,5 @@
 """The lock protocol, on each of the servers."""
+import concurrent.futures
 import contextlib
 import os
 import shutil
@@ -13,7 +14,7 @@ import zope.interface.verify
 from zeit.cds import lock
 from zeit.cds.feed import Feed
 from zeit.cds.ftp import FTPConnection, FTPSession
-from zeit.cds.interfaces import ConnectionLost, ILock, ILockFile, Locked, SpoolError, TemporaryError
+from zeit.cds.interfaces import ConnectionLost, FTPError, ILock, ILockFile, Locked, SpoolError, TemporaryError
 from zeit.cds.lock import Lock, LockFile, MUTEX
 from zeit.cds.owner import Owner
 from zeit.cds.testing.faulty import FaultyServer, On
@@ -521,6 +522,41 @@ class Faults(unittest.TestCase):
             held._refreshed -= 16
             self.assertRaises(Locked, held.refresh, session)
         self.assertEqual({'a': b'1'}, server.files.data)
+
+
+    def test_mutex_that_this_process_could_not_remove_it_takes_over_later(self):
+        server = self.serve(On('STOR', 'read').drop_control(after_bytes=9), On('GREETING', session=2).reply('421 Down.'))
+        self.assertRaises(ConnectionLost, self.hold, server)
+        self.assertEqual(9, len(server.files.data['read']))
+        self.check_taken_over(server, 'The mutex %s was left by' % MUTEX)
+
+    def test_lock_that_this_process_could_not_remove_it_takes_over_later(self):
+        server = self.serve(On('DELE', 'read').drop_control(), On('GREETING', session=2).reply('421 Down.'))
+        self.assertRaises(FTPError, self.hold, server)
+        self.assertIn('read', server.files)
+        self.check_taken_over(server, 'Lock file read was left by')
+
+    def check_taken_over(self, server, text):
+        server.behave()
+        with self.assertLogs('zeit.cds', 'WARNING') as log:
+            self.hold(server)
+        self.assertIn(text, log.output[0])
+        self.assertIn('this very process could not remove it', log.output[0])
+        self.assertEqual({'a': b'1'}, server.files.data)
+        self.assertNotIn(MUTEX, server.directories)
+
+    def test_lock_that_another_thread_works_under_is_respected(self):
+        server, other = self.serve(), self.serve()
+        with self.held(server), self.held(other), concurrent.futures.ThreadPoolExecutor() as threads:
+            for _ in range(2):
+                self.assertIsInstance(threads.submit(self.hold, server).exception(), Locked)
+            with self.held(self.serve()):
+                self.assertIsInstance(threads.submit(self.hold, other).exception(), Locked)
+        self.assertEqual({'a': b'1'}, server.files.data)
+
+    def hold(self, server):
+        with self.held(server):
+            pass
 
 
 class Contracts(unittest.TestCase):

@@ -114,6 +114,24 @@ class Gone(unittest.TestCase):
             self.assertFalse(me._replace(boot='other').here)
             self.assertTrue(me._replace(start='1').here)
 
+    def test_over_for_this_process_is_what_it_does_not_work_under(self):
+        me, other = Owner.me(), Owner.me()
+        self.assertEqual('this very process could not remove it', me.over)
+        with me.in_use(), other.in_use():
+            self.assertEqual('', Owner.parse(me.token).over)
+            if not (child := os.fork()):
+                os._exit(me.over != '' or other.over != '' or Owner.me().over == '')
+            self.assertEqual(0, os.waitpid(child, 0)[1])
+        self.assertNotEqual('', me.over)
+        self.assertEqual('that process has ended', me._replace(start='1').over)
+        self.assertEqual('', me._replace(host='other').over)
+
+    def test_over_is_not_what_the_parent_of_a_fork_works_under_no_more(self):
+        me = Owner.me()
+        if not (child := os.fork()):
+            os._exit(me.over != '')
+        self.assertEqual(0, os.waitpid(child, 0)[1])
+
     @contextlib.contextmanager
     def files_read(self, contents):
         """Let these be the files that tell of the machine and its processes: {path: str}."""
