@@ -128,8 +128,8 @@ class Lock:
         self._seen = []             # names of lock files that were there when we looked last
         self._mark = Entry(name)    # size and time of our lock file
         self._working = False       # has anything happened since it was seen last?
-        self._looked = None         # what gives its size and time as they were when
-        self._looked_at = 0.0       # time.monotonic() had this value
+        self._looked = None         # what gives its size and time as they were then
+        self._looked_at = 0.0       # time.monotonic() when we asked for them last
         self._seen_whole = False    # or does only a part of it exist, since storing it failed?
         self._refreshed = time.monotonic()
 
@@ -186,8 +186,12 @@ class Lock:
         # A rival on the same line needs as long as we did, from its look to its lock file.
         pause = max(PAUSE if mutex else PAUSE_ALONE, min(time.monotonic() - self._entered, LONGEST_PAUSE))
         asked = []
-        session.rest(pause, lambda: asked.extend(
-            [self._ask_mark(session), look(session), self._ask_to_leave(session)]))
+
+        def ask():
+            self._looked_at = time.monotonic()
+            asked.extend([self._ask_mark(session), look(session), self._ask_to_leave(session)])
+
+        session.rest(pause, ask)
         mark, seen, left = asked
         left()
         self._mark = mark()
@@ -236,11 +240,13 @@ class Lock:
         return None not in mark[:3] and mark == self._mark
 
     def _just_seen(self):
-        """Was the lock file ours when something happened last? bool"""
+        """Was the lock file ours a moment ago, when something happened last? bool"""
+        looked, self._looked = self._looked, None
+        if time.monotonic() - self._looked_at > RECENT:
+            return False
         if not self._working:       # there was nothing to do
             return self._seen_whole
-        looked, self._looked = self._looked, None
-        if looked is None or time.monotonic() - self._looked_at > RECENT:
+        if looked is None:
             return False
         try:
             return self._is_our_mark(looked())

@@ -382,6 +382,27 @@ class Locking(Importing):
         self.assertNotIn('DELE read', self.commands_to_remove(lambda: self.put('read', b'peer')))
         self.assertEqual(b'peer', self.there[b'read'])
 
+    def commands_to_remove_after(self, seconds, intervene=lambda: None):
+        """The commands that go out at the lock's end, if there was nothing to do, and that took so long."""
+        with self.session() as session, session_commands(session) as commands:
+            with LockFile().hold(session, 'read', self.feed(), self.session) as held:
+                held._looked_at -= seconds
+                intervene()
+                commands.clear()
+        return commands
+
+    def test_without_work_to_have_stored_it_just_before_the_end_is_enough(self):
+        self.assertEqual(['DELE read', 'QUIT'], self.commands_to_remove_after(0))
+        self.assert_nothing_left()
+
+    def test_without_work_but_long_after_it_was_stored_it_is_looked_at(self):
+        self.assertIn('MDTM read', self.commands_to_remove_after(2))
+        self.assert_nothing_left()
+
+    def test_without_work_a_foreign_lock_file_is_seen(self):
+        self.assertNotIn('DELE read', self.commands_to_remove_after(2, lambda: self.put('read', b'peer')))
+        self.assertEqual(b'peer', self.there[b'read'])
+
     def test_inspect_tells_who_holds_what(self):
         with self.session() as session:
             self.assertEqual([], LockFile().inspect(session))
