@@ -381,7 +381,8 @@ class ILockFile(zope.interface.Interface):
 
         session -- ICDSSession
         feed -- IFeed; `stale_after` is of interest here
-        reopen -- callable that gives a new ICDSSession, for removing the lock if the session has died
+        reopen -- callable that gives another ICDSSession, for removing the lock if the session has died; it is closed
+            afterwards, and asked for once more if it died meanwhile
         The value of the with statement is an ILock. Raises Locked if either lock file is there, ReplyError.
         At the end the lock file is removed, after any failure too, unless it isn't ours any more.
         Logs at INFO: 'Creating lock file: NAME', 'Lock file successfully created: NAME', 'Removing lock file: NAME',

@@ -20,7 +20,7 @@ import time
 import zope.interface
 
 from zeit.cds.interfaces import (
-    CDSError, Entry, FTPError, ILock, ILockFile, Locked, LockInfo, PermanentError, ReplyError)
+    CDSError, ConnectionLost, Entry, FTPError, ILock, ILockFile, Locked, LockInfo, PermanentError, ReplyError)
 from zeit.cds.owner import Owner
 from zeit.cds.protocol import printable
 
@@ -420,8 +420,14 @@ class Lock:
                 return self._clear(session)
             except FTPError as e:
                 log.debug('Lock file %s could not be removed in this session: %s', self.name, e)
-        with reopen() as session:
-            self._clear(session)
+        for last in False, True:
+            with reopen() as session:
+                try:
+                    return self._clear(session)
+                except ConnectionLost as e:     # it need not have been a new session
+                    if last:
+                        raise
+                    log.debug('Lock file %s could not be removed in that session either: %s', self.name, e)
 
     def _clear(self, session):
         if self._stored:

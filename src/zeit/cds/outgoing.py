@@ -168,7 +168,7 @@ class Export(Run):
         if not names:
             return
         try:
-            session = self._session if self._session.alive else self._reopen()
+            session = self._reopen()
             for name in self._removed(session, names):
                 self._spool.withdrawn(name)
             if session is not self._session:

@@ -121,8 +121,11 @@ class Run:
     def _open(self):
         return self._connection.open(self.feed)
 
-    def _reopen(self):
-        """A new session, for what has to be done although the old one has died."""
+    def _reopen(self, failed=None):
+        """A session for what has to be done although that one failed: the present one, for the server may allow no other;
+        a new one if that has died as well."""
+        if self._session.alive and self._session is not failed:
+            return self._session
         try:
             return self._open()
         except PASSING as e:
@@ -154,7 +157,7 @@ class Run:
         try:
             with contextlib.ExitStack() as stack:
                 held = self._persist(lambda session: stack.enter_context(
-                    self._lock.hold(session, self.lock_name, feed, self._reopen)))
+                    self._lock.hold(session, self.lock_name, feed, lambda: self._reopen(session))))
                 yield held
         finally:
             for session in (*self._others, self._session):

@@ -219,6 +219,24 @@ class SessionsTest(ServerTest):
         self.check_each_way_is_arranged_for_by_itself(server, 'STOR')
 
 
+class OneSessionTest(ServerTest):
+    """A server that allows a user one session: what has to be done at the end is done in the one that there is."""
+
+    def check(self, *script):
+        put(self.store_dir + '/tmp', 'left.xml', b'from an earlier run')    # so that no listing comes before the lock
+        server = self.serve(*script, max_sessions=1)
+        outcome = self.exchange(server)
+        self.assertTrue(outcome.successful, self.log.text)
+        self.assertEqual({}, server.files.data)
+        self.assertEqual({'a.xml', 'left.xml'}, set(self.published))
+
+    def test_lock_is_removed_in_the_session_that_follows_a_broken_one(self):
+        self.check(On('MLSD', times=1).drop_control())
+
+    def test_lock_is_removed_in_another_one_if_that_breaks_as_well(self):
+        self.check(On('MLSD', times=1).drop_control(), On('DELE', 'read', times=1).drop_control())
+
+
 class ResumeTest(ServerTest):
     """A file of which a part is here."""
 
