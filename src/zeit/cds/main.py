@@ -17,9 +17,6 @@ DEFAULTS = {        # what configure.zcml registers, for an interpreter that loa
     IFileSource: 'zeit.cds.outbox:FileSource',
 }
 
-WEEKS_KEPT = 5
-
-
 def import_(store_dir, hostname, port, user, password, ftp_dir, logfile=None, **settings):
     """Import the files of a CDS directory into the `new` of a spool.
 
@@ -147,13 +144,11 @@ def log_to(path):
     if path is None:
         yield
         return
-    from logging.handlers import TimedRotatingFileHandler
+    from zeit.cds.logfile import LogFile        # what it needs takes long to import
     try:
-        handler = TimedRotatingFileHandler(
-            path, when='W0', backupCount=WEEKS_KEPT, encoding='utf-8', errors='backslashreplace')
+        handler = LogFile(path)
     except OSError as e:
         raise ConfigurationError('The log file cannot be written: %s' % e) from e
-    handler.setFormatter(logging.Formatter('%(asctime)s %(levelname)s %(message)s'))
     log = logging.getLogger('zeit.cds')
     level = log.level
     log.addHandler(handler)

@@ -14,7 +14,7 @@ WAITING = {'hub'}
 SETTINGS = {'feed', 'passwords'}
 ADAPTERS = {'ftp', 'data', 'supply', 'control', 'wire', 'listing', 'tls', 'lock', 'owner', 'spool', 'blocks', 'outbox'}
 PROCEDURES = {'transfer', 'outgoing', 'worker', 'uploader', 'backlog', 'retry', 'events', 'preview'}
-ENTRANCE = {'main'}
+ENTRANCE = {'main', 'logfile'}
 # All others are at the top: command lines, ZCML directives, the demo.
 
 MAY_IMPORT = {
@@ -24,7 +24,7 @@ MAY_IMPORT = {
     'waiting': (WAITING, set()),
     'adapters': (ADAPTERS, ADAPTERS | WAITING | LANGUAGE | CONTRACTS),
     'procedures': (PROCEDURES, PROCEDURES | WAITING | LANGUAGE | CONTRACTS),
-    'entrance': (ENTRANCE, PROCEDURES | SETTINGS | LANGUAGE | CONTRACTS),
+    'entrance': (ENTRANCE, ENTRANCE | PROCEDURES | SETTINGS | LANGUAGE | CONTRACTS),
 }
 
 

@@ -6,7 +6,7 @@ import tempfile
 import time
 
 from zeit.cds.interfaces import ConfigurationError
-from zeit.cds.main import import_
+from zeit.cds.main import import_, log_to
 from zeit.cds.testing.layers import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.tests.importing import Importing
 
@@ -66,6 +66,35 @@ class LogFile(Importing, ServerTestCase):
         self.assertEqual(5, len(older), older)
         self.assertEqual(['the run %d weeks ago' % week for week in (5, 4, 3, 2, 1)],
                          [self.read(name).splitlines()[-1] for name in older])
+
+    def check_end_of_week(self, in_between=lambda: None):
+        """Two runs that have begun before the end of the week go on after it. Returns what is in the other files by then."""
+        with open(self.logfile, 'w') as f:
+            f.write('the whole week\n')
+        ago = time.time() - WEEK
+        os.utime(self.logfile, (ago, ago))
+        log = logging.getLogger('zeit.cds')
+        with log_to(self.logfile):
+            in_between()
+            with log_to(self.logfile):
+                log.info('first line')
+                log.info('second line')
+        self.assertEqual(2, self.read().count('first line'))
+        self.assertEqual(2, self.read().count('second line'))
+        return [self.read(name) for name in sorted(os.listdir(self.directory)) if name != 'cds.log']
+
+    def test_two_runs_begin_one_new_file(self):
+        self.assertEqual(['the whole week\n'], self.check_end_of_week())
+
+    def test_one_that_somebody_removed_meanwhile_is_begun_anew(self):
+        self.assertEqual([], self.check_end_of_week(lambda: os.unlink(self.logfile)))
+
+    def test_an_older_one_is_not_written_over(self):
+        self.check_end_of_week()
+        name, = set(os.listdir(self.directory)) - {'cds.log'}
+        self.assertEqual(['the whole week\n'], self.check_end_of_week())
+        self.assertIn('the whole week', self.read())
+        self.assertEqual({'cds.log', name}, set(os.listdir(self.directory)))
 
     def test_one_that_cannot_be_written_is_a_wrong_argument(self):
         for path in self.directory, os.path.join(self.directory, 'missing', 'cds.log'):
