@@ -20,7 +20,12 @@ class Locks(Command):
             self._parser.error('--break asks on a terminal; give --yes without one')
 
     def _work(self, feeds):
-        return most_serious([self._look(feed) for feed in feeds])
+        statuses = []
+        for feed in feeds:
+            statuses.append(self._look(feed))
+            if self.signals.number:
+                break
+        return most_serious(statuses)
 
     def _look(self, feed):
         locks, error, status = [], None, OK

@@ -63,6 +63,22 @@ class Silent(Commands, ServerTestCase):
                     _, err = process.communicate(timeout=20)     # much less than the server may be silent
         self.assertEqual(128 + signal.SIGTERM, process.returncode, err)
 
+    def test_cds_lock_goes_on_to_no_other_feed(self):
+        with contextlib.ExitStack() as stack:
+            silent = [stack.enter_context(socket.create_server(('127.0.0.1', 0))) for _ in range(2)]
+            site = self.site(''.join(
+                self.directive('feed%d' % n, port=sock.getsockname()[1]) for n, sock in enumerate(silent)))
+            process = stack.enter_context(
+                self.popen('cds-lock', '--break=read', '--yes', '--zcml', site, '--all'))
+            stack.enter_context(silent[0].accept()[0])
+            process.send_signal(signal.SIGINT)
+            silent[1].settimeout(1)
+            with self.assertRaises(TimeoutError):
+                silent[1].accept()[0].close()
+            _, err = process.communicate(timeout=20)
+        self.assertEqual(128 + signal.SIGINT, process.returncode, err)
+        self.assertEqual(1, err.count('Interrupted by SIGINT'), err)
+
     def test_further_signals_drop_the_file_that_hangs(self):
         """The server's data never come; the lock is removed all the same, whatever signals follow."""
         self.put('a.xml', b'a' * 1000)
