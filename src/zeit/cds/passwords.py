@@ -55,13 +55,15 @@ def from_netrc(hostname, user):
     import netrc        # few have such a file
     try:
         login, _, password = netrc.netrc().authenticators(hostname) or ('', None, '')
-    except (netrc.NetrcParseError, OSError) as e:
+    except (netrc.NetrcParseError, OSError, UnicodeDecodeError) as e:
         log.warning('~/.netrc cannot be used: %s', _why(e))
         return ''
     return password if login == user else ''
 
 
 def _why(error):
+    if isinstance(error, UnicodeDecodeError):
+        return 'it is neither in UTF-8 nor in the encoding of the locale.'
     # The text of an error of syntax quotes the file, and perhaps the password.
     return 'line %d makes no sense.' % error.lineno if getattr(error, 'lineno', None) else error
 

@@ -176,6 +176,11 @@ class Passwords(unittest.TestCase):
         self.write('.netrc', 'machine ftp.example.com login cds password geheim\n', 0o644)
         self.assertEqual('', self.password())
         self.assertIn('permissive', self.log.warnings[0])
+        path = self.write('.netrc', '', 0o600)
+        with open(path, 'wb') as f:
+            f.write(b'machine ftp.example.com login cds password geheim\xfc\n')
+        self.assertEqual('', self.password())
+        self.assertIn('~/.netrc cannot be used: it is neither in UTF-8', self.log.warnings[0])
         self.assertNotIn('geheim', '\n'.join(self.log.warnings))
 
 
