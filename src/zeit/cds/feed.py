@@ -23,6 +23,10 @@ class Feed:
             settings.setdefault('port', PORT_OF_IMPLICIT_TLS)
         for name, field in SETTINGS.items():
             self.__dict__[name] = check(field, settings[name]) if name in settings else default(field)
+        try:
+            IFeed.validateInvariants(self)
+        except zope.interface.Invalid as e:
+            raise ConfigurationError('The settings contradict each other: %s' % e) from None
 
     def __setattr__(self, name, value):
         raise AttributeError('A feed cannot be changed. Make another one.')

@@ -178,13 +178,15 @@ class IFeed(zope.interface.Interface):
                     'large its files are. No firewall must be in the way: they come to a port of ours.',
         default=False)
     timeout = Seconds(title='Limit of a connect, a read or a write', min=0.1, default=60.0)
-    run_limit = Seconds(title='Limit of the whole run', min=1.0, default=3600.0)
+    run_limit = Seconds(
+        title='Limit of the whole run', description='It must be less than `stale_after`.', min=1.0, default=3600.0)
     retries = zope.schema.Int(
         title='Further tries of what can pass by itself',
         description='A lost connection, or a reply that says "try later" (4yz).', min=0, max=100, default=3)
     stale_after = Seconds(
         title='Age of a lock file of ours that is broken',
-        description="One from another host, by the server's clock. A foreign lock file is never broken by itself.",
+        description="One from another host, by the server's clock. A foreign lock file is never broken by itself. It must "
+                    'be more than the `run_limit` of all who share the directory, for a run may need that long for a file.',
         min=60.0, default=7200.0)
     include = zope.schema.Tuple(
         title='Only files that match this shell pattern',
@@ -208,6 +210,13 @@ class IFeed(zope.interface.Interface):
     sink = zope.schema.TextLine(
         title='Name of the IFileSink utility', description='For an export, of the IFileSource utility.',
         default='', required=False)
+
+    @zope.interface.invariant
+    def no_lock_is_stale_before_its_run_ends(feed):
+        if feed.stale_after <= feed.run_limit:
+            raise zope.interface.Invalid(
+                'stale_after (%g s) must be more than run_limit (%g s), lest another host breaks the lock of a run that '
+                'still works. Raise stale_after, or lower run_limit.' % (feed.stale_after, feed.run_limit))
 
 
 # ---------------------------------------------------------------- the FTP directory

@@ -207,7 +207,7 @@ class Locking(Importing):
     def test_lock_of_another_host_is_respected_until_it_is_stale(self):
         token = Owner.me()._replace(host='elsewhere', pid='1').token.encode()
         self.put('read', token, time.time() - 3000)
-        self.check_locked('read', stale_after=3600)
+        self.check_locked('read', stale_after=3601)
         self.put('read', token, time.time() - 8000)
         self.check_imported('Lock file read was left by', 'elsewhere', 'not renewed for')
 
@@ -346,7 +346,7 @@ class Locking(Importing):
     def test_lock_is_refreshed_while_we_work(self):
         read = os.path.join(self.server.directory, 'read')
         with self.session() as session:
-            with LockFile().hold(session, 'read', self.feed(stale_after=60), self.session) as held:
+            with LockFile().hold(session, 'read', self.feed(stale_after=60, run_limit=59), self.session) as held:
                 os.utime(read, (1, 1))
                 held.refresh(session)
                 self.assertEqual(1, os.stat(read).st_mtime)     # it is not time to
@@ -503,7 +503,7 @@ class Faults(unittest.TestCase):
 
     def feed(self, server, **settings):
         return Feed(**{**dict(store_dir='/nonexistent', hostname=server.host, port=server.port, user=server.user,
-                              password=server.password, stale_after=60), **settings})
+                              password=server.password, stale_after=60, run_limit=59), **settings})
 
     def session(self, server):
         return FTPConnection().open(self.feed(server))

@@ -10,7 +10,7 @@ import zope.component
 import zope.component.testing
 
 from zeit.cds import main, site
-from zeit.cds.feed import SETTINGS
+from zeit.cds.feed import SETTINGS, Feed
 from zeit.cds.interfaces import ConfigurationError, IFeed
 from zeit.cds.zcml import IFeedDirective
 
@@ -99,6 +99,14 @@ class Feeds(unittest.TestCase):
                 self.assertIn(text, error)
                 self.assertIn(str(self.directory / 'site.zcml'), error)
                 self.assertRegex(error, r'line 3\.0|:3:0')
+
+    def test_a_lock_that_is_stale_before_its_run_ends_is_a_mistake(self):
+        wanted = dict(store_dir='', hostname='h', user='u')
+        for wrong in dict(stale_after=3600), dict(run_limit=7200), dict(stale_after=60, run_limit=60):
+            with self.assertRaisesRegex(ConfigurationError, r'^The settings .*: stale_after \([0-9]+ s\) must be more than '
+                                        r'run_limit \([0-9]+ s\).*Raise stale_after, or lower run_limit\.$'):
+                Feed(**wanted, **wrong)
+        self.assertEqual(60, Feed(**wanted, stale_after=60, run_limit=59).stale_after)
 
     def test_what_is_missing_is_told(self):
         self.assertIn('hostname', self.refused('<cds:feed name="dpa" store_dir="spool" user="cds" />'))
