@@ -1,5 +1,6 @@
 """FTP over TLS (RFC 4217): verified, protected, with the session reuse that servers demand."""
 import ssl
+import time
 
 from zeit.cds.hub import READ, WRITE
 from zeit.cds.interfaces import UntrustedServer
@@ -13,14 +14,23 @@ class TLSWire(Wire):
     """A Wire inside TLS."""
 
     def _persist(self, verb, *args):
-        """Call a verb of the SSLSocket, until it needs to wait no more."""
+        """Call a verb of the SSLSocket, until it needs to wait no more.
+
+        The limit is for all of it: bytes that come now and then, and are no whole record yet, are as good as silence.
+        """
+        end = None
         while True:
             try:
                 return verb(*args)
             except ssl.SSLWantReadError:
-                self._pause(READ)
+                event = READ
             except ssl.SSLWantWriteError:
-                self._pause(WRITE)
+                event = WRITE
+            now = time.monotonic()
+            end = end or now + self.timeout
+            if now > end:
+                raise TimeoutError
+            self._pause(event, end - now)
 
     def recv(self, size):
         return self._persist(self.socket.recv, size)

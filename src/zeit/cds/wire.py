@@ -174,9 +174,9 @@ class Wire:
                 data = data[count:]
                 self._be_fair(count)
 
-    def _pause(self, event):
+    def _pause(self, event, seconds=None):
         self._count = 0
-        wait(self.socket, event, self.timeout)
+        wait(self.socket, event, self.timeout if seconds is None else seconds)
 
     def _be_fair(self, count):
         self._count += count

@@ -3,8 +3,11 @@ import contextlib
 import datetime
 import os
 import shutil
+import socket
 import ssl
 import tempfile
+import threading
+import time
 import unittest
 from unittest import mock
 
@@ -20,6 +23,8 @@ from zeit.cds.testing.layers import in_ci
 from zeit.cds.testing.servers import ProFTPD, PureFTPD, PyFTPD, VsFTPD
 from zeit.cds.tests.importing import contents, new_spool, put
 from zeit.cds.tests.test_faults import logged
+from zeit.cds.tls import Tunnel
+from zeit.cds.wire import Wire
 
 
 LARGE = bytes(range(256)) * 4 * 8192        # 8 MiB
@@ -311,6 +316,82 @@ class RaggedTest(TLSTest):
     def test_upload(self):
         server = self.serve(On('STOR').no_close_notify())
         self.assertTrue(self.run_import(server).successful, self.log.text)
+
+
+class DrippingServer(threading.Thread):
+    """TLS on a pair of sockets. It does the handshake and then `act`; from `drips` on, by a byte every tenth of a second."""
+
+    END = 20        # bytes after which it closes the connection
+
+    def __init__(self, context, drips, act=lambda tls: None):
+        super().__init__(daemon=True)
+        self.socket, self._socket = socket.socketpair()
+        self.socket.setblocking(False)
+        self._received, self._to_send = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._received, self._to_send, server_side=True)
+        self._drips, self._act, self.dripped = drips, act, 0
+
+    def run(self):
+        with self._socket, contextlib.suppress(OSError):
+            for moment, verb in ('handshake', self._tls.do_handshake), ('act', lambda: self._act(self._tls)):
+                while not self._done(verb):
+                    self._send(moment == self._drips)
+                    self._received.write(self._socket.recv(65536))
+                self._send(moment == self._drips)
+            self._socket.recv(1)
+
+    @staticmethod
+    def _done(verb):
+        try:
+            verb()
+        except ssl.SSLWantReadError:
+            return False
+        return True
+
+    def _send(self, dripping):
+        data = self._to_send.read()
+        for byte in data if dripping else ():
+            if self.dripped == self.END:
+                raise BrokenPipeError
+            self._socket.sendall(bytes([byte]))
+            self.dripped += 1
+            time.sleep(0.1)
+        if not dripping:
+            self._socket.sendall(data)
+
+
+class DripTest(TLSTest):
+    """A server whose bytes come now and then, but are no whole record, is as good as silent."""
+
+    @contextlib.contextmanager
+    def serve(self, *args):
+        """The server, and a function that gives our TLSWire."""
+        server = DrippingServer(self.layer.context(), *args)
+        feed = Feed(store_dir='', hostname='127.0.0.1', user='u', ca_file=self.layer.ca_file, timeout=0.5)
+        server.start()
+        try:
+            with server.socket:
+                yield server, lambda: Tunnel(feed).wrap(Wire(server.socket, feed.timeout))
+        finally:
+            server.join()
+
+    def test_handshake(self):
+        with self.serve('handshake') as (server, wrap):
+            self.assertRaises(TimeoutError, wrap)
+
+    def test_data(self):
+        with self.serve('act', lambda tls: tls.write(b'x' * 100)) as (server, wrap), contextlib.closing(wrap()) as wire:
+            self.assertRaises(TimeoutError, wire.recv, 100)
+
+    def test_data_into_a_buffer(self):
+        with self.serve('act', lambda tls: tls.write(b'x' * 100)) as (server, wrap), contextlib.closing(wrap()) as wire:
+            self.assertRaises(TimeoutError, wire.recv_into, bytearray(100))
+
+    def test_farewell(self):
+        with self.serve('act', lambda tls: tls.unwrap()) as (server, wrap), contextlib.closing(wrap()) as wire, \
+                mock.patch('zeit.cds.tls.GOODBYE', 0.5):
+            wire.finish()
+            self.assertLess(server.dripped, server.END)
 
 
 class ContextTest(TLSTest):
