@@ -29,11 +29,11 @@ class Pending:
         self._done = False
 
     def answer(self, reply):
-        self._done = True
         try:
             self._value = self._interpret(reply)
         except ReplyError as e:
             self._error = e
+        self._done = True       # not if the reply fits no command: then it is for `fail` to tell
 
     def fail(self, error):
         if not self._done:

@@ -330,6 +330,8 @@ REMOVING = [
     Fault('dele not done but 250', (On('DELE', 'c.xml', times=1).reply('250 Deleted.'),), published=NAMES,
           stays=('c.xml',),
           twice=('c.xml',)),
+    Fault('dele 350', (On('DELE', 'c.xml', times=1).reply('350 Pending.'),), may_say=(AGAIN,)),
+    Fault('dele 650', (On('DELE', 'c.xml', times=1).reply('650 What?'),), may_say=(AGAIN,)),
     Fault('dele 1xx', (On('DELE', 'c.xml', times=1).shape(SHAPES['preliminary_code']),), settings=SILENT,
           may_say=(AGAIN,)),
     Fault('quit refused', (On('QUIT').reply('500 Stay.'),)),

@@ -74,6 +74,7 @@ FAULTS = (
           settings=ONCE, error=FTPError, failed=None, hidden=True),
     Fault('silent after RNTO', (On('RNTO', 'c', times=1).stall(at='done'),), settings=SILENT, commands={'STOR .c.': 1}),
     Fault('garbage after RNTO', (On('RNTO', 'c', times=1).reply('What?', done=True),), commands={'STOR .c.': 1}),
+    Fault('350 to RNTO', (On('RNTO', 'c', times=1).reply('350 Pending.'),), commands={'STOR .c.': 1}),
     Fault('RNTO refused for one', (On('RNTO', 'c').reply('553 No.'),), commands={'STOR .c.': 1, 'STOR c': 1}),
     Fault('RNFR refused', (On('RNFR').reply('550 No.'),)),
     Fault('no RNFR', (), server={'without': ('RNFR', 'RNTO')}),
