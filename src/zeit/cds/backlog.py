@@ -195,6 +195,8 @@ class Backlog:
         while self._ready():
             yield self._jobs[0]
             self._jobs.popleft()
+            if len(self._jobs) == WINDOW - 1:
+                self._changed.notify()
             for line in self._jobs[0].lines if self._jobs else ():
                 log.info(*line)
 

@@ -237,6 +237,20 @@ class OneSessionTest(ServerTest):
         self.check(On('MLSD', times=1).drop_control(), On('DELE', 'read', times=1).drop_control())
 
 
+class WindowTest(ServerTest):
+    """More files than may be underway."""
+
+    files = {'%02d.xml' % n: b'a' for n in range(60)}
+
+    def test_sessions_go_on_when_the_oldest_file_is_there_at_last(self):
+        server = self.serve(On('RETR', '00.xml', times=1).stall(0.5, at='done'))
+        with mock.patch('zeit.cds.backlog.WINDOW', 20):
+            outcome = self.exchange(server, connections=4, run_limit=8)
+        self.assertTrue(outcome.successful, self.log.text)
+        self.assertEqual(self.files.keys(), self.published.keys())
+        self.assertEqual([], server.unused)
+
+
 class ResumeTest(ServerTest):
     """A file of which a part is here."""
 
