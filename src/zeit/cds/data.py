@@ -322,19 +322,23 @@ class DataConnections:
 
     def _receive(self, data, write, pour):
         buffer, count = self._buffer, 0
-        recv_into = data.recv_into
-        try:
-            while n := pour(recv_into) if pour else recv_into(buffer):
-                if not pour:
-                    write(buffer[:n])
-                count += n
-                self._look_at_the_clock()
-        except TimeoutError as e:
-            raise self._control.lost(e) from e
-        except OSError as e:
-            if not (self._tunnel and self._tunnel.ragged(e)):
+
+        def receive(room):
+            try:
+                return data.recv_into(room)
+            except ConnectionError:
                 raise
-            self.ragged = True
+            except OSError as e:
+                if self._tunnel and self._tunnel.ragged(e):
+                    self.ragged = True
+                    return 0
+                raise self._control.lost(e) from e
+
+        while n := pour(receive) if pour else receive(buffer):
+            if not pour:
+                write(buffer[:n])
+            count += n
+            self._look_at_the_clock()
         return count
 
     def _look_at_the_clock(self):

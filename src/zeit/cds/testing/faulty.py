@@ -87,6 +87,8 @@ data, or after `reply_bytes` of the last reply.
 ``.drip(0.01, size=100)``                a hundred bytes at a time
 ``.drip_reply(0.01)``                    the last reply so
 ``.no_close_notify()``                   TLS data end without close_notify
+``.corrupt(9)``                          after nine bytes, a TLS record that
+                                         can't be decrypted
 ``.advertise('10.0.0.1')``               PASV names another host; on
                                          ``127.0.0.2`` it listens, and a
                                          client that comes is a violation

@@ -266,6 +266,11 @@ class On:
         """End the TLS of a data connection without saying so."""
         return self._set(close_notify=False)
 
+    def corrupt(self, after_bytes=0):
+        """Send a TLS record that nobody can decrypt among the data."""
+        return self._at(
+            lambda session: session.data.corrupt(), 'done', after_bytes)
+
     def advertise(self, host=None, port=None):
         """Let PASV name another host, PASV and EPSV another port.
 

@@ -242,6 +242,11 @@ class Data:
             if self._ready(select.POLLOUT):
                 block = block[self._try(self.sock.send, block) or 0:]
 
+    def corrupt(self):
+        """Send what looks like a TLS record, and is none."""
+        with contextlib.suppress(OSError):
+            socket.socket.sendall(self.sock, b'\x17\x03\x03\x00\x40' + b'x' * 64)
+
     def receive(self, size):
         """Return at most `size` bytes, b'' at the end."""
         while True:

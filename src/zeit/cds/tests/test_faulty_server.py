@@ -306,6 +306,14 @@ class TLSTest(FaultyTest):
                     with self.assertRaises(ssl.SSLEOFError):
                         data.recv(1)
 
+    def test_corrupt(self):
+        self.serve(On('RETR').corrupt(9), tls=self.context)
+        data = self.client().transfercmd('RETR bar.xml')
+        self.addCleanup(data.close)
+        self.assertEqual(BAR[:9], data.recv(1000))
+        with self.assertRaises(ssl.SSLError):
+            data.recv(1000)
+
     def test_faults_under_tls(self):
         self.serve(On('RETR').truncate(9), On('DELE').drop_control(at='done'),
                    tls=self.context)

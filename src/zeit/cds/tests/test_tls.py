@@ -394,6 +394,38 @@ class DripTest(TLSTest):
             self.assertLess(server.dripped, server.END)
 
 
+class CorruptTest(TLSTest):
+    """What arrives is not what the server has sent: the session is of no more use, the next one is."""
+
+    data = b'x' * 5000
+    serve, files = UntrustedTest.serve, {'a.xml': data}
+
+    def check_passes(self, rule):
+        for version in VERSIONS:
+            with self.subTest(version=version.name), only(version):
+                server = self.serve(rule)
+                self.assertTrue(self.run_import(server).successful, self.log.text)
+                self.assertEqual({b'a.xml': self.data}, self.published())
+                self.assertEqual(({}, []), (server.files.data, server.unused))
+                self.assertIn('Trying again', self.log.text)
+
+    def test_file(self):
+        self.check_passes(On('RETR', 'a.xml', times=1).corrupt(1000))
+
+    def test_large_file(self):
+        with mock.patch('zeit.cds.worker.LARGE', 100):
+            self.check_passes(On('RETR', 'a.xml', times=1).corrupt(1000))
+
+    def test_listing(self):
+        self.check_passes(On('MLSD', times=1).corrupt(10))
+
+    def test_always(self):
+        server = self.serve(On('MLSD').corrupt(10))
+        self.assertIsInstance(self.run_import(server).error, ConnectionLost)
+        self.assertIn('Error accessing FTP server.', self.log.text)
+        self.assertEqual({'a.xml': self.data}, server.files.data)
+
+
 class ContextTest(TLSTest):
 
     def test_is_strict(self):
