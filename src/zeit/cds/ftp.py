@@ -268,8 +268,9 @@ class FTPSession:
         end = time.monotonic() + seconds
 
         def ride_in_time():
-            sleep(max(0.0, end - time.monotonic()))
-            riding.append(ride())
+            if not riding:      # it rode already if the server refused the listing at its end only
+                sleep(max(0.0, end - time.monotonic()))
+                riding.append(ride())
             return True
 
         riding = []
@@ -432,7 +433,7 @@ class FTPSession:
                 return
             except PermanentError as e:
                 log.debug('The server announces MLSD, but refuses it: %s', e)
-                self._features.pop('MLST')
+                self._features.pop('MLST', None)
         yield from self._listing('NLST', protocol.nlst_entry, None, *early)
 
     def names(self, directory):

@@ -198,6 +198,9 @@ GHOST = 'the server lists it, but knows no regular file'
 LISTING = [
     harmless('mlsd refused', On('MLSD').refuse()),
     harmless('mlsd 500 although announced', On('MLSD').reply('500 What?')),
+    harmless('mlsd 550 after its data', On('MLSD').reply('550 No.', done=True)),
+    harmless('mlsd 550 after its data and no mlst any more', On('MLSD').reply('550 No.', done=True),
+             On('MLST', skip=2).refuse()),
     *(passes('listing %s once' % code, On('MLSD', times=1).reply('%s Busy.' % code)) for code in (421, 425, 426, 450,
                                                                                                   451)),
     ends('listing 450 always', TemporaryError, On('MLSD').reply('450 Busy.'), says=(AGAIN,),
