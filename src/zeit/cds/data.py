@@ -6,7 +6,7 @@ from typing import NamedTuple
 from zeit.cds import protocol
 from zeit.cds.hub import sleep
 from zeit.cds.interfaces import (
-    ConnectionLost, ReplyError, RunLimitReached, TemporaryError, TooEarly, UntrustedServer)
+    ConnectionLost, ProtocolError, ReplyError, RunLimitReached, TemporaryError, TooEarly, UntrustedServer)
 from zeit.cds.supply import Supply
 from zeit.cds.wire import Listener, Wire, connected, connecting
 
@@ -54,6 +54,7 @@ class DataConnections:
         self.ragged = False         # did the last TLS data connection end without close_notify?
         self._feed, self._control, self._address, self._tunnel = feed, control, address, tunnel
         self._deadline = deadline
+        self._agreed = False        # has the server agreed to open data connections?
         self._listener = None       # the Listener that the last EPRT or PORT tells of, until it is answered
         self._ahead = None          # what was begun in advance: a Listener, or a socket that connects
         self._begun = None          # name of a file that was asked for in advance, and its Listener
@@ -106,17 +107,26 @@ class DataConnections:
         self._listener = listener
         return verb, (protocol.eprt if verb == 'EPRT' else protocol.port)(ours[0], listener.port)
 
+    def command_ahead(self):
+        """The same for a data connection in advance; None if we can't have it now."""
+        try:
+            return self.command()
+        except TemporaryError as e:
+            log.debug('No data connection in advance: %s', e)
+            return None
+
     def _arranged(self, reply):
         """What the reply to EPSV, PASV offers: a port; to EPRT, PORT: the Listener. None if it has to be asked again."""
         if self.way < PASSIVE:
             listener, self._listener = self._listener, None
-            if reply.code // 100 == 2:
+            if reply.code == 200:
+                self._agreed = True
                 return listener
             listener.close()
-        elif reply.code == 229:
-            return protocol.epsv_port(reply)
-        elif reply.code == 227:
-            return protocol.pasv_port(reply)
+            if reply.code // 100 == 2 and not self._agreed:
+                return self.be_passive('its answer is not 200: %s' % (reply,))
+        elif reply.code in (227, 229):
+            return self._port(reply)
         if reply.code // 100 == 5 and self.way < len(WAYS) - 1:
             self.way += 1
             if self.way == PASSIVE:
@@ -125,6 +135,14 @@ class DataConnections:
         if reply.code == 425:
             return None
         raise self._error(reply)
+
+    def _port(self, reply):
+        try:
+            if reply.code == 229:
+                return protocol.epsv_port(reply)
+            return protocol.pasv_port(reply)
+        except ProtocolError as e:
+            raise self._control.lost(e)
 
     def _open_data(self):
         """A data connection to the host of the control connection, whatever host PASV names; plain so far. Or a Listener
@@ -277,7 +295,7 @@ class DataConnections:
         self._begun = None
         try:
             arranged, reply = self._control.reply(), self._control.reply()
-            if arranged.code // 100 != 2:
+            if arranged.code != 200:
                 raise self._control.lost(ConnectionLost('No data connection: %s' % (arranged,)))
             return self._started(listener, reply)
         except BaseException:
@@ -436,9 +454,13 @@ class DataConnections:
             self._give_up_step()
             raise
         self._read_step()
+        self.check(final)
+        return final
+
+    def check(self, final):
+        """Raise what the final reply of a transfer tells, unless that is success."""
         if final.code // 100 != 2:
             raise self._error(final)
-        return final
 
     def _await_preliminary(self):
         """The first reply to an upload that is over, as far as we are concerned."""
@@ -456,14 +478,17 @@ class DataConnections:
         taken = self._control.step(sum(map(len, lines)))
         if self.cautious or self._taken is not None and self._taken[0] == ahead:
             ahead = None
+        command = self.command_ahead() if ahead else None
+        if command is None:
+            ahead = None
         begins = isinstance(ahead, str) and self.way < PASSIVE and 'RETR' in self.early
         try:
             # First of all what is no reply to a RETR, should pyftpdlib break that off for it, after all.
             if ahead and not begins:
-                lines.append(self._control.line(*self.command()))
+                lines.append(self._control.line(*command))
             lines.extend([p.line for p in taken])
             if begins:
-                lines.extend([self._control.line(*self.command()), self._control.line('RETR', ahead)])
+                lines.extend([self._control.line(*command), self._control.line('RETR', ahead)])
             if lines:
                 self._control.transmit(b''.join(lines))
         except BaseException as e:

@@ -168,7 +168,8 @@ class FTPSession:
         """Send all that has to be said once in one write, perhaps with the login."""
         feed, control = self._feed, self._control
         protection = (('PBSZ', '0'), ('PROT', 'P')) if self._tunnel else ()
-        way = () if self._data.cautious else (self._data.command(),)
+        command = None if self._data.cautious else self._data.command_ahead()
+        way = (command,) if command else ()
         once = (*protection, ('TYPE', 'I'), ('FEAT',), ('CWD', feed.ftp_dir), *way)
         control.send(*login, *once)
         if login:
@@ -258,10 +259,13 @@ class FTPSession:
     # ------------------------------------------------------------ commands without data
 
     def flush(self, ahead=False):
-        if not ahead or self._data.is_ahead or self._data.cautious:
+        command = None
+        if ahead and not self._data.is_ahead and not self._data.cautious:
+            command = self._data.command_ahead()
+        if command is None:
             self._control.flush()
         else:
-            reply, = self._control.ask(self._data.command())
+            reply, = self._control.ask(command)
             self._data.connect_ahead(reply)
 
     def rest(self, seconds, ride):
@@ -410,7 +414,7 @@ class FTPSession:
             self._data.end(ahead=bool(ride and ride()))
         else:
             # What comes while the data still do, Pure-FTPd throws away, and pyftpdlib breaks the transfer for.
-            done(self._control.final())
+            self._data.check(self._control.final())
             if ride is not None:
                 self.flush(ahead=bool(ride()))
         return count
