@@ -31,7 +31,7 @@ PATIENCE = 0.05         # seconds for others to come, unless no worker has anyth
 class Job:
     """One file of the run."""
 
-    __slots__ = ('entry', 'state', 'incoming', 'size', 'before', 'tries', 'reason', 'failed', 'lines')
+    __slots__ = ('entry', 'state', 'incoming', 'size', 'before', 'tries', 'due', 'reason', 'failed', 'lines')
 
     def __init__(self, entry):
         self.entry = entry
@@ -40,6 +40,7 @@ class Job:
         self.incoming = None
         self.size = 0
         self.tries = 0
+        self.due = 0.0          # value of time.monotonic() before which its removal isn't tried again
         self.reason = None
         self.failed = False
         self.lines = []         # for the log, while an older file's lines are not complete
@@ -66,6 +67,8 @@ class Backlog:
         self._received = []
         self._since = 0.0       # value of time.monotonic() when the first of these came
         self._committed = collections.deque()
+        self._refused = collections.deque()     # jobs whose removal is to be tried again after a pause
+        self._resting = False   # does a worker wait for that?
         self._active = 0        # jobs that are neither removed on the server nor dropped
         self._workers = 0
         self._waiting = 0       # workers that have nothing to do until something is committed
@@ -88,11 +91,12 @@ class Backlog:
         self._changed.notify()
 
     def take(self, wait=True):
-        """The next Job to fetch; None if there is none (now, or at all, or committed files are to be removed first)."""
+        """The next Job to fetch; None if there is none (now, or at all, or committed files are to be removed first, or
+        somebody has to `rest` until some are)."""
         while True:
             if self.error is None and (job := self._next()):
                 return job
-            if not wait or self._committed or self.idle:
+            if not wait or self._committed or self.idle or self._refused and not self._resting:
                 return None
             self._waiting += 1
             self._changed.wait()
@@ -119,6 +123,8 @@ class Backlog:
 
     def to_remove(self, most):
         """Up to so many jobs whose files are durable here and are now to be removed on the server."""
+        if self._refused:
+            self._remind(time.monotonic())
         return [self._committed.popleft() for _ in range(min(most, len(self._committed)))]
 
     def received(self, job, incoming):
@@ -155,6 +161,29 @@ class Backlog:
         """It isn't known whether the server's copy is gone: somebody has to see to it."""
         self._committed.append(job)
         self._changed.notify()
+
+    def remove_later(self, job, seconds):
+        """The server refused to remove it for the moment: let it be asked again after so many seconds."""
+        job.due = time.monotonic() + seconds
+        self._refused.append(job)
+        self._changed.notify()
+
+    def rest(self, wait):
+        """Let a worker that has nothing else to do wait until the next of these may be removed.
+
+        wait -- callable that waits so many seconds, and tells whether that was cut short
+        """
+        self._resting = True
+        self._waiting += 1
+        cut_short = wait(self._refused[0].due - time.monotonic())
+        self._waiting -= 1
+        self._resting = False
+        self._remind(math.inf if cut_short else time.monotonic())
+        self._changed.notify()
+
+    def _remind(self, now):
+        while self._refused and self._refused[0].due <= now:
+            self._committed.append(self._refused.popleft())
 
     # ------------------------------------------------------------ for the one who commits and publishes
 

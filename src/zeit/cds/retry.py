@@ -46,6 +46,16 @@ class Patience:
                     raise error     # the first try is what brought us here
                 return verb()
 
+    def pause(self, failures):
+        """Seconds that shall pass after so many failures, for what does not wait in `again`: float; 0 if the run allows no
+        further try."""
+        seconds = min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
+        return 0.0 if self._stopped.is_set() or self.left < seconds else seconds
+
+    def rest(self, seconds):
+        """Wait so many seconds, while others go on. True if the run was stopped meanwhile. bool"""
+        return apart(self._stopped.wait, max(0.0, seconds))
+
     def _no_more(self, state):
         return self._stopped.is_set() or self.left < state.upcoming_sleep
 

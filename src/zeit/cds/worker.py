@@ -85,6 +85,8 @@ class Worker:
                 self._persist(lambda: None)
             elif self._backlog.idle:
                 return
+            else:
+                self._backlog.rest(self._patience.rest)
 
     def _begin_session(self):
         if self._another is not None:
@@ -311,7 +313,10 @@ class Worker:
 
     def _remove_later(self, job, error):
         job.tries += 1
-        if job.tries >= self._backlog.tries:
-            self._backlog.drop(job, self.uncertain % error, True)
-        else:
-            self._backlog.not_removed(job)
+        if not isinstance(error, TemporaryError):
+            if job.tries < self._backlog.tries:
+                return self._backlog.not_removed(job)
+        elif job.tries <= self._backlog.retries and (pause := self._patience.pause(job.tries)):
+            log.debug('Asking again to remove %s in %.1f s: %s', printable(job.name), pause, error)
+            return self._backlog.remove_later(job, pause)
+        self._backlog.drop(job, self.uncertain % error, True)

@@ -3,6 +3,7 @@ import errno
 import logging
 import shutil
 import threading
+import time
 import types
 import unittest
 from unittest import mock
@@ -11,13 +12,17 @@ from zeit.cds import listing
 from zeit.cds.backlog import HASTE
 from zeit.cds.control import Pending
 from zeit.cds.interfaces import (
-    ConnectionLost, FTPError, LoginRefused, PermanentError, RunLimitReached, TemporaryError)
+    ConnectionLost, FTPError, Interrupted, LoginRefused, PermanentError, RunLimitReached, TemporaryError)
 from zeit.cds.feed import Feed
+from zeit.cds.ftp import FTPConnection
+from zeit.cds.lock import LockFile
 from zeit.cds.main import run_export, run_import
 from zeit.cds.retry import FIRST_PAUSE, LONGEST_PAUSE, Patience
+from zeit.cds.spool import FileSink
 from zeit.cds.testing.faulty import Content, Entry, FaultyServer, On, rewrite
 from zeit.cds.tests.importing import contents, new_spool, put
 from zeit.cds.tests.test_faults import logged
+from zeit.cds.transfer import Import
 from zeit.cds.wire import Listener
 
 
@@ -108,11 +113,16 @@ class ServerTest(unittest.TestCase):
         self.addCleanup(server.stop)
         return server
 
-    def exchange(self, server, level=logging.DEBUG, **settings):
-        feed = Feed(**{**dict(
+    pause = 0.01        # seconds, in place of FIRST_PAUSE
+
+    def feed(self, server, **settings):
+        return Feed(**{**dict(
             store_dir=self.store_dir, hostname=server.host, port=server.port, user=server.user, timeout=10,
             password=server.password, ftp_dir='/', connections=1), **settings})
-        with logged(level) as self.log, mock.patch('zeit.cds.retry.FIRST_PAUSE', 0.01):
+
+    def exchange(self, server, level=logging.DEBUG, **settings):
+        feed = self.feed(server, **settings)
+        with logged(level) as self.log, mock.patch('zeit.cds.retry.FIRST_PAUSE', self.pause):
             return (run_import if feed.direction == 'import' else run_export)(feed)
 
     @property
@@ -152,6 +162,55 @@ class TriesTest(ServerTest):
         outcome = self.exchange(server)
         self.assertNotIn('Trying again', self.log.text)
         self.assertIsInstance(outcome.error, ConnectionLost)
+
+
+class RemovalTest(ServerTest):
+    """The server refuses to remove a file, for the moment."""
+
+    files = {'%02d.xml' % n: b'a' for n in range(20)}
+    pause = 0.1
+
+    def check(self, server, **settings):
+        times = []
+        server.when(On('DELE', '00.xml').reply('450 Busy.'), lambda server: times.append(time.monotonic()))
+        outcome = self.exchange(server, **settings)
+        self.assertEqual(['00.xml'], [name for name, reason in outcome.failed], self.log.text)
+        self.assertEqual(['00.xml'], list(server.files))
+        self.assertEqual(19, len(self.published))
+        return [later - earlier for earlier, later in zip(times, times[1:])]
+
+    def test_pauses_grow_while_other_files_come(self):
+        for character in 'plain', 'pure-ftpd':
+            for connections in 1, 4:
+                with self.subTest(character=character, connections=connections):
+                    self.store_dir = new_spool()
+                    self.addCleanup(shutil.rmtree, self.store_dir)
+                    server = self.serve(character=character)
+                    pauses = self.check(server, connections=connections)
+                    self.assertEqual(3, len(pauses))
+                    for n, pause in enumerate(pauses):
+                        self.assertGreaterEqual(pause, self.pause * 2 ** n)
+                    commands = server.commands('RETR DELE')
+                    self.assertLess(commands.index('RETR 19.xml'), len(commands) - commands[::-1].index('DELE 00.xml') - 1)
+                    self.assertLess(sum(pauses), 2)
+
+    def test_many_files_share_the_pauses(self):
+        server = self.serve(On('DELE', '*.xml').reply('450 Busy.'))
+        outcome = self.exchange(server)
+        self.assertEqual(20, len(outcome.failed), self.log.text)
+        self.assertLess(outcome.seconds, 3)
+
+    def test_a_run_that_is_stopped_does_not_wait(self):
+        server = self.serve(On('DELE', '00.xml').reply('450 Busy.'))
+        run = Import(self.feed(server), FTPConnection(), LockFile(), FileSink())
+        server.when(On('DELE', '00.xml', times=1),
+                    lambda server: threading.Timer(0.3, run.stop, [Interrupted('Enough.')]).start())
+        with logged(), mock.patch('zeit.cds.retry.FIRST_PAUSE', 20):
+            outcome = run()
+        self.assertIsInstance(outcome.error, Interrupted)
+        self.assertLess(outcome.seconds, 5)
+        self.assertEqual(2, server.commands('DELE').count('DELE 00.xml'))
+        self.assertEqual(['00.xml'], list(server.files))
 
 
 class SessionsTest(ServerTest):
