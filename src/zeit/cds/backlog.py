@@ -9,6 +9,7 @@ itself commits them to the disk, many at a time, and publishes them in the order
        +----> DROPPED, for a reason
 """
 import collections
+import contextlib
 import logging
 import math
 import time
@@ -71,6 +72,7 @@ class Backlog:
         self._resting = False   # does a worker wait for that?
         self._active = 0        # jobs that are neither removed on the server nor dropped
         self._workers = 0
+        self._connecting = 0    # workers that have no session yet, or none any more
         self._waiting = 0       # workers that have nothing to do until something is committed
         self._changed = Signal()
         self.haste = HASTE      # how often a server may still show that it does not bear commands before it is their turn
@@ -82,6 +84,15 @@ class Backlog:
         """A worker begins."""
         self._workers += 1
         self.tries += 1
+
+    @contextlib.contextmanager
+    def connecting(self):
+        """A worker begins a session: nobody waits for that once there is nothing more to do."""
+        self._connecting += 1
+        try:
+            yield
+        finally:
+            self._connecting -= 1
 
     def leave(self, error=None):
         """A worker ends. Its error ends the run, unless it's merely a lost session and others go on."""
@@ -190,7 +201,8 @@ class Backlog:
     @property
     def unfinished(self):
         """Is there more to come? bool"""
-        return bool(self._workers or self._received or self._ready())
+        working = self._workers - (self._connecting if self.idle else 0)
+        return bool(working or self._received or self._ready())
 
     @property
     def seconds_to_commit(self):

@@ -86,10 +86,14 @@ class Tunnel:
             error.add_note('If it is right, give the file of its certificate authority as ca_file.')
             raise error from e
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError):
+            tls.close()
             raise
         except ssl.SSLError as e:
             tls.close()
             raise UntrustedServer('No TLS with %s: %s' % (self._hostname, e)) from e
+        except BaseException:
+            tls.close()
+            raise
         return tls
 
     @staticmethod

@@ -1,6 +1,8 @@
 """What one session of an import does: fetch files, check them, remove them on the server."""
 import logging
 
+import greenlet
+
 from zeit.cds.interfaces import (
     ConnectionLost, FileRefused, FTPError, PermanentError, ReplyError, TemporaryError, TooEarly)
 from zeit.cds.protocol import printable
@@ -55,6 +57,8 @@ class Worker:
         error = None
         try:
             self._work()
+        except greenlet.GreenletExit:
+            pass        # the hub ends: the run is over, or tells why it isn't
         except BaseException as e:
             error = e
         if self._next is not None:
@@ -92,7 +96,8 @@ class Worker:
         if self._another is not None:
             self.session = self._another()
             try:
-                self.session.start()
+                with self._backlog.connecting():
+                    self.session.start()
             except FTPError as e:
                 log.debug('No further session the fast way: %s', e)
                 self.session.close()        # which was alive, perhaps: the server didn't like what it said
@@ -102,7 +107,8 @@ class Worker:
         if self.session is None or not self.session.alive:
             if self.session is not None:
                 self.session.close()
-            self.session = self._open()
+            with self._backlog.connecting():
+                self.session = self._open()
             self._next_facts = None
 
     def _persist(self, verb):

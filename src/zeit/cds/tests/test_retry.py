@@ -298,6 +298,32 @@ class OneSessionTest(ServerTest):
         self.check(On('MLSD', times=1).drop_control(), On('DELE', 'read', times=1).drop_control())
 
 
+class LateSessionTest(ServerTest):
+    """A further session does not come about. Nobody needs it when all files are here."""
+
+    files = {'%02d.xml' % n: b'a' for n in range(40)}
+
+    def check(self, *script):
+        server = self.serve(*script)
+        outcome = self.exchange(server, connections=4, timeout=20, run_limit=10)
+        self.assertTrue(outcome.successful, self.log.text)
+        self.assertEqual((self.files, {}), (self.published, server.files.data))
+        self.assertEqual([], self.log.complaints)
+        self.assertEqual([], [rule for rule in server.unused if rule.session == 2])
+        server.behave()
+        self.assertTrue(server.wait_until(lambda: not server.open_sessions))
+
+    def test_server_that_never_greets_it(self):
+        self.check(*(On('GREETING', session=n).stall() for n in range(2, 9)))
+
+    def test_server_that_answers_no_password(self):
+        self.check(*(On('PASS', session=n).stall() for n in range(2, 9)))
+
+    def test_server_that_greets_nobody_after_it_refused_the_fast_way(self):
+        self.check(*(On('USER', session=n).reply('503 Slowly.') for n in range(2, 5)),
+                   *(On('GREETING', session=n).stall() for n in range(5, 12)))
+
+
 class WindowTest(ServerTest):
     """More files than may be underway."""
 

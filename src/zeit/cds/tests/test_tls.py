@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 import unittest
+import warnings
 from unittest import mock
 
 import trustme
@@ -275,6 +276,22 @@ class ExplicitTest(UntrustedTest):
                     self.assertTrue(self.run_import(server).successful, self.log.text)
                     self.assertEqual({}, server.files.data)
                     self.assertEqual([b'a'], list(self.published().values()))
+
+
+class LateSessionTest(TLSTest):
+
+    files = {'%02d.xml' % n: b'a' for n in range(40)}
+    serve = UntrustedTest.serve
+
+    def test_handshake_of_a_further_session_holds_no_run_whose_files_are_all_here(self):
+        server = self.serve(*(On('AUTH', session=n).reply('234 Go.').stall(at='replied') for n in range(2, 9)))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            outcome = self.run_import(server, connections=4)
+        self.assertTrue(outcome.successful, self.log.text)
+        self.assertLess(outcome.seconds, 4)
+        self.assertEqual(40, len(self.published()))
+        self.assertEqual([], [w for w in caught if w.category is ResourceWarning and 'SSLSocket' in str(w.message)])
 
 
 class RaggedTest(TLSTest):
