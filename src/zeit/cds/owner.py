@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 MARK = 'zeit.cds'
 HIDDEN = '?'            # the start of a process that runs, but which no /proc shows to us
+LONGEST = 40            # characters of a field in a token
 PLAIN = frozenset(string.ascii_letters + string.digits + '_.-~')     # needs no quoting in a token
 
 
@@ -34,7 +35,7 @@ class Owner(NamedTuple):
     @classmethod
     def me(cls, lock='read'):
         """A new token of this process, for the lock file of that name."""
-        return cls(socket.gethostname() or 'unknown', _machine(), _boot(), str(os.getpid()), _start(os.getpid()),
+        return cls(_host(), _machine(), _boot(), str(os.getpid()), _start(os.getpid()),
                    _user(), time.strftime('%Y%m%dT%H%M%SZ', time.gmtime()), lock,
                    os.urandom(6 + os.urandom(1)[0] % 16).hex())
 
@@ -49,7 +50,7 @@ class Owner(NamedTuple):
 
     @property
     def token(self):
-        return ','.join([MARK, *('%s=%s' % (key, _quoted(value[:40])) for key, value in self._asdict().items())])
+        return ','.join([MARK, *('%s=%s' % (key, _quoted(value[:LONGEST])) for key, value in self._asdict().items())])
 
     def __str__(self):
         return 'process %s of user %s on host %s since %s' % (self.pid, self.user, self.host, self.since)
@@ -60,7 +61,7 @@ class Owner(NamedTuple):
 
         Hosts without a machine-id look all the same if they share a name: only the start of the machine tells them apart.
         """
-        return (self.host, self.machine) == (socket.gethostname() or 'unknown', _machine()) and (
+        return (self.host, self.machine) == (_host(), _machine()) and (
             self.boot == _boot() or _machine_id() != '')
 
     @property
@@ -111,6 +112,10 @@ def _read(path):
         return ''
 
 
+def _host():
+    return (socket.gethostname() or 'unknown')[:LONGEST]
+
+
 @functools.cache
 def _machine_id():
     return _read('/etc/machine-id')
@@ -132,7 +137,7 @@ def _boot():
 
 
 def _start(pid):
-    """Clock ticks, str; '' if there is no such process. HIDDEN while it runs if /proc is not there, or hides it (hidepid)."""
+    """Clock ticks, str; '' if there is no such process; HIDDEN while it runs, but there is no /proc, or one with hidepid."""
     fields = _read('/proc/%s/stat' % pid).rpartition(')')[2].split()
     if len(fields) > 19:
         return fields[19] if fields[0] not in 'ZX' else ''

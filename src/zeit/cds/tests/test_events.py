@@ -64,7 +64,7 @@ class Delivery(Importing, ServerTestCase):
         self.assertEqual(('b.xml', 2), (second.name, second.size))
         self.assertTrue(IRunFinished.providedBy(finished))
         self.assertIs(outcome, finished.outcome)
-        self.assertEqual((2, 3, [('directory', 'it is a directory')], [], None, 1),
+        self.assertEqual((2, 3, [('directory', 'it is a directory')], [], None, 0),
                          (outcome.files, outcome.bytes, outcome.skipped, outcome.failed, outcome.error,
                           outcome.waiting))
         self.assertGreater(outcome.seconds, 0)

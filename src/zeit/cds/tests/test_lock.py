@@ -119,7 +119,7 @@ class Locking(Importing):
     def setUp(self):
         super().setUp()
         self.put('a', b'1')
-        for name, value in dict(MUTEX_GRACE=0.2, MUTEX_WAIT=1.0).items():
+        for name, value in dict(MUTEX_GRACE=0.6, MUTEX_WAIT=1.5).items():
             patch = unittest.mock.patch.object(lock, name, value)
             patch.start()
             self.addCleanup(patch.stop)

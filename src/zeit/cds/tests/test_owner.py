@@ -75,6 +75,12 @@ class Gone(unittest.TestCase):
         with self.files_read({'/etc/machine-id': 'c0ffee'}):
             self.assertTrue(Owner.me()._replace(boot='other').gone)
 
+    def test_a_host_with_a_long_name_knows_itself(self):
+        with unittest.mock.patch('socket.gethostname', lambda: 'import-of-the-newsroom-28391234-' * 2):
+            owner = Owner.parse(Owner.me().token)
+            self.assertTrue(owner.here)
+            self.assertTrue(owner._replace(start='1').gone)
+
     def test_of_another_host_nobody_knows(self):
         for change in dict(host='other'), dict(machine='other'):
             self.assertFalse(Owner.me()._replace(start='1', boot='other', **change).gone)
