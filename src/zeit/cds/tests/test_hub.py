@@ -223,6 +223,10 @@ class Apart(InHub, unittest.TestCase):
         self.assertEqual(list(range(30)), self.work(*(
             lambda n=n: apart(lambda: (barrier.wait(LIMIT), n)[1]) for n in range(30))))
 
+    def test_more_than_the_system_bears(self):
+        with mock.patch.object(threading.Thread, 'start', side_effect=RuntimeError("can't start new thread")):
+            self.assertEqual([1, 2], self.work(lambda: apart(int, '1'), lambda: apart(int, '2')))
+
 
 class End(InHub, unittest.TestCase):
 

@@ -112,6 +112,16 @@ class Files(SpoolCase):
                 self.assertEqual(({}, {'a': b'data'}), (self.whole(), self.there('new')))
                 os.unlink(new)
 
+    def test_a_file_system_without_such_a_rename(self):
+        """The system knows it, and the file system does not."""
+        for number in errno.EINVAL, errno.ENOSYS:
+            with self.subTest(number), unittest.mock.patch.object(spool, '_renameat2', lambda: lambda *args: -1), \
+                    unittest.mock.patch('ctypes.get_errno', lambda: number):
+                self.commit('a')
+                self.spool.publish('a')
+                self.assertEqual(({}, {'a': b'data'}), (self.whole(), self.there('new')))
+                os.unlink(os.path.join(self.path, 'new', 'a'))
+
     def test_no_file_stays_open(self):
         self.commit('a')
         before = os.listdir('/proc/self/fd')
@@ -299,6 +309,22 @@ class Leftovers(SpoolCase):
         os.mkfifo(os.path.join(self.path, 'tmp', 'pipe'))
         self.assertEqual([], self.spool.leftovers())
         self.assertEqual({'directory', 'link', 'pipe'}, set(self.there('tmp')))
+
+    def test_a_dotfile_is_left_alone(self):
+        """NFS makes some, of files that were removed while somebody had them open."""
+        with open(os.path.join(self.path, 'tmp', '.nfs0001'), 'w'):
+            pass
+        self.assertEqual([], self.spool.leftovers())
+        self.assertEqual({'.nfs0001'}, set(self.there('tmp')))
+
+    def test_a_file_with_two_names_is_not_that_of_its_name_in_new(self):
+        """A backup made a second name, and the CMS has not read an older file."""
+        self.commit('a')
+        os.link(os.path.join(self.path, 'tmp', 'a'), os.path.join(self.path, 'cur', 'backup'))
+        with open(os.path.join(self.path, 'new', 'a'), 'w') as f:
+            f.write('older')
+        self.assertEqual(['a'], [entry.name for entry in self.spool.leftovers()])
+        self.assertEqual(({'a': b'data'}, {'a': b'older'}), (self.whole(), self.there('new')))
 
     def test_a_move_in_two_steps_that_was_interrupted(self):
         self.commit('a', 'b')
