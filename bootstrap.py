@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 
+
 MINIMUM = (3, 11)
 TOP = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(TOP, '.venv')

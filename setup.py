@@ -76,10 +76,10 @@ setup(
     },
     entry_points={
         'console_scripts': [
-            'cds-demo = zeit.cds.demo:main',
-            'cds-export = zeit.cds.cli:export',
-            'cds-import = zeit.cds.cli:import_',
-            'cds-lock = zeit.cds.locks:lock',
+            'cds-demo = zeit.cds.cli.demo:main',
+            'cds-export = zeit.cds.cli.exchange:export',
+            'cds-import = zeit.cds.cli.exchange:import_',
+            'cds-lock = zeit.cds.cli.lock:lock',
         ],
     },
 )

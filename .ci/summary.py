@@ -5,6 +5,7 @@ LEAST_TESTS is how many must have run, STATUS that of the test runner.
 import re
 import sys
 
+
 # The first form ends a run of several layers, the second that of one.
 TOTALS = [
     r'^Total: (\d+) tests, (\d+) failures, (\d+) errors and (\d+) skipped',

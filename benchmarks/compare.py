@@ -57,9 +57,9 @@ class Program:
 
 
 def cds(verb, connections):
-    """cds-import or cds-export, the function `verb` of zeit.cds.cli."""
+    """cds-import or cds-export, the function `verb` of zeit.cds.cli.exchange."""
     def command(server, store):
-        return [sys.executable, '-c', 'import sys; from zeit.cds import cli; sys.exit(cli.%s())' % verb, store,
+        return [sys.executable, '-c', 'import sys; from zeit.cds.cli import exchange; sys.exit(exchange.%s())' % verb, store,
                 'ftp://%s@%s:%d/' % (server.user, server.host, server.port), '--connections', str(connections), '-q',
                 ], {'CDS_PASSWORD': server.password, 'PYTHONPATH': os.pathsep.join(sys.path)}
     return command

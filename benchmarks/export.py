@@ -10,6 +10,7 @@ import functools
 import os
 import sys
 
+
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))      # a buildout's bin/py does not
 
 from compare import all_programs, check, fill, main, new_spool

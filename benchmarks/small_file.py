@@ -14,9 +14,10 @@ import time
 from zeit.cds.feed import Feed
 from zeit.cds.main import run_import
 
+
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))      # a buildout's bin/py does not
 
-from compare import Import, SERVERS, make_files
+from compare import Import, make_files, SERVERS
 
 
 def main():

@@ -7,9 +7,10 @@ import sys
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
+
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir, 'src'))
 
-from zeit.cds import manual, options        # noqa: E402
+from zeit.cds import manual, options  # noqa: E402
 
 
 project = 'zeit.cds'

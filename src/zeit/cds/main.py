@@ -4,17 +4,23 @@ import importlib
 import logging
 import sys
 
-from zeit.cds import passwords
-from zeit.cds.exportinterfaces import IFileSource
+from zeit.cds import credentials
 from zeit.cds.feed import Feed
-from zeit.cds.interfaces import ConfigurationError, ICDSConnection, IFeed, IFileSink, ILockFile
+from zeit.cds.interfaces import (
+    ConfigurationError,
+    ICDSConnection,
+    IFeed,
+    IFileSink,
+    IFileSource,
+    ILockFile,
+)
 
 
 DEFAULTS = {        # what configure.zcml registers, for an interpreter that loaded no ZCML
-    ICDSConnection: 'zeit.cds.ftp:FTPConnection',
-    ILockFile: 'zeit.cds.lock:LockFile',
-    IFileSink: 'zeit.cds.spool:FileSink',
-    IFileSource: 'zeit.cds.outbox:FileSource',
+    ICDSConnection: 'zeit.cds.ftp.session:FTPConnection',
+    ILockFile: 'zeit.cds.lock.lockfile:LockFile',
+    IFileSink: 'zeit.cds.spool.store:FileSink',
+    IFileSource: 'zeit.cds.spool.outbox:FileSource',
 }
 
 def import_(store_dir, hostname, port, user, password, ftp_dir, logfile=None, **settings):
@@ -39,9 +45,9 @@ def import_feed(name):
 def run_import(feed, watch=contextlib.nullcontext):
     """Import by the settings of an IFeed. Returns an IOutcome; raises ConfigurationError.
 
-    watch -- called with the run, a zeit.cds.transfer.Run, before it begins; gives a context manager around it
+    watch -- called with the run, a zeit.cds.transfer.run.Run, before it begins; gives a context manager around it
     """
-    from zeit.cds.transfer import Import        # what a run doesn't need, it doesn't load
+    from zeit.cds.transfer.importing import Import  # what a run doesn't need, it doesn't load
     return _run(Import, feed, watch)
 
 
@@ -50,7 +56,7 @@ def preview(feed, watch=contextlib.nullcontext):
 
     Raises ConfigurationError.
     """
-    from zeit.cds.preview import ExportPreview, ImportPreview   # for a person, not for cron
+    from zeit.cds.transfer.dryrun import ExportPreview, ImportPreview  # for a person, not for cron
     return _run(ImportPreview if feed.direction == 'import' else ExportPreview, feed, watch)
 
 
@@ -69,8 +75,8 @@ def break_lock(feed, name):
 
 
 def _session(feed):
-    feed = passwords.complete(feed)
-    passwords.expect(feed)
+    feed = credentials.complete(feed)
+    credentials.expect(feed)
     return utility(ICDSConnection, feed.connection).open(feed)
 
 
@@ -91,14 +97,14 @@ def export_feed(name):
 
 def run_export(feed, watch=contextlib.nullcontext):
     """Export by the settings of an IFeed, see `run_import`."""
-    from zeit.cds.outgoing import Export
+    from zeit.cds.transfer.exporting import Export
     return _run(Export, feed, watch)
 
 
 def _run(procedure, feed, watch):
     with log_to(feed.logfile):
-        feed = passwords.complete(feed)
-        passwords.expect(feed)
+        feed = credentials.complete(feed)
+        credentials.expect(feed)
         run = procedure(feed, utility(ICDSConnection, feed.connection), utility(ILockFile, feed.lock),
                         utility(procedure.spools, feed.sink))
         with watch(run):
@@ -144,7 +150,7 @@ def log_to(path):
     if path is None:
         yield
         return
-    from zeit.cds.logfile import LogFile        # what it needs takes long to import
+    from zeit.cds.logfile import LogFile  # what it needs takes long to import
     try:
         handler = LogFile(path)
     except OSError as e:

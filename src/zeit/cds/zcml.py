@@ -10,7 +10,7 @@ import zope.configuration.fields
 import zope.interface.interface
 import zope.schema
 
-from zeit.cds.feed import SETTINGS, Feed
+from zeit.cds.feed import Feed, SETTINGS
 from zeit.cds.interfaces import ConfigurationError, IFeed, Path
 
 

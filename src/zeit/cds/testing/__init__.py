@@ -9,7 +9,7 @@ FTP servers
     on port 2001. `zeit.cds.testing.servers` runs vsftpd, ProFTPD, Pure-FTPd
     and pyftpdlib as programs; `on_servers` runs a test on each of them, by way
     of the layers `PYFTPDLIB_LAYER`, `VSFTPD_LAYER`, `PROFTPD_LAYER` and
-    `PUREFTPD_LAYER`. `zeit.cds.testing.faulty` is one that misbehaves.
+    `PUREFTPD_LAYER`. `zeit.cds.testing.faulty.server` is one that misbehaves.
 
 Components
     `ZCMLLayer` loads a ZCML file into a registry of its own; `ZCML_LAYER` that
@@ -17,10 +17,19 @@ Components
 """
 from zeit.cds.testing.embedded import ftp_server_port, start_ftp_server, stop_ftp_server
 from zeit.cds.testing.layers import (
-    PROFTPD_LAYER, PUREFTPD_LAYER, PYFTPDLIB_LAYER, SERVER_LAYERS, VSFTPD_LAYER,
-    ServerLayer, ServerTestCase, ZCML_LAYER, ZCMLLayer, on_servers)
+    on_servers,
+    PROFTPD_LAYER,
+    PUREFTPD_LAYER,
+    PYFTPDLIB_LAYER,
+    SERVER_LAYERS,
+    ServerLayer,
+    ServerTestCase,
+    VSFTPD_LAYER,
+    ZCML_LAYER,
+    ZCMLLayer,
+)
 from zeit.cds.testing.logs import dumplog, start_logging, stop_logging
-from zeit.cds.testing.texts import DocFileSuite, checker
+from zeit.cds.testing.texts import checker, DocFileSuite
 
 
 __all__ = [

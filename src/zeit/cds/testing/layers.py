@@ -2,8 +2,8 @@
 import os
 import unittest
 
-from zope.configuration import xmlconfig
 import zope.component.testing
+from zope.configuration import xmlconfig
 
 from zeit.cds.testing.servers import ProFTPD, PureFTPD, PyFTPD, VsFTPD
 

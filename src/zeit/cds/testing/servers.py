@@ -34,7 +34,7 @@ import time
 
 from zeit.cds.testing.access import empty, share
 from zeit.cds.testing.client import connect
-from zeit.cds.testing.process import Process, free_port
+from zeit.cds.testing.process import free_port, Process
 
 
 HOST = '127.0.0.1'

@@ -1,5 +1,6 @@
 """Doctests: how the texts beside the code are run and compared."""
 import __future__
+
 import ast
 import doctest
 import re

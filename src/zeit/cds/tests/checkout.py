@@ -6,8 +6,8 @@ the site-packages of the running Python.
 """
 import importlib.metadata
 import os
-from pathlib import Path
 import subprocess
+from pathlib import Path
 
 
 def top():

@@ -1,18 +1,18 @@
 """What tests of the commands have in common: to run one as a process, and look at what it left."""
 import json
 import os
-from pathlib import Path
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 from zeit.cds.tests.importing import Importing
 
 
-ENTRY = {'cds-import': 'cli.import_', 'cds-export': 'cli.export', 'cds-lock': 'locks.lock'}
+ENTRY = {'cds-import': 'exchange.import_', 'cds-export': 'exchange.export', 'cds-lock': 'lock.lock'}
 LIMIT = 120         # seconds until a command that hangs is killed
 
 SITE = """\
@@ -26,7 +26,7 @@ SITE = """\
 
 def arguments(command, *options, settings=''):
     """What to execute for a command of the console; or for a script of buildout, which has settings (source code)."""
-    code = 'import sys; from zeit.cds import cli, locks; sys.exit(%s(%s))' % (ENTRY[command], settings)
+    code = 'import sys; from zeit.cds.cli import exchange, lock; sys.exit(%s(%s))' % (ENTRY[command], settings)
     return [sys.executable, '-c', code, *map(str, options)]
 
 

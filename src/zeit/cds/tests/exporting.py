@@ -1,11 +1,11 @@
 """What tests of exports have in common, on top of what tests of imports have."""
 import os
 
-from zeit.cds.ftp import FTPConnection
-from zeit.cds.lock import LockFile, MUTEX
-from zeit.cds.outbox import FileSource, JOURNAL, LOCK, Outbox, RECORD
-from zeit.cds.outgoing import Export
+from zeit.cds.ftp.session import FTPConnection
+from zeit.cds.lock.lockfile import LockFile, MUTEX
+from zeit.cds.spool.outbox import FileSource, JOURNAL, LOCK, Outbox, RECORD
 from zeit.cds.tests.importing import Importing, put, recorded
+from zeit.cds.transfer.exporting import Export
 
 
 class HookedSource(FileSource):

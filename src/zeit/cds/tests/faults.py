@@ -9,9 +9,24 @@ import dataclasses
 import re
 
 from zeit.cds.interfaces import (
-    ConnectionLost, Locked, LoginRefused, PermanentError, ProtocolError, TemporaryError)
-from zeit.cds.testing.faulty import (
-    SHAPES, Entry, On, endless_data, grow, put, rewrite, shrink, vanish)
+    ConnectionLost,
+    Locked,
+    LoginRefused,
+    PermanentError,
+    ProtocolError,
+    TemporaryError,
+)
+from zeit.cds.testing.faulty.server import (
+    endless_data,
+    Entry,
+    grow,
+    On,
+    put,
+    rewrite,
+    SHAPES,
+    shrink,
+    vanish,
+)
 
 
 PASSWORD = 'Zuckerhut-Kakadu'

@@ -8,11 +8,11 @@ import tempfile
 import gocept.filestore.filestore
 
 from zeit.cds.feed import Feed
-from zeit.cds.ftp import FTPConnection
-from zeit.cds.lock import LockFile, MUTEX
-from zeit.cds.spool import FileSink, LOCK, Spool
-from zeit.cds.transfer import Import
-from zeit.cds.worker import SMALL
+from zeit.cds.ftp.session import FTPConnection
+from zeit.cds.lock.lockfile import LockFile, MUTEX
+from zeit.cds.spool.store import FileSink, LOCK, Spool
+from zeit.cds.transfer.importing import Import
+from zeit.cds.transfer.worker import SMALL
 
 
 MEMORY = '/dev/shm'

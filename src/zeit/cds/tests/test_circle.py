@@ -1,8 +1,8 @@
 """Exporters and importers on one directory at the same time. tools/circle does this with more of them, and more files."""
 import os
 
-from zeit.cds.testing.layers import PUREFTPD_LAYER, VSFTPD_LAYER, on_servers
-from zeit.cds.tests import circle
+from zeit.cds.testing.layers import on_servers, PUREFTPD_LAYER, VSFTPD_LAYER
+from zeit.cds.tests.crash import circle
 
 
 class Circle:

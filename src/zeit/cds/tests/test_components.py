@@ -6,23 +6,36 @@ import sys
 import tempfile
 import unittest
 
-from zope.configuration import xmlconfig
 import zope.component
 import zope.component.testing
 import zope.event
 import zope.interface
 import zope.interface.verify
+from zope.configuration import xmlconfig
 
 from zeit.cds import interfaces
-from zeit.cds.control import Pending
 from zeit.cds.events import FileExported, FileImported, FileSkipped, Outcome, RunFinished
-from zeit.cds.ftp import FTPConnection, FTPSession, Facts
+from zeit.cds.ftp.control import Pending
+from zeit.cds.ftp.session import Facts, FTPConnection, FTPSession
 from zeit.cds.interfaces import (
-    ConfigurationError, ICDSConnection, ICDSSession, IFeed, IFileExported, IFileImported, IFileSink, IFileSkipped,
-    IIncoming, ILockFile, IOutcome, IPending, IRunFinished, ISpool)
-from zeit.cds.lock import LockFile
+    ConfigurationError,
+    ICDSConnection,
+    ICDSSession,
+    IFeed,
+    IFileExported,
+    IFileImported,
+    IFileSink,
+    IFileSkipped,
+    IIncoming,
+    ILockFile,
+    IOutcome,
+    IPending,
+    IRunFinished,
+    ISpool,
+)
+from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.main import DEFAULTS, import_, utility
-from zeit.cds.spool import FileSink, Incoming, Spool
+from zeit.cds.spool.store import FileSink, Incoming, Spool
 from zeit.cds.testing.layers import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.tests.importing import Importing, recorded
 

@@ -12,7 +12,13 @@ from zope.interface.verify import verifyObject
 from zeit.cds import events
 from zeit.cds.feed import Feed
 from zeit.cds.interfaces import (
-    IFileExported, IFileImported, IFileSkipped, IOutcome, IRunFinished, LoginRefused)
+    IFileExported,
+    IFileImported,
+    IFileSkipped,
+    IOutcome,
+    IRunFinished,
+    LoginRefused,
+)
 from zeit.cds.testing import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.tests.importing import Importing
 

@@ -2,10 +2,10 @@
 import contextlib
 import unittest
 
-from zeit.cds.testing.layers import PYFTPDLIB_LAYER, VSFTPD_LAYER, on_servers, server_test_case
+from zeit.cds.testing.layers import on_servers, PYFTPDLIB_LAYER, server_test_case, VSFTPD_LAYER
 from zeit.cds.testing.servers import VsFTPD
-from zeit.cds.tests.exportkills import ExportMatrix
-from zeit.cds.tests.kills import kill_everywhere
+from zeit.cds.tests.crash.exportkills import ExportMatrix
+from zeit.cds.tests.crash.kills import kill_everywhere
 
 
 POINTS = 8

@@ -2,9 +2,9 @@
 import unittest
 import unittest.mock
 
-from zeit.cds.testing.layers import PYFTPDLIB_LAYER, VSFTPD_LAYER, on_servers
-from zeit.cds.tests.kills import Matrix, kill_everywhere
-from zeit.cds.transfer import Import
+from zeit.cds.testing.layers import on_servers, PYFTPDLIB_LAYER, VSFTPD_LAYER
+from zeit.cds.tests.crash.kills import kill_everywhere, Matrix
+from zeit.cds.transfer.importing import Import
 
 
 class Kills:

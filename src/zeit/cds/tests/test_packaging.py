@@ -2,7 +2,6 @@
 import configparser
 import importlib.metadata
 import os
-from pathlib import Path
 import shutil
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import tempfile
 import unittest
 import venv
 import zipfile
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name

@@ -3,11 +3,11 @@
 (The lines with bootstrap.py are what the continuous integration runs; the part of a buildout is in buildout.txt.)
 """
 import os
-from pathlib import Path
 import re
 import subprocess
 import textwrap
 import unittest
+from pathlib import Path
 
 from zeit.cds.testing.servers import PyFTPD
 from zeit.cds.tests import checkout

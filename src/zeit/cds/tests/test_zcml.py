@@ -1,16 +1,17 @@
 """<cds:feed>, and the feeds that a command finds in a ZCML file."""
 import os
-from pathlib import Path
 import shutil
 import tempfile
 import unittest
+from pathlib import Path
 
-from zope.configuration import xmlconfig
 import zope.component
 import zope.component.testing
+from zope.configuration import xmlconfig
 
-from zeit.cds import main, site
-from zeit.cds.feed import SETTINGS, Feed
+from zeit.cds import main
+from zeit.cds.cli import site
+from zeit.cds.feed import Feed, SETTINGS
 from zeit.cds.interfaces import ConfigurationError, IFeed
 from zeit.cds.zcml import IFeedDirective
 

@@ -1,0 +1,164 @@
+"""The options of the commands, made from IFeed."""
+import argparse
+import functools
+
+import zope.interface
+import zope.schema
+
+from zeit.cds.feed import check, SETTINGS
+from zeit.cds.interfaces import ConfigurationError, Days, Path, Seconds
+
+
+SCHEMES = {'ftp': 'none', 'ftpes': 'explicit', 'ftps': 'implicit'}
+SHELLS = ('bash', 'zsh', 'tcsh')
+
+IN_URL = ('hostname', 'port', 'user', 'ftp_dir', 'security')
+NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'password')     # the last one never is an argument
+ONLY_EXPORT = ('replace', 'keep')
+OF_LOCK = ('name', 'password_file', 'ca_file', 'logfile', 'timeout', 'connection', 'lock')
+
+UNITS = {Path: 'FILE', Seconds: 'SECONDS', Days: 'DAYS', zope.schema.Int: 'N', zope.schema.Tuple: 'PATTERN'}
+
+STATUSES = '''\
+Exit status: 0 done or nothing to do; 1 some files failed, or another error;
+2 wrong usage; 69 server not to be reached; 75 locked, try later; 77 login
+refused; 78 wrong configuration; 128 + N interrupted by signal N.
+'''
+PASSWORDS = '''\
+The password comes from --password-file, $CDS_PASSWORD, ~/.netrc, or the
+terminal. URL: ftp://USER@HOST[:PORT]/DIRECTORY, ftpes:// with explicit TLS
+(AUTH TLS), ftps:// with implicit TLS.
+'''
+USAGE = {
+    'cds-import': 'cds-import [OPTION...] STORE_DIR URL\n'
+                  '       cds-import [OPTION...] --zcml FILE {--all | NAME...}',
+    'cds-export': 'cds-export [OPTION...] STORE_DIR URL\n'
+                  '       cds-export [OPTION...] --zcml FILE {--all | NAME...}',
+    'cds-lock': 'cds-lock [OPTION...] [--break LOCK] URL\n'
+                '       cds-lock [OPTION...] [--break LOCK] --zcml FILE {--all | NAME...}',
+}
+PURPOSE = {
+    'cds-import': 'Import the files of a CDS directory on an FTP server into the new of a spool.',
+    'cds-export': 'Export the files in the new of a spool into a CDS directory on an FTP server.',
+    'cds-lock': 'Show who holds which lock of a CDS directory since when.',
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Parses a command line; never quotes an argument that it does not know, for it may be a password."""
+
+    def parse(self, arguments):
+        """The options, an argparse.Namespace. Ends the process with status 2 if they are wrong."""
+        options, unknown = self.parse_known_intermixed_args(arguments)
+        for argument in unknown:
+            self.error('there is no option %s' % argument.partition('=')[0])
+        return options
+
+
+def fields(command):
+    """The names of the settings that are options of the command, list of str."""
+    if command == 'cds-lock':
+        return list(OF_LOCK)
+    unfit = NO_OPTION if command == 'cds-export' else (*NO_OPTION, *ONLY_EXPORT)
+    return [name for name in SETTINGS if name not in unfit]
+
+
+def parser(command):
+    """The Parser of 'cds-import', 'cds-export' or 'cds-lock'."""
+    result = Parser(
+        prog=command, usage=USAGE[command], description=PURPOSE[command], epilog=PASSWORDS + STATUSES,
+        add_help=False, allow_abbrev=False,
+        formatter_class=functools.partial(argparse.RawDescriptionHelpFormatter, max_help_position=27))
+    # In a group it is not shown to a formatter, which would ask for the size of the terminal, at some expense.
+    result.add_argument_group().add_argument('arguments', nargs='*', help=argparse.SUPPRESS)
+    feed = result.add_argument_group('settings of the feed')
+    for name in fields(command):
+        add_setting(feed, SETTINGS[name])
+    add_own(result.add_argument_group('feeds and output'), command)
+    return result
+
+
+def add_setting(group, field):
+    """Add the option of one field of IFeed. Without the option on the command line, the namespace has no such name."""
+    kw = dict(dest=field.__name__, default=argparse.SUPPRESS, help=help_of(field))
+    if isinstance(field, zope.schema.Bool):
+        kw.update(action='store_true')
+    elif isinstance(field, zope.schema.Tuple):
+        kw.update(action='append', metavar=UNITS[zope.schema.Tuple])
+    else:
+        kw.update(type=lambda text: converted(field, text), metavar=UNITS.get(type(field), 'NAME'))
+    group.add_argument(option(field), **kw)
+
+
+def option(field):
+    return '--' + field.__name__.replace('_', '-')
+
+
+def help_of(field):
+    text = field.title.replace('%', '%%')
+    return text if field.default in (None, '', (), False) else '%s (%s)' % (text, shown(field.default))
+
+
+def shown(value):
+    """A default for a person, str."""
+    return '%g' % value if isinstance(value, float) else str(value)
+
+
+def converted(field, text):
+    """The value that the text of an option means."""
+    try:
+        return check(field, field.fromUnicode(text))
+    except (ValueError, zope.interface.Invalid):
+        raise argparse.ArgumentTypeError('%r is no %s' % (text, possible(field))) from None
+
+
+def possible(field):
+    """What a value must be, in words."""
+    text = {zope.schema.Int: 'whole number', Seconds: 'number', Days: 'number'}.get(type(field), 'line of text')
+    low, high = getattr(field, 'min', None), getattr(field, 'max', None)
+    if low is not None:
+        text += ' from %g' % low
+    return text if high is None else text + ' to %g' % high
+
+
+def add_own(group, command):
+    """The options that belong to the command, not to the feed."""
+    add = group.add_argument
+    add('--zcml', metavar='FILE', help='Take the feeds NAME... from this ZCML file')
+    add('--all', action='store_true', help='All feeds of the ZCML file, in the order of names')
+    if command == 'cds-lock':
+        add('--break', metavar='LOCK', dest='break_', help='Remove this lock, after asking')
+        add('--yes', action='store_true', help='Do not ask')
+    else:
+        add('--dry-run', action='store_true', help='Only list what a run would take; no lock, no change')
+        add('--metrics', metavar='FILE', help='Write a text file for the Prometheus node exporter')
+    add('--json', action='store_true', help='Print an object (JSON) for each feed')
+    add('-v', '--verbose', action='count', default=0, help='Log more to standard error; -vv: everything')
+    add('-q', '--quiet', action='store_true', help='Log only errors there, show no progress')
+    add('--completion', choices=SHELLS, metavar='SHELL', help='Print the completion for bash, zsh or tcsh')
+    add('--man', action='store_true', help='Print the manual page')
+    add('--version', action='store_true', help='Print the version')
+    add('-h', '--help', action='help', help='Print this help')
+
+
+def url_settings(url):
+    """The settings in an ftp://, ftpes:// or ftps:// URL, a dict. Raises ConfigurationError, which shows no password."""
+    from urllib.parse import unquote, urlsplit  # feeds of ZCML and buildout have no URL
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError('The URL has no valid host and port: ftp://USER@HOST[:PORT]/DIRECTORY') from None
+    if parts.password is not None:
+        raise ConfigurationError('No password in the URL, please: others can see it. Use --password-file, the '
+                                 'variable CDS_PASSWORD, or ~/.netrc.')
+    if parts.scheme not in SCHEMES or not parts.hostname or not parts.username:
+        raise ConfigurationError('The URL must be ftp://USER@HOST[:PORT]/DIRECTORY, or the like with ftpes: or ftps:.')
+    if parts.query or parts.fragment:
+        raise ConfigurationError('In a URL, ? is written %3F, and # is written %23.')
+    settings = dict(hostname=parts.hostname, security=SCHEMES[parts.scheme],
+                    user=unquote(parts.username, errors='surrogateescape'),
+                    ftp_dir=unquote(parts.path, errors='surrogateescape') or '/')
+    if port is not None:
+        settings['port'] = port
+    return settings

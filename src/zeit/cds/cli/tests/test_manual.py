@@ -1,0 +1,83 @@
+"""The HTML manual builds without a warning; the examples and command lines that it shows are right."""
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import zope.component.testing
+
+from zeit.cds.cli import options, site
+from zeit.cds.feed import SETTINGS
+from zeit.cds.tests import checkout
+
+
+TOP = checkout.top()
+LINE = re.compile(r'\bcds-(?:import|export|lock)\b(?!@)[^`\n>|]*(?:-|STORE_DIR|spool)[^`\n>|]*')
+
+
+@unittest.skipUnless(TOP, 'there is no manual without a checkout')
+class Manual(unittest.TestCase):
+
+    def build(self):
+        self.directory = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.directory)
+        return subprocess.run(
+            [sys.executable, '-m', 'sphinx', '-W', '--keep-going', '-q', '-b', 'html', '-d',
+             self.directory / 'doctrees', TOP / 'docs', self.directory / 'html'],
+            env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))},
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def test_it_builds_and_has_everything(self):
+        done = self.build()
+        self.assertEqual((0, ''), (done.returncode, done.stdout))
+        pages = {path.stem: path.read_text() for path in (self.directory / 'html').glob('*.html')}
+        for name in SETTINGS:
+            self.assertIn('<p>%s</p>' % name, pages['settings'])
+        for name in ('ICDSSession', 'IFileImported', 'IOutbox', 'LoginRefused'):
+            self.assertIn(name, pages['interfaces'])
+        for name in ('import', 'export', 'feed', 'commands', 'integration'):
+            self.assertIn('&gt;&gt;&gt;', re.sub('<[^>]*>', '', pages[name]))
+
+    def test_every_text_of_the_package_is_in_it(self):
+        for path in (TOP / 'src/zeit/cds').glob('*.txt'):
+            page = TOP / 'docs' / (path.stem + '.rst')
+            self.assertTrue(page.exists(), '%s is missing; it includes %s' % (page, path.name))
+            self.assertIn('include:: ../src/zeit/cds/%s\n' % path.name, page.read_text())
+
+
+@unittest.skipUnless(TOP, 'there are no examples without a checkout')
+class Examples(unittest.TestCase):
+
+    def setUp(self):
+        zope.component.testing.setUp()
+        self.addCleanup(zope.component.testing.tearDown)
+
+    def test_the_feeds_are_right(self):
+        feeds = site.feeds(TOP / 'examples/site.zcml')
+        self.assertEqual([('dpa', 'import'), ('partner', 'export')], [(feed.name, feed.direction) for feed in feeds])
+
+    def test_every_command_line_is_one(self):
+        names = {feed.name for feed in site.feeds(TOP / 'examples/site.zcml')}
+        lines = [line for path in (TOP / 'examples').iterdir()
+                 for line in LINE.findall(re.sub('(?m)^#.*', '', path.read_text()))]
+        self.assertEqual(3, len(lines))
+        for line in lines:
+            command, *arguments = shlex.split(line.replace('%i', 'dpa'))
+            parsed = options.parser(command).parse(arguments)
+            self.assertEqual('/etc/cds/site.zcml', parsed.zcml)
+            self.assertTrue(parsed.all or set(parsed.arguments) <= names, line)
+
+    @unittest.skipUnless(shutil.which('systemd-analyze'), 'systemd is not installed: apt-get install systemd')
+    def test_systemd_understands_the_units(self):
+        with tempfile.TemporaryDirectory() as directory:
+            for kind in ('service', 'timer'):
+                text = (TOP / 'examples' / ('cds-import@.' + kind)).read_text()
+                Path(directory, 'cds-import@dpa.' + kind).write_text(text.replace('/opt/cds/bin/cds-import', '/bin/sh'))
+            done = subprocess.run(['systemd-analyze', 'verify', '--man=no', directory + '/cds-import@dpa.service'],
+                                  capture_output=True, text=True)
+        self.assertNotIn('cds-import@dpa', done.stderr)

@@ -1,0 +1,61 @@
+"""cds-import --metrics, as the node exporter reads it."""
+import os
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from zeit.cds.cli import metrics
+from zeit.cds.testing import PYFTPDLIB_LAYER, ServerTestCase
+from zeit.cds.testing.process import free_port
+from zeit.cds.tests.commands import Commands
+
+
+LABELS = {'feed': 'dpa', 'direction': 'import'}
+
+
+class Metrics(Commands, ServerTestCase):
+
+    layer = PYFTPDLIB_LAYER
+
+    def run_with_metrics(self, *options):
+        status = self.cds_import('--name=dpa', '--metrics=cds.prom', *options)
+        self.metrics = {sample.name: sample.value for family in text_string_to_metric_families(
+            (self.home / 'cds.prom').read_text()) for sample in family.samples if sample.labels == LABELS}
+        return status
+
+    def test_they_tell_of_the_last_run(self):
+        for name in ('a.xml', 'b.xml', 'c.xml'):
+            self.put(name, b'1234')
+        self.assertEqual(0, self.run_with_metrics('--limit=2'), self.err)
+        self.assertEqual(set(metrics.GAUGES), set(self.metrics))
+        self.assertEqual([2, 8, 0, 1, 0, 0], [self.metrics[name] for name in (
+            'cds_last_run_files', 'cds_last_run_bytes', 'cds_last_run_failures', 'cds_waiting_files',
+            'cds_last_run_status', 'cds_lock_age_seconds')])
+
+    def test_they_keep_the_last_success_and_tell_how_old_the_lock_is(self):
+        self.assertEqual(0, self.run_with_metrics())
+        success = self.metrics[metrics.LAST_SUCCESS]
+        self.put('write', b'foreign')
+        self.assertEqual(75, self.run_with_metrics())
+        self.assertEqual(success, self.metrics[metrics.LAST_SUCCESS])
+        self.assertEqual(75, self.metrics['cds_last_run_status'])
+        self.assertGreater(self.metrics['cds_lock_age_seconds'], 0)
+        self.assertGreater(self.metrics['cds_last_run_timestamp_seconds'], success)
+        self.assertNotIn('cds_waiting_files', self.metrics)
+
+    def test_nothing_but_the_whole_file_is_ever_there(self):
+        self.write('cds.prom', 'what is no metric')
+        self.assertEqual(0, self.run_with_metrics())
+        self.assertEqual(0o644, os.stat(self.home / 'cds.prom').st_mode & 0o777)
+        self.assertEqual(['cds.prom'], [name for name in os.listdir(self.home) if 'prom' in name])
+
+    def test_a_file_that_cannot_be_written_makes_the_command_fail(self):
+        self.assertEqual(1, self.cds_import('--metrics=missing/cds.prom'))
+        self.assertIn('The metrics cannot be written', self.err)
+
+    def test_several_feeds_are_in_one_file(self):
+        site = self.site(self.directive('dpa', user='anonymous', port=free_port())
+                         + self.directive('afp', user='anonymous', port=free_port()))
+        self.assertEqual(69, self.run_command('cds-import', '--metrics=cds.prom', '--zcml', site, '--all'))
+        text = (self.home / 'cds.prom').read_text()
+        for name in ('dpa', 'afp'):
+            self.assertIn('cds_last_run_status{direction="import",feed="%s"} 69.0' % name, text)

@@ -1,0 +1,273 @@
+"""The control connection: commands out, replies in, several to a round trip (RFC 959, 4 and 5.4)."""
+import collections
+import logging
+import math
+import time
+
+import zope.interface
+
+from zeit.cds.ftp import protocol
+from zeit.cds.interfaces import (
+    ConnectionLost,
+    IPending,
+    ProtocolError,
+    ReplyError,
+    RunLimitReached,
+    UntrustedServer,
+)
+from zeit.cds.text import printable
+
+
+log = logging.getLogger(__name__)
+
+STEP_COMMANDS = 30      # so many commands at most go out in one write, and
+STEP_BYTES = 1000       # so many bytes: ProFTPD trips over a command that spans two segments
+PRELIMINARY = 4         # so many 1yz replies are borne before a final one
+
+
+@zope.interface.implementer(IPending)
+class Pending:
+    """A command that is queued, and later what came of it."""
+
+    __slots__ = ('line', '_control', '_interpret', '_value', '_error', '_done')
+
+    def __init__(self, control, line, interpret):
+        self.line, self._control, self._interpret = line, control, interpret
+        self._value = self._error = None
+        self._done = False
+
+    def answer(self, reply):
+        try:
+            self._value = self._interpret(reply)
+        except ReplyError as e:
+            self._error = e
+        self._done = True       # not if the reply fits no command: then it is for `fail` to tell
+
+    def fail(self, error):
+        if not self._done:
+            self._done, self._error = True, error
+
+    def get(self):
+        if not self._done:
+            self._control.flush()
+        if not self._done:
+            raise ConnectionLost('The session has ended before there was an answer.')
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+@zope.interface.implementer(IPending)
+class Facts:
+    """What SIZE and MLST say together.
+
+    SIZE tells whether there is a regular file, and how large the target of a symbolic link is: to MLST, a pipe is a
+    file on some servers, and a link is as large as the path in it. MLST tells the time as MLSD does.
+    """
+
+    __slots__ = ('_size', '_mlst')
+
+    def __init__(self, size, mlst):
+        self._size, self._mlst = size, mlst
+
+    def get(self):
+        entry, described = self._size.get(), self._mlst.get()
+        if entry is None or described is None:
+            return None
+        if entry.kind is None:          # the server does not know SIZE
+            return described if described.kind in ('file', None) else None
+        return entry._replace(modified=described.modified)
+
+
+class Control:
+    """Sends commands and reads replies on a Wire.
+
+    Anything that fails here ends the connection: `alive` is False then, all that was queued or unanswered has failed,
+    and ConnectionLost is raised.
+    """
+
+    def __init__(self, wire, deadline=math.inf):
+        """
+        wire -- Wire; its `timeout` is also what a reply as a whole may take
+        deadline -- value of time.monotonic() after which a reply is no longer waited for
+        """
+        self.alive = True
+        self.telnet = False     # does the server take 0xff for Telnet's IAC, so that it has to be doubled (RFC 854)?
+        self.secret = ''        # what the server may quote in its next reply, and what no log shall show
+        self.wire = wire
+        self._deadline = deadline
+        self.before = None      # what to call before the next commands go out
+        self._replies = protocol.ReplyReader()
+        self._queue = collections.deque()
+
+    # ------------------------------------------------------------ one after the other
+
+    def send(self, *commands):
+        """Send commands, each a tuple of verb and perhaps argument, in one write."""
+        self.transmit(b''.join([self.line(*c) for c in commands]))
+
+    def transmit(self, data):
+        """Send bytes that are whole command lines."""
+        try:
+            self.wire.sendall(data)
+        except (OSError, ValueError) as e:
+            raise self.lost(e) from e
+
+    def reply(self):
+        """The next Reply, which may be preliminary. Raises ConnectionLost after `timeout` seconds, and for a 421."""
+        try:
+            reply = self._replies.next() or self._wait()
+        except (OSError, ValueError) as e:
+            raise self.lost(e) from e
+        except ProtocolError as e:
+            raise self.lost(ProtocolError('The server answered the password with what is no FTP reply.')
+                            if self.secret else e) from None
+        if self.secret:
+            reply = reply._replace(text=reply.text.replace(self.secret, '***'))
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug('< %s', reply)
+        if reply.code == 421:
+            raise self.lost(ConnectionLost('The server ended the session: %s' % (reply,)))
+        return reply
+
+    def final(self):
+        """The next reply that isn't preliminary (1yz)."""
+        for _ in range(PRELIMINARY):
+            if (reply := self.reply()).code >= 200:
+                return reply
+        raise self.lost(ProtocolError('The server sends one preliminary reply after the other: %s' % (reply,)))
+
+    def ask(self, *commands):
+        """Send what is queued and these commands in one write; the list of their final replies."""
+        self.issue(*commands)
+        return [self.final() for _ in commands]
+
+    def begin(self, *command):
+        """Send what is queued and this command in one write; its first reply, which may be preliminary."""
+        self.issue(command)
+        return self.reply()
+
+    def issue(self, *commands):
+        """Send what is queued and these commands in one write; their replies are still to be read."""
+        taken = self.step()
+        while self._queue:
+            self._exchange(taken)
+            taken = self.step()
+        self._exchange(taken, b''.join([self.line(*c) for c in commands]))
+
+    def _wait(self):
+        # The limit is for the reply as a whole: a server that sends a byte now and then is as good as silent.
+        end = time.monotonic() + self.wire.timeout
+        while True:
+            data = self.wire.recv(65536)
+            if not data:
+                raise ConnectionError('The server closed the connection.')
+            self._replies.receive(data)
+            if reply := self._replies.next():
+                return reply
+            now = time.monotonic()
+            if now > self._deadline:
+                self.lost(TimeoutError())
+                raise RunLimitReached('The run took too long. Its last reply from the server came byte by byte.')
+            if now > end:
+                raise TimeoutError
+
+    def line(self, verb, argument=None):
+        """The bytes of a command."""
+        line = protocol.command(verb, argument)
+        if self.telnet:
+            line = line.replace(b'\xff', b'\xff\xff')
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug('> %s', 'PASS ***' if verb == 'PASS' else printable(
+                verb if argument is None else '%s %s' % (verb, argument)))
+        return line
+
+    # ------------------------------------------------------------ several to a round trip
+
+    def later(self, interpret, verb, argument=None):
+        """Queue a command; returns its Pending.
+
+        interpret -- turns the Reply into the Pending's value, or raises ReplyError
+        """
+        pending = Pending(self, self.line(verb, argument), interpret)
+        if self.alive:
+            self._queue.append(pending)
+        else:
+            pending.fail(ConnectionLost('The session has ended.'))
+        return pending
+
+    def step(self, size=0):
+        """Take from the queue what fits into one write, together with `size` other bytes: a list of Pending."""
+        taken = []
+        while self._queue and len(taken) < STEP_COMMANDS:
+            size += len(self._queue[0].line)
+            if taken and size > STEP_BYTES:
+                break
+            taken.append(self._queue.popleft())
+        return taken
+
+    def answer(self, taken):
+        """Read the replies for some Pendings whose commands were sent."""
+        for n, pending in enumerate(taken):
+            try:
+                pending.answer(self.final())
+            except ConnectionLost as e:     # also when a reply fits no command: then we are out of step
+                self.give_up(taken[n:], e)
+                raise self.lost(e)
+
+    def flush(self):
+        """Send all that is queued, and read the replies."""
+        while taken := self.step():
+            self._exchange(taken)
+
+    def _exchange(self, taken, more=b''):
+        """Send the commands of some Pendings, and more, in one write; read the replies for the Pendings."""
+        try:
+            self._get_ready()
+            self.transmit(b''.join([p.line for p in taken]) + more)
+        except BaseException as e:
+            self.give_up(taken, e)
+            raise
+        self.answer(taken)
+
+    def _get_ready(self):
+        if self.before is not None:
+            before, self.before = self.before, None
+            before()
+
+    @staticmethod
+    def give_up(pendings, error):
+        """Nobody will answer these any more."""
+        for pending in pendings:
+            pending.fail(error)
+
+    # ------------------------------------------------------------ the end
+
+    def lost(self, reason):
+        """End the connection because of an exception; returns the ConnectionLost to raise."""
+        if not isinstance(reason, ConnectionLost):
+            text = ('The server was silent for %g s.' % self.wire.timeout if isinstance(reason, TimeoutError)
+                    else 'The connection was lost: %s' % (reason or type(reason).__name__))
+            reason = ConnectionLost(text)
+        self.give_up(self._queue, reason)
+        self._queue.clear()
+        self.close()
+        return reason
+
+    def abort(self):
+        """Make whatever waits on this connection fail at once. Any thread may do that."""
+        self.alive = False
+        self.wire.abort()
+
+    def secure(self, tunnel):
+        """Go on inside TLS."""
+        if not self._replies.empty:
+            raise UntrustedServer('Plain text after the reply to AUTH TLS: somebody tampers with the connection.')
+        try:
+            self.wire = tunnel.wrap(self.wire)
+        except OSError as e:
+            raise self.lost(e) from e
+
+    def close(self):
+        self.alive = False
+        self.wire.close()

@@ -1,0 +1,252 @@
+"""The language of FTP, without any I/O: bytes in, replies and entries out.
+
+Replies and commands: RFC 959; EPSV, EPRT: RFC 2428; FEAT: RFC 2389; MLSD, MLST, SIZE, MDTM: RFC 3659.
+"""
+import datetime
+import functools
+import os
+import re
+import sys
+from typing import NamedTuple
+
+from zeit.cds.interfaces import Entry, ProtocolError
+from zeit.cds.text import printable
+
+
+MAX_REPLY = 64 * 1024       # bytes; a longer reply is an attack or a defect
+MAX_LISTING_LINE = 8 * 1024
+MAX_COMMAND = 4096
+
+_ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
+_CODE = re.compile(rb'[1-6][0-9]{2}(?=[ \-]|$)')
+_UNSENDABLE = re.compile(rb'[\r\n\0]')
+_EPSV = re.compile(r'\(([!-~])\1\1([0-9]{1,5})\1\)')
+_PASV = re.compile(r'([0-9]{1,3}),([0-9]{1,3}),([0-9]{1,3}),([0-9]{1,3}),([0-9]{1,3}),([0-9]{1,3})')
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
+_TIME = re.compile(r'([0-9]{8})([0-9]{2})([0-9]{2})([0-9]{2})(?:\.([0-9]+))?', re.ASCII)
+
+
+# ---------------------------------------------------------------- replies
+
+class Reply(NamedTuple):
+    """A complete reply of the server (RFC 959, 4.2)."""
+
+    code: int
+    text: str       # without the code; the lines of a long reply are separated by '\n'
+
+    @property
+    def preliminary(self):
+        return self.code < 200
+
+    @property
+    def positive(self):
+        """True for 2yz and 3yz: what was asked for was done, or goes on as it should. 1yz is no final reply."""
+        return 200 <= self.code < 400
+
+    def __str__(self):
+        return printable('%d %s' % (self.code, self.text[:500])).strip()
+
+
+class ReplyReader:
+    """Cuts what the server sends into replies."""
+
+    def __init__(self):
+        self._data, self._at = b'', 0       # what came, and how much of it was read
+        self._lines = []
+
+    def receive(self, data):
+        """Take bytes from the control connection. Raises ProtocolError if they can't become a reply."""
+        self._data, self._at = self._data[self._at:] + data, 0
+
+    @property
+    def empty(self):
+        """True if no byte of a further reply is here. bool"""
+        return self._at == len(self._data) and not self._lines
+
+    def next(self):
+        """The next Reply, or None if more bytes are needed. Raises ProtocolError."""
+        while (end := self._data.find(b'\n', self._at)) >= 0:
+            line, self._at = self._data[self._at:end].rstrip(b'\r'), end + 1
+            if not self._lines:
+                if not _CODE.match(line):
+                    raise ProtocolError('The server sent what is no FTP reply: %s' % printable(_decode(line[:80])))
+                if line[3:4] != b'-':
+                    return Reply(int(line[:3]), _decode(line[4:]))
+            self._lines.append(line)
+            if len(self._lines) > 1 and line[:3] == self._lines[0][:3] and line[3:4] in (b' ', b''):
+                return self._complete()
+            self._limit(sum(map(len, self._lines)) if len(self._lines) % 64 == 0 else 0)
+        self._limit(len(self._data) - self._at)
+        return None
+
+    def _complete(self):
+        lines, self._lines = self._lines, []
+        return Reply(int(lines[0][:3]), '\n'.join(
+            [_decode(lines[0][4:]), *map(_decode, lines[1:-1]), _decode(lines[-1][4:])]))
+
+    @staticmethod
+    def _limit(size):
+        if size > MAX_REPLY:
+            raise ProtocolError('The server sent a reply of more than %d bytes.' % MAX_REPLY)
+
+
+def _decode(data):
+    return data.decode(_ENCODING, _ERRORS)      # os.fsdecode, for what is known to be bytes
+
+
+# ---------------------------------------------------------------- commands
+
+def command(verb, argument=None):
+    """The bytes of a command line. Raises ValueError for an argument that would end the line or can't be sent."""
+    line = os.fsencode(verb if argument is None else '%s %s' % (verb, argument))
+    if _UNSENDABLE.search(line):
+        raise ValueError('CR, LF and NUL cannot be sent in an FTP command: %s' % printable(verb))
+    if len(line) > MAX_COMMAND:
+        raise ValueError('An FTP command of %d bytes is too long: %s' % (len(line), printable(verb)))
+    return line + b'\r\n'
+
+
+# ---------------------------------------------------------------- what replies say
+
+def epsv_port(reply):
+    """The port of a 229 reply to EPSV. Raises ProtocolError."""
+    match = _EPSV.search(reply.text)
+    if not match or not 0 < int(match[2]) < 65536:
+        raise ProtocolError('The server answered EPSV with: %s' % (reply,))
+    return int(match[2])
+
+
+def pasv_port(reply):
+    """The port of a 227 reply to PASV; its host is never used. Raises ProtocolError."""
+    match = _PASV.search(reply.text)
+    if not match or int(match[5]) > 255 or int(match[6]) > 255:
+        raise ProtocolError('The server answered PASV with: %s' % (reply,))
+    return int(match[5]) * 256 + int(match[6])
+
+
+def eprt(host, port):
+    """The argument of EPRT, str, for an address (str) and port of ours."""
+    return '|%d|%s|%d|' % (2 if ':' in host else 1, host.partition('%')[0], port)
+
+
+def port(host, port):
+    """The argument of PORT, str, for an IPv4 address."""
+    return '%s,%d,%d' % (host.replace('.', ','), *divmod(port, 256))
+
+
+def features(reply):
+    """The features of a 211 reply to FEAT: {name in upper case: parameters}. Anything but 211 means none."""
+    if reply.code != 211:
+        return {}
+    pairs = (line.strip().partition(' ') for line in reply.text.split('\n')[1:-1] if line.startswith(' '))
+    return {name.upper(): parameters for name, _, parameters in pairs}
+
+
+def size(reply):
+    """The number of a 213 reply to SIZE, int; None if it is no number."""
+    return _number(reply.text.strip())
+
+
+def _number(text):
+    """A size, int; None for what can't be one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+@functools.lru_cache(1000)
+def time(text):
+    """Nanoseconds since 1970 of a time-val (RFC 3659, 2.3); None if it is none."""
+    match = _TIME.fullmatch(text.strip())
+    if not match:
+        return None
+    date, hour, minute, second, fraction = match.groups()
+    hour, minute, second = int(hour), int(minute), int(second)
+    if (days := _days(date)) is None or hour > 23 or minute > 59 or second > 60:
+        return None
+    return (((days * 24 + hour) * 60 + minute) * 60 + second) * 10**9 + int(((fraction or '') + '000000000')[:9])
+
+
+@functools.lru_cache(1000)
+def _days(date):
+    """Days since 1970 of YYYYMMDD; None if there is no such day, or it is older."""
+    try:
+        days = datetime.date(int(date[:4]), int(date[4:6]), int(date[6:])).toordinal() - _EPOCH
+    except ValueError:
+        return None
+    return days if days >= 0 else None
+
+
+# ---------------------------------------------------------------- listings
+
+_KINDS = {'file': 'file', 'dir': 'dir', 'cdir': 'self', 'pdir': 'self'}
+
+
+def mlsx_entry(line):
+    """The Entry of one line of MLSD or MLST (RFC 3659, 7.2), given as bytes; None if it does not parse.
+
+    `kind` is 'self' for the directory itself and its parent. A size that is no number is taken as unknown.
+    """
+    return _mlsx_entry(_decode(line))
+
+
+def _mlsx_entry(line):
+    facts, space, name = line.partition(' ')
+    if not space or not name or (facts and not facts.endswith(';')):
+        return None
+    size = modified = kind = None
+    for fact in facts.split(';')[:-1]:
+        key, equals, value = fact.partition('=')
+        if not equals:
+            return None
+        key = key.lower()
+        if key == 'size':
+            size = _number(value)
+        elif key == 'modify':
+            modified = time(value)
+        elif key == 'type':
+            kind = _KINDS.get(value.lower(), 'other')
+    return Entry(name, size, modified, kind)
+
+
+def mlst_entry(reply):
+    """The Entry of a 250 reply to MLST; None if it does not parse."""
+    for line in reply.text.split('\n')[1:-1]:
+        if line.startswith(' '):
+            return _mlsx_entry(line[1:])
+    return None
+
+
+def nlst_entry(line):
+    """The Entry of one line of NLST, given as bytes."""
+    name = _decode(line)
+    return Entry(name, kind='self' if name in ('.', '..') else None)
+
+
+class Lines:
+    """Cuts a listing, as it comes over the data connection, into lines."""
+
+    def __init__(self):
+        self._rest = b''
+        self._end = None
+
+    def receive(self, data):
+        """Take a piece; returns the list of lines (bytes, without their end) that it completed.
+
+        Lines end with CRLF; only a listing that has none uses bare LF. Hence a LF inside a name stays visible there.
+        Raises ProtocolError if a line is longer than any name can be.
+        """
+        self._rest += data
+        if self._end is None and b'\n' in self._rest:
+            self._end = b'\r\n' if b'\r\n' in self._rest else b'\n'
+        if self._end is None:
+            lines = []
+        else:
+            *lines, self._rest = self._rest.split(self._end)
+        if len(self._rest) > MAX_LISTING_LINE:
+            raise ProtocolError('The server sent a directory listing with a line of more than %d bytes.'
+                                % MAX_LISTING_LINE)
+        return [line for line in lines if line]
+
+    def finish(self):
+        """The last line, if it had no end."""
+        rest, self._rest = self._rest, b''
+        return [rest] if rest else []

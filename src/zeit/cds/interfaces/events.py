@@ -1,0 +1,58 @@
+"""What happened in a run: events, and its outcome."""
+from typing import NamedTuple
+
+import zope.interface
+
+
+class IFileImported(zope.interface.Interface):
+    """A file was published in the spool's new directory."""
+
+    feed = zope.interface.Attribute('The IFeed')
+    name = zope.interface.Attribute('Name of the file. str')
+    path = zope.interface.Attribute('Where it is now. str')
+    size = zope.interface.Attribute('Its size in bytes. int')
+
+
+class IFileExported(IFileImported):
+    """A file is on the server, whole; its copy in the spool was moved to cur.
+
+    `path` is None if that copy was gone: somebody removed it, or put a newer one in its place, while it was sent.
+    """
+
+
+class IFileSkipped(zope.interface.Interface):
+    """A file was not exchanged in this run."""
+
+    feed = zope.interface.Attribute('The IFeed')
+    name = zope.interface.Attribute('Name of the file. str')
+    reason = zope.interface.Attribute('Why, in words. str')
+    failed = zope.interface.Attribute('True: something is wrong; False: it is merely not its turn. bool')
+
+
+class IRunFinished(zope.interface.Interface):
+    """An import or export came to its end, whatever the end was."""
+
+    feed = zope.interface.Attribute('The IFeed')
+    outcome = zope.interface.Attribute('An IOutcome')
+
+
+class IOutcome(zope.interface.Interface):
+    """What a run did."""
+
+    files = zope.interface.Attribute('Number of files exchanged. int')
+    bytes = zope.interface.Attribute('Their size in all. int')
+    skipped = zope.interface.Attribute('List of (name, reason): left for a later run, nothing wrong')
+    failed = zope.interface.Attribute('List of (name, reason): not exchanged because something is wrong')
+    error = zope.interface.Attribute('The exception that ended the run before its time, or None')
+    seconds = zope.interface.Attribute('How long it took. float')
+    waiting = zope.interface.Attribute(
+        'Number of files left for later, for whatever reason. int, or None if the run did not get that far')
+
+
+class Progress(NamedTuple):
+    """How far a run is."""
+
+    files_done: int = 0
+    files: int = 0              # 0: not known yet, or none
+    bytes_done: int = 0
+    bytes: int | None = None    # None: the server does not tell

@@ -1,0 +1,219 @@
+"""The spool: where an import puts files, and where an export takes them from.
+
+The life of a file in an export::
+
+    new/NAME --stored--> .NAME.RANDOM.part --noted in the spool--> NAME on the server --> cur/NAME
+                         on the server, never seen                 renamed: it's the consumers'
+"""
+from typing import NamedTuple
+
+import zope.interface
+
+
+class IFileSink(zope.interface.Interface):
+    """Utility: opens spools. Keeps no state."""
+
+    def look(feed):
+        """The feed's spool for a look at it: an ISpool of which `impossible` and `unread` are used. Changes nothing.
+
+        It is asked in a dry run only. Raises SpoolError.
+        """
+
+    def open(feed):
+        """Open the feed's spool for this process alone. Returns an ISpool.
+
+        Raises SpoolError, and Locked if another process uses the spool.
+        """
+
+
+class ISpool(zope.interface.Interface):
+    """An open spool; a context manager that closes it. It is used by several tasks of a zeit.cds.net.scheduler.Hub.
+
+    Every verb raises SpoolError when the file system refuses.
+    """
+
+    path = zope.interface.Attribute('Where the spool is, for the log. str')
+
+    def impossible(name):
+        """Why no file of the spool can have this name: a sentence (str); None if it can."""
+
+    def leftovers():
+        """Entry of each whole file in tmp, in sorted order: what a killed run left. Other remains are removed."""
+
+    def unread(name):
+        """Does a file of this name wait in new, or in tmp for its publication? bool"""
+
+    def create(name):
+        """Begin a file: an IIncoming. This verb, and those that take its data, raise FileRefused, too."""
+
+    def commit(incomings):
+        """Make files whole and durable as tmp/NAME: data, name and time are on the disk when this returns."""
+
+    def same(name, incoming):
+        """Is tmp/NAME byte for byte what `incoming` has received? bool"""
+
+    def secure(name):
+        """Make sure that tmp/NAME, found by `leftovers`, is durable."""
+
+    def publish(name):
+        """Move tmp/NAME to new/NAME in one atomic step that cannot overwrite. Returns its path (str).
+
+        Raises FileExistsError if an unread file has that name.
+        """
+
+    def sync():
+        """Make all publications so far durable."""
+
+    def close():
+        """Close; may be called twice."""
+
+
+class IIncoming(zope.interface.Interface):
+    """A file being received."""
+
+    name = zope.interface.Attribute('The name that it will have. str')
+    size = zope.interface.Attribute('Bytes received so far. int')
+
+    def write(data):
+        """Append data, a bytes-like object."""
+
+    def pour(receive):
+        """Append data of a large file, which is written while more comes.
+
+        receive -- callable that puts bytes into a buffer, and returns their number, 0 at the end
+        Returns that number. What was received, but could not be written, a later call complains of, or `commit`.
+        """
+
+    def restart():
+        """Throw away what was received, and begin anew."""
+
+    def complete(modified):
+        """All of it has come. It is given the server's modification time (int), unless that is None."""
+
+    def discard():
+        """Remove it from the disk; may be called twice."""
+
+
+# ---------------------------------------------------------------- for an export
+
+class IFileSource(zope.interface.Interface):
+    """Utility: opens the outgoing side of spools. Keeps no state. Its name is the feed's `sink`."""
+
+    def open(feed):
+        """Open the feed's spool, for this process alone, for an export. Returns an IOutbox.
+
+        Raises SpoolError, and Locked if another export uses the spool.
+        """
+
+    def look(feed):
+        """The feed's spool for a look at it: an IOutbox of which only `waiting` is used. Changes nothing.
+
+        It is asked in a dry run only. Raises SpoolError.
+        """
+
+
+class Note(NamedTuple):
+    """What the spool remembers of a file that is on its way to the server."""
+
+    name: str
+    temporary: str | None   # the file's name on the server until it is renamed; None: it is stored under its own
+    complete: bool          # was it on the server as a whole?
+    inode: int
+    size: int
+    digest: str             # SHA-256 of the contents, hexadecimal
+
+
+class IOutbox(zope.interface.Interface):
+    """The outgoing side of an open spool; a context manager that closes it. It is used by several tasks of a
+    zeit.cds.net.scheduler.Hub.
+
+    Every verb raises SpoolError when the file system refuses.
+    """
+
+    path = zope.interface.Attribute('Where the spool is, for the log. str')
+
+    def waiting():
+        """Entry of each thing in new, also of what is no file: a list in no particular order."""
+
+    marked = zope.interface.Attribute('Did an earlier export not come to its end? bool')
+
+    def mark():
+        """An export begins: until `finish`, each further one finds the spool marked."""
+
+    def interrupted():
+        """What an earlier export to the same place did not finish: three lists.
+
+        First the Notes of files which, as far as we know, are the very ones that still wait in new: same inode, size and
+        contents. Second the temporary names (str) of which there may be a file on the server, whatever is in it. Third
+        the Notes of files that do not wait there any more, while a part of them may be on the server under their own names.
+        """
+
+    def begin(temporaries, parts=()):
+        """Forget what `interrupted` told, but for these temporary names, and for the parts that these Notes tell of; from
+        now on notes are taken. `mark` comes before.
+        """
+
+    def create(name):
+        """The IOutgoing of a file in new; it isn't opened yet."""
+
+    def storing(outgoing):
+        """Note that the server is about to get this file; the note outlives the process.
+
+        If the file gets its own name at once, the note is also on the disk when this returns.
+        """
+
+    def commit(outgoings):
+        """Note that these files are whole on the server: on the disk when this returns, and before they are renamed."""
+
+    def settled(temporary):
+        """There is no file of this temporary name on the server any more."""
+
+    def withdrawn(name):
+        """There is no part of that file under its own name on the server any more."""
+
+    def unfinished():
+        """Names of files of which there may be a part under their own names on the server: a list of str."""
+
+    def adopt(note):
+        """Treat the file of a Note like one that `commit` was called with."""
+
+    def retire(name):
+        """Move the committed file new/NAME to cur, where nothing is overwritten.
+
+        Returns its path (str), None if that very file is not in new any more.
+        """
+
+    def sync():
+        """Make all moves so far durable."""
+
+    def finish():
+        """All moves are durable, the lock is gone: forget all notes and the mark, unless something is left on the server."""
+
+    def expire():
+        """Remove exported files from cur that are older than the feed's `keep`. Returns their names (list of str)."""
+
+    def close():
+        """Close; may be called twice."""
+
+
+class IOutgoing(zope.interface.Interface):
+    """A file being sent."""
+
+    name = zope.interface.Attribute('Its name. str')
+    temporary = zope.interface.Attribute('Its name on the server until it is whole; None: it gets its own at once. str')
+    size = zope.interface.Attribute('Bytes sent so far. int')
+    length = zope.interface.Attribute('Bytes in all, once it is open. int')
+
+    resumable = zope.interface.Attribute('False once the server refused to go on where a transfer had ended. bool')
+
+    def open():
+        """Open it. Raises Unreadable."""
+
+    def pieces(offset=0):
+        """Iterate over the contents from an offset on: memoryviews that are valid until the next. Raises Unreadable."""
+
+    def unchanged():
+        """Is the file in new still the one that was opened, with the same size and time? bool"""
+
+    def discard():
+        """Close it; may be called twice."""

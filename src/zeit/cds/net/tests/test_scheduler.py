@@ -1,0 +1,287 @@
+"""Tasks take turns, wait without keeping others from work, and end together."""
+import contextlib
+import functools
+import gc
+import os
+import select
+import socket
+import threading
+import time
+import unittest
+from unittest import mock
+
+import greenlet
+
+from zeit.cds.net.scheduler import apart, give_way, READ, Scheduler, Signal, sleep, wait, WRITE
+
+
+LIMIT = 10      # seconds; what takes longer will never happen
+
+
+def descriptors():
+    """What files are open."""
+    gc.collect()
+    return sorted(os.listdir('/proc/self/fd'))
+
+
+class InScheduler:
+    """A mixin for a TestCase with a `hub`, and a `log` of what tasks did; no thread may end with an exception."""
+
+    def setUp(self):
+        super().setUp()
+        self.log, self.strays, self.threads = [], [], set(threading.enumerate())
+        self.enterContext(mock.patch.object(threading, 'excepthook', self.strays.append))
+        self.addCleanup(self.join)
+        self.hub = Scheduler()
+        self.addCleanup(self.hub.end)
+
+    def join(self):
+        """Wait for the end of all threads that the test began."""
+        for thread in set(threading.enumerate()) - self.threads:
+            thread.join(LIMIT)
+            self.assertFalse(thread.is_alive(), 'a thread does not end')
+        self.assertEqual([], self.strays)
+
+    def pair(self):
+        """Two connected, non-blocking sockets."""
+        pair = socket.socketpair()
+        for sock in pair:
+            self.enterContext(sock).setblocking(False)
+        return pair
+
+    def turn_until(self, condition):
+        limit = time.monotonic() + LIMIT
+        while not condition():
+            self.hub.turn(LIMIT)
+            self.assertLess(time.monotonic(), limit, 'nothing goes on')
+
+    def work(self, *functions):
+        """Run functions as tasks until all have returned; a list of what they returned."""
+        results = {}
+        for n, function in enumerate(functions):
+            self.hub.spawn(lambda n=n, function=function: results.__setitem__(n, function()))
+        self.turn_until(lambda: len(results) == len(functions))
+        return [results[n] for n in range(len(functions))]
+
+    def spawn(self, name, verb):
+        """Have a task call a verb and log how that ends."""
+        def run():
+            try:
+                self.log.append((name, verb()))
+            except BaseException as e:
+                self.log.append((name, type(e)))
+
+        self.hub.spawn(run)
+
+
+class Outside(InScheduler, unittest.TestCase):
+    """What is called outside of tasks blocks: in no greenlet, in one that is no task, in another thread."""
+
+    def check(self):
+        sock, peer = self.pair()
+        wait(sock, WRITE, LIMIT)
+        with self.assertRaises(TimeoutError):
+            wait(sock, READ, 0.01)
+        threading.Timer(0.01, peer.send, (b'x',)).start()
+        wait(sock, READ, LIMIT)
+        sleep(0.001)
+        give_way()
+        self.assertIs(threading.current_thread(), apart(threading.current_thread))
+        with self.assertRaises(ValueError):
+            apart(int, 'x')
+        return sock.recv(9)
+
+    def test_all_block(self):
+        self.assertEqual([b'x'] * 3, [
+            self.check(), greenlet.greenlet(self.check).switch(), *self.work(lambda: apart(self.check))])
+
+
+class Turns(InScheduler, unittest.TestCase):
+
+    def count(self, name):
+        for n in range(3):
+            self.log.append('%s%d' % (name, n))
+            give_way()
+
+    def test_each_task_goes_on_once_in_a_turn(self):
+        for name in 'abc':
+            self.hub.spawn(functools.partial(self.count, name))
+        self.assertEqual([], self.log)
+        for n in range(3):
+            self.hub.turn(0)
+            self.assertEqual(['a%d' % n, 'b%d' % n, 'c%d' % n], self.log[n * 3:])
+
+    def test_a_busy_task_that_gives_way_starves_nobody(self):
+        def busy():
+            while len(self.log) < 3:
+                give_way()
+
+        self.spawn('a', functools.partial(wait, self.pair()[0], WRITE, LIMIT))
+        self.spawn('b', lambda: sleep(0.001))
+        self.spawn('c', lambda: apart(str))
+        self.work(busy)
+        self.assertEqual([('a', None), ('b', None), ('c', '')], sorted(self.log))
+
+    def test_what_a_task_raises_comes_out_and_others_go_on(self):
+        sock, _ = self.pair()
+        for pause in str, give_way, lambda: sleep(0), lambda: apart(str), lambda: wait(sock, WRITE, LIMIT):
+            for error in ValueError('mine'), KeyboardInterrupt('mine'):
+                self.log.clear()
+                self.hub.spawn(lambda: (pause(), mock.Mock(side_effect=error)()))
+                self.hub.spawn(lambda: self.count('a'))
+                with self.assertRaisesRegex(type(error), 'mine'):
+                    self.turn_until(lambda: False)
+                self.turn_until(lambda: len(self.log) == 3)
+
+    def test_a_task_spawns_another(self):
+        self.spawn('a', lambda: (self.spawn('b', str), Signal().wait()))
+        for _ in range(3):
+            self.hub.turn(0)
+        self.assertEqual([('b', '')], self.log)
+
+    def test_signal_wakes_all_who_wait_and_only_them(self):
+        signal, other, heard = Signal(), Signal(), []
+        for name, first, second in ('a', signal, signal), ('b', signal, signal), ('c', signal, other), ('d', other, other):
+            self.spawn(name, lambda first=first, second=second: (first.wait(), heard.append(1), second.wait()))
+        self.hub.turn(0)
+        self.hub.turn(0)
+        self.assertEqual([], heard)
+        signal.notify()
+        self.spawn('late', signal.wait)
+        self.hub.turn(0)
+        self.hub.turn(0)
+        self.assertEqual(([1, 1, 1], []), (heard, self.log))
+        signal.notify()
+        self.hub.turn(0)
+        self.assertEqual({'a', 'b', 'late'}, {name for name, _ in self.log})
+
+
+class Deadlines(InScheduler, unittest.TestCase):
+
+    def at(self, seconds):
+        """What a turn at that time logs."""
+        self.log.clear()
+        with mock.patch('zeit.cds.net.scheduler.time') as clock:
+            clock.monotonic.return_value = 1000 + seconds
+            self.hub.turn(0)
+        return list(self.log)
+
+    def spawn_reader(self, seconds):
+        sock, peer = self.pair()
+        self.spawn(seconds, functools.partial(wait, sock, READ, seconds))
+        return peer
+
+    def test_tasks_expire_in_their_order(self):
+        for seconds in 5, 2, 6, 3:
+            self.spawn_reader(seconds)
+        for seconds in 4, 1:
+            self.spawn(seconds, functools.partial(sleep, seconds))
+        self.at(0)
+        self.assertEqual(
+            [[], [(1, None)], [(2, TimeoutError)], [(3, TimeoutError)], [(4, None)], [(5, TimeoutError)],
+             [(6, TimeoutError)], []], [self.at(n + 0.5) for n in range(8)])
+
+    def test_one_expires_and_another_gets_what_it_waits_for_however_late_that_is_seen(self):
+        peer, _ = self.spawn_reader(9), self.spawn_reader(5)
+        self.at(0)
+        self.assertEqual([(5, TimeoutError)], self.at(6))
+        peer.send(b'x')
+        self.assertEqual([(9, None)], self.at(100))
+
+    def test_turns_last_until_somebody_can_go_on_and_no_longer(self):
+        (sock, peer), (other, its_peer), turns = self.pair(), self.pair(), []
+
+        def run():
+            with contextlib.suppress(TimeoutError):
+                wait(sock, READ, 0.001)
+            peer.send(b'x')         # after the wait
+            its_peer.send(b'x')
+            wait(other, READ, LIMIT)
+            sleep(0.001)
+            return apart(int, '1') + apart(lambda: time.sleep(0.02) or 1)
+
+        self.spawn('a', run)
+        self.turn_until(lambda: turns.append(1) or self.log)
+        self.assertEqual([('a', 2)], self.log)
+        self.assertLess(len(turns), 50)
+
+
+class Apart(InScheduler, unittest.TestCase):
+
+    def test_others_go_on_meanwhile(self):
+        event = threading.Event()
+        self.assertEqual([True, None], self.work(lambda: apart(event.wait, LIMIT), event.set))
+
+    def test_what_it_raises_is_raised(self):
+        self.spawn('a', lambda: apart(int, 'x'))
+        self.spawn('b', lambda: apart(mock.Mock(side_effect=SystemExit)))
+        self.turn_until(lambda: len(self.log) == 2)
+        self.assertEqual({('a', ValueError), ('b', SystemExit)}, set(self.log))
+
+    def test_many_at_once(self):
+        barrier = threading.Barrier(30)
+        self.assertEqual(list(range(30)), self.work(*(
+            lambda n=n: apart(lambda: (barrier.wait(LIMIT), n)[1]) for n in range(30))))
+
+    def test_more_than_the_system_bears(self):
+        with mock.patch.object(threading.Thread, 'start', side_effect=RuntimeError("can't start new thread")):
+            self.assertEqual([1, 2], self.work(lambda: apart(int, '1'), lambda: apart(int, '2')))
+
+
+class End(InScheduler, unittest.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.event = threading.Event()
+        self.addCleanup(self.event.set)
+        self.pauses = [
+            functools.partial(wait, self.pair()[0], READ, LIMIT), functools.partial(sleep, LIMIT), give_way,
+            functools.partial(apart, self.event.wait, LIMIT), Signal().wait]
+
+    def clean_up(self, verb):
+        try:
+            sleep(LIMIT)
+        finally:
+            verb()
+
+    def test_tasks_end_where_they_are_and_can_not_wait_any_more(self):
+        for pause in self.pauses:
+            self.spawn('a', pause)
+            self.spawn('a', functools.partial(self.clean_up, pause))
+        with self.hub:
+            self.hub.turn(0)
+            self.spawn('b', str)        # has no turn any more
+            self.assertEqual([], self.log)
+        self.hub.turn(0)
+        self.assertEqual([('a', greenlet.GreenletExit)] * 10, self.log)
+
+    def test_what_tasks_end_with_does_not_matter(self):
+        for _ in range(3):
+            self.hub.spawn(lambda: self.clean_up(lambda: (self.log.append(1), int('x'))))
+        self.hub.turn(0)
+        self.hub.end()
+        self.hub.end()
+        self.assertEqual([1, 1, 1], self.log)
+
+    def test_functions_that_run_on_do_no_harm(self):
+        for _ in range(5):
+            self.hub.spawn(self.pauses[3])
+        self.hub.turn(0)
+        self.hub.end()
+        pipe = os.pipe()        # has the numbers of the hub's
+        for fd in pipe:
+            self.addCleanup(os.close, fd)
+        self.event.set()
+        self.join()
+        self.assertEqual([], select.select(pipe[:1], [], [], 0)[0])
+
+    def test_no_descriptor_is_left_open(self):
+        before = descriptors()
+        with self.hub:
+            for name in 'ab':
+                self.spawn(name, lambda: apart(str))
+            self.turn_until(lambda: len(self.log) == 2)
+            self.assertNotEqual(before, descriptors())
+            self.spawn('c', lambda: self.clean_up(lambda: apart(str)))
+            self.hub.turn(0)
+        self.assertEqual(before, descriptors())

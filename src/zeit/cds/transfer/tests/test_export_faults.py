@@ -1,0 +1,200 @@
+"""What goes wrong on a server, and what an export makes of it: a table.
+
+What a row doesn't promise otherwise: all files are on the server under their names, whole, nothing waits in new any more,
+there is no lock and no temporary name, and the run was successful. After each row consumers take what is there; then the
+server behaves again, and one plain run brings what is left, once, and leaves nothing behind.
+"""
+import dataclasses
+import os
+import shutil
+import unittest
+
+from zeit.cds.feed import Feed
+from zeit.cds.ftp.session import FTPConnection
+from zeit.cds.interfaces import ConnectionLost, FTPError, PermanentError
+from zeit.cds.main import run_export
+from zeit.cds.spool.outbox import JOURNAL
+from zeit.cds.testing.faulty.server import FaultyServer, On
+from zeit.cds.tests.importing import contents, new_spool, put, recorded
+from zeit.cds.transfer.tests.test_faults import FOUR, patched, QUICK
+
+
+FILES = {name: (name * 50 + '\n').encode() * 60 for name in 'abcdef'}
+PART = '.c.*'               # temporary name of the file c
+LARGE = 12 * 2**20          # bytes: worth resuming
+SILENT = {'timeout': 0.3}
+ONCE = {'retries': 0}
+HASTY = {'character': 'pure-ftpd'}      # takes more together with STOR
+OURS = b'zeit.cds,'
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """A row."""
+
+    name: str
+    script: tuple
+    waits: tuple = ()           # names of files that are still in new afterwards
+    failed: tuple = ()          # names of files for which the outcome tells that something is wrong; None: it depends
+    hidden: bool = False        # may something be left under temporary names?
+    error: object = None        # class of what ended the run
+    commands: dict = dataclasses.field(default_factory=dict)    # beginning of a command: how often it was sent
+    server: dict = dataclasses.field(default_factory=dict)      # arguments of FaultyServer
+    settings: dict = dataclasses.field(default_factory=dict)    # of the feed
+    large: bool = False
+
+
+ALL = tuple(FILES)
+FAULTS = (
+    Fault('no fault', (), commands={'STOR': 7, 'RNTO': 6}),     # one STOR is the lock's
+    Fault('STOR refused once for the moment', (On('STOR', PART, times=1).reply('452 Later.'),)),
+    Fault('STOR refused', (On('STOR', PART).reply('553 No.'),), waits=('c',), failed=('c',)),
+    Fault('STOR always refused for the moment', (On('STOR', PART).reply('450 Later.'),), waits=('c',), failed=('c',)),
+    Fault('disk full in mid-data', (On('STOR', PART).reply('552 Full.', after_bytes=1000),), waits=('c',), failed=('c',)),
+    Fault('control connection lost before STOR', (On('STOR', PART, times=1).drop_control(),)),
+    Fault('control connection lost in mid-data', (On('STOR', PART, times=1).drop_control(after_bytes=1000),)),
+    Fault('reply to STOR lost', (On('STOR', PART, times=1).drop_control(at='done'),)),
+    Fault('data connection lost', (On('STOR', PART, times=1).drop_data(1000),)),
+    Fault('data connection reset', (On('STOR', PART, times=1).drop_data(1000, reset=True),)),
+    Fault('truncated, and 226', (On('STOR', PART, times=1).drop_data(1000, reply='226 Done.'),)),
+    Fault('always truncated, and 226', (On('STOR', PART).drop_data(1000, reply='226 Done.'),), waits=('c',), failed=('c',)),
+    Fault('421 instead of STOR', (On('STOR', PART, times=1).reply('421 Bye.'),)),
+    Fault('silent after STOR', (On('STOR', PART, times=1).stall(),), settings=SILENT),
+    Fault('silent after the data', (On('STOR', PART, times=1).stall(at='done'),), settings=SILENT),
+    Fault('no EPSV', (On('EPSV').refuse(),)),
+    Fault('EPSV refused for the moment', (On('EPSV', times=2).reply('425 Busy.'),)),
+    Fault('no SIZE', (On('SIZE').refuse(),)),
+    Fault('neither SIZE nor MLST', (), server={'without': ('SIZE', 'MLST', 'MLSD')}),
+    Fault('temporary name not found after a 226', (On('SIZE', PART, times=1).reply('550 No.'),)),
+    Fault('RNFR busy', (On('RNFR', PART, times=1).reply('450 Later.'),), commands={'STOR .c.': 1}),
+    Fault('connection lost before RNFR', (On('RNFR', PART, times=1).drop_control(),), commands={'STOR .c.': 1}),
+    Fault('connection lost before RNTO', (On('RNTO', 'c', times=1).drop_control(),), commands={'STOR .c.': 1}),
+    Fault('reply to RNTO lost', (On('RNTO', 'c', times=1).drop_control(at='done'),), commands={'STOR .c.': 1}),
+    Fault('reply to RNTO lost for good', (On('RNTO', 'c', times=1).drop_control(at='done'), On('USER', skip=1).reply('421 No.')),
+          settings=ONCE, error=FTPError, failed=None, hidden=True),
+    Fault('silent after RNTO', (On('RNTO', 'c', times=1).stall(at='done'),), settings=SILENT, commands={'STOR .c.': 1}),
+    Fault('garbage after RNTO', (On('RNTO', 'c', times=1).reply('What?', done=True),), commands={'STOR .c.': 1}),
+    Fault('350 to RNTO', (On('RNTO', 'c', times=1).reply('350 Pending.'),), commands={'STOR .c.': 1}),
+    Fault('RNTO refused for one', (On('RNTO', 'c').reply('553 No.'),), commands={'STOR .c.': 1, 'STOR c': 1}),
+    Fault('RNFR refused', (On('RNFR').reply('550 No.'),)),
+    Fault('no RNFR', (), server={'without': ('RNFR', 'RNTO')}),
+    Fault('no RNFR, and truncated', (On('STOR', 'c', times=1).drop_data(1000),), server={'without': ('RNFR', 'RNTO')}),
+    Fault('no RNFR, and refused', (On('STOR', 'c').reply('452 Full.', after_bytes=1000),),
+          server={'without': ('RNFR', 'RNTO')}, waits=('c',), failed=('c',)),
+    Fault('DELE of a part refused', (On('STOR', PART).reply('552 Full.', after_bytes=1000), On('DELE', PART).reply('550 No.')),
+          waits=('c',), failed=('c',), hidden=True),
+    Fault('a large file resumes', (On('STOR', PART, times=1).drop_control(after_bytes=9 * 2**20),), large=True,
+          commands={'REST': 1}),
+    Fault('what comes with STOR gets lost', (On('STOR', PART, times=1).swallow(),), server=HASTY, settings=SILENT),
+    Fault('what comes with STOR always gets lost', (On('STOR', '.*').swallow(),), server=HASTY, settings=SILENT),
+    Fault('some of what comes with STOR gets lost', (On('STOR', '.*', skip=3).swallow('450 Busy.', 2),), server=HASTY,
+          commands={'STOR .': 9, 'USER': 5}),
+    Fault('all that comes with STOR gets lost', (On('STOR', '.*').swallow('450 Busy.', 9),), server=HASTY, settings=SILENT),
+    Fault('STOR refused, and what comes with it', (On('STOR', PART).reply('553 No.'), On('SIZE', PART).reply('421 Bye.')),
+          server=HASTY, waits=('c',), failed=('c',)),
+    Fault('a large file does not resume', (On('STOR', PART, times=1).drop_control(after_bytes=9 * 2**20),
+                                           On('REST').reply('502 No.')), large=True, commands={'REST': 1}),
+    Fault('login refused', (On('PASS').reply('530 No.'),), waits=ALL, error=PermanentError),
+    Fault('the server ends the session at once', (On('GREETING').reply('421 Full.'),), waits=ALL, error=ConnectionLost),
+)
+
+
+class Faults(unittest.TestCase):
+    """Each row on one session and on four; the methods are made below."""
+
+    def check(self, fault, sessions):
+        self.fault, self.files = fault, dict(FILES)
+        if fault.large:
+            self.files['c'] = os.urandom(1024) * (LARGE // 1024)
+        self.store_dir = new_spool()
+        self.addCleanup(shutil.rmtree, self.store_dir)
+        for name, data in self.files.items():
+            put(os.path.join(self.store_dir, 'new'), name, data)
+        with FaultyServer(script=fault.script, **fault.server) as server, patched(
+                {**QUICK, **(FOUR if sessions > 1 else {})}):
+            outcome = self.run_export(server, sessions, **fault.settings)
+            self.assert_promises(server, outcome, sessions)
+            taken = self.take(server)
+            server.behave()
+            if fault.hidden and 'write' in server.files:
+                server.files.pop('write')       # that of this very process, which the next run would not break
+            self.assertTrue(self.run_export(server, sessions).successful)
+            self.assert_nothing_left(server)
+            self.assertEqual(sorted(self.files.items()), sorted([*taken, *self.take(server)]))
+            self.assertEqual([], server.errors)
+
+    def run_export(self, server, sessions, **settings):
+        with recorded() as self.log:
+            return run_export(Feed(**{**dict(
+                store_dir=self.store_dir, hostname=server.host, port=server.port, user=server.user, direction='export',
+                password=server.password, connections=sessions, timeout=10, retries=2, limit=100), **settings}))
+
+    def assert_promises(self, server, outcome, sessions):
+        fault = self.fault
+        if fault.error is None:
+            self.assertIsNone(outcome.error)
+            self.assertNotIn('write', server.files)
+        else:
+            self.assertIsInstance(outcome.error, fault.error)
+        if fault.failed is not None:
+            self.assertEqual(sorted(fault.failed), sorted(name for name, reason in outcome.failed))
+        if not fault.hidden:
+            self.assertEqual([], [name for name in server.files if name.startswith('.')])
+            self.assertEqual(set(fault.waits), {name.decode() for name in contents(os.path.join(self.store_dir, 'new'))})
+        self.assertEqual([], server.violations)
+        if sessions == 1:
+            self.assertEqual(fault.commands, {
+                beginning: sum(command.startswith(beginning) for command in server.commands(beginning.split()[0]))
+                for beginning in fault.commands})
+            self.assertEqual([], server.unused)
+
+    @staticmethod
+    def take(server):
+        """What consumers find: (name, data) of all that has a name of its own."""
+        taken = [(name, bytes(content.data)) for name, content in sorted(server.files.items())
+                 if not name.startswith('.') and name not in ('read', 'write')]
+        for name, data in taken:
+            del server.files[name]
+        return taken
+
+    def assert_nothing_left(self, server):
+        self.assertEqual([], [name for name in server.files if name.startswith('.') or name in ('read', 'write')])
+        self.assertEqual({}, contents(os.path.join(self.store_dir, 'new')))
+        self.assertEqual(0, os.path.getsize(os.path.join(self.store_dir, JOURNAL)))
+
+
+def add(fault, sessions):
+    def test(self):
+        self.check(fault, sessions)
+    name = ''.join(c if c.isalnum() else '_' for c in fault.name.lower())
+    setattr(Faults, 'test_%s_%d' % (name, sessions), test)
+
+
+for fault in FAULTS:
+    for sessions in (1, 4):
+        add(fault, sessions)
+    for character in () if 'character' in fault.server else ('pure-ftpd', 'pyftpdlib'):
+        add(dataclasses.replace(fault, name='%s by %s' % (fault.name, character),
+                                server={'character': character, **fault.server}), 4)
+
+
+class Together(unittest.TestCase):
+    """STOR, and what goes out in one write with it."""
+
+    def test_replies_to_what_was_read_too_early_end_the_session(self):
+        """Each would pass for the reply to another command."""
+        with FaultyServer(script=(On('STOR', 'x').swallow('450 Busy.', 2),), **HASTY) as server:
+            feed = Feed(store_dir='/', hostname=server.host, port=server.port, user=server.user, password=server.password,
+                        timeout=10)
+            with FTPConnection().open(feed) as session:
+                session.store('old', b'1')
+                renamed = []
+
+                def ride():
+                    session.size('x')
+                    renamed.append(session.rename('old', 'new'))
+
+                with self.assertRaises(ConnectionLost):
+                    session.store('x', b'2', ride, together=True)
+                self.assertFalse(session.alive)
+                self.assertRaises(ConnectionLost, renamed[0].get)
