@@ -1,22 +1,25 @@
-"""The contracts of zeit.cds.
+"""The contracts of zeit.cds, and its architecture.
 
 Three utilities do the work, each with one verb and without any state::
 
-    ICDSConnection.open(feed)     -> ICDSSession   an open, logged-in connection with the FTP directory
-    ILockFile.hold(session, name) -> a context manager that holds the lock file while its block runs
-    IFileSink.open(feed)          -> ISpool        where files go to (an export has an IFileSource instead)
+    ICDSConnection.open(feed, deadline)  ->  ICDSSession, a session with the directory
+    ILockFile.hold(session, name, ...)   ->  a context manager that holds the lock file
+    IFileSink.open(feed)                 ->  ISpool, where files go to
+    (an export has IFileSource.open(feed)  ->  IOutbox, where files come from)
 
-``zeit.cds.main.import_`` and ``export`` make an IFeed of their arguments, look the utilities up and hand them to the
-procedures in ``zeit.cds.transfer.run`` and ``zeit.cds.transfer.exporting``, which decide what happens in which order, and know
-nothing but these interfaces. An application replaces one utility by one line of ZCML.
+``zeit.cds.main.import_`` and ``export`` make an IFeed of their arguments, look the utilities up
+and hand them to the procedures in ``zeit.cds.transfer``, which decide what happens in which
+order, and know nothing but these interfaces. An application replaces one utility by one line of
+ZCML; ``zeit.cds.testing`` has the tests that each replacement has to pass.
 
 The life of a file in an import::
 
-    on the server --fetch--> tmp/.parts-*/NAME --commit--> tmp/NAME --removed on the server--> new/NAME
-                             never trusted              whole, durable                      published, once
+    on the server ──read──▶ tmp/.parts-*/NAME ──commit──▶ tmp/NAME ──removed there──▶ new/NAME
+                            never trusted             whole, durable             published, once
 
-Names of files are ``str``, decoded with ``os.fsdecode``: ``os.fsencode`` gives back the very bytes that the server
-sent, whatever encoding they are in. Times are ``int``, nanoseconds since 1970 (UTC). Sizes are in bytes.
+Names of files are ``str``, decoded with ``os.fsdecode``: ``os.fsencode`` gives back the very
+bytes that the server sent, whatever encoding they are in. Times are ``int``, nanoseconds since
+1970 (UTC). Sizes are in bytes.
 """
 from zeit.cds.interfaces.errors import (
     CDSError,
@@ -27,18 +30,19 @@ from zeit.cds.interfaces.errors import (
     Interrupted,
     Locked,
     LoginRefused,
+    NotSupported,
     PermanentError,
     ProtocolError,
     ReplyError,
     RunLimitReached,
     SpoolError,
     TemporaryError,
-    TooEarly,
     Unreachable,
     Unreadable,
     UntrustedServer,
 )
 from zeit.cds.interfaces.events import (
+    IFileExchanged,
     IFileExported,
     IFileImported,
     IFileSkipped,
@@ -48,11 +52,15 @@ from zeit.cds.interfaces.events import (
 )
 from zeit.cds.interfaces.remote import (
     Entry,
+    IBatch,
+    IByteSink,
     ICDSConnection,
     ICDSSession,
+    IDeadline,
     ILock,
     ILockFile,
     IPending,
+    IPipelined,
     LockInfo,
 )
 from zeit.cds.interfaces.settings import (
@@ -62,6 +70,7 @@ from zeit.cds.interfaces.settings import (
     Seconds,
 )
 from zeit.cds.interfaces.spool import (
+    IComparison,
     IFileSink,
     IFileSource,
     IIncoming,
@@ -78,11 +87,16 @@ __all__ = [
     'ConnectionLost',
     'Days',
     'Entry',
-    'FTPError',
     'FileRefused',
+    'FTPError',
+    'IBatch',
+    'IByteSink',
     'ICDSConnection',
     'ICDSSession',
+    'IComparison',
+    'IDeadline',
     'IFeed',
+    'IFileExchanged',
     'IFileExported',
     'IFileImported',
     'IFileSink',
@@ -91,17 +105,19 @@ __all__ = [
     'IIncoming',
     'ILock',
     'ILockFile',
+    'Interrupted',
     'IOutbox',
     'IOutcome',
     'IOutgoing',
     'IPending',
+    'IPipelined',
     'IRunFinished',
     'ISpool',
-    'Interrupted',
-    'LockInfo',
     'Locked',
+    'LockInfo',
     'LoginRefused',
     'Note',
+    'NotSupported',
     'Path',
     'PermanentError',
     'Progress',
@@ -111,7 +127,6 @@ __all__ = [
     'Seconds',
     'SpoolError',
     'TemporaryError',
-    'TooEarly',
     'Unreachable',
     'Unreadable',
     'UntrustedServer',

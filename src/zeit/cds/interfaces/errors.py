@@ -30,7 +30,13 @@ class FTPError(CDSError):
 
 
 class ConnectionLost(FTPError):
-    """The control connection is gone or no longer of use: reset, closed, silent for too long. A new session may work."""
+    """The control connection is gone or no longer of use: reset, closed, silent for too long. A new session may work.
+
+    `at_once`, bool: the session worked in a way that the server does not bear, and which no other session of this run will
+    use again. So the same may be tried on a new session without a pause, and counts as no failure.
+    """
+
+    at_once = False
 
 
 class ProtocolError(ConnectionLost):
@@ -55,16 +61,16 @@ class TemporaryError(ReplyError):
     """Transient negative reply, 4yz (RFC 959, 4.2.1), or a data connection that failed: trying again may help."""
 
 
-class TooEarly(ConnectionLost):
-    """The server did not bear that commands were sent before it was their turn, and the session is out of step."""
-
-
 class Unreachable(ConnectionLost):
     """No connection could be made at all: name unknown, port closed, no route."""
 
 
 class PermanentError(ReplyError):
     """Permanent negative reply, 5yz (RFC 959, 4.2.1): trying the same again won't help."""
+
+
+class NotSupported(PermanentError):
+    """The server does not know such a verb at all (500, 502 to 504)."""
 
 
 class LoginRefused(PermanentError):

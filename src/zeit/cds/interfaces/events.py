@@ -4,16 +4,20 @@ from typing import NamedTuple
 import zope.interface
 
 
-class IFileImported(zope.interface.Interface):
-    """A file was published in the spool's new directory."""
+class IFileExchanged(zope.interface.Interface):
+    """A file was exchanged. What is told is an IFileImported or an IFileExported."""
 
-    feed = zope.interface.Attribute('The IFeed')
+    feed = zope.interface.Attribute('The IFeed, without its password')
     name = zope.interface.Attribute('Name of the file. str')
     path = zope.interface.Attribute('Where it is now. str')
     size = zope.interface.Attribute('Its size in bytes. int')
 
 
-class IFileExported(IFileImported):
+class IFileImported(IFileExchanged):
+    """A file was published in the spool's new directory."""
+
+
+class IFileExported(IFileExchanged):
     """A file is on the server, whole; its copy in the spool was moved to cur.
 
     `path` is None if that copy was gone: somebody removed it, or put a newer one in its place, while it was sent.

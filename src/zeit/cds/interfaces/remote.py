@@ -1,201 +1,286 @@
-"""The directory on the server: sessions with it, and its lock."""
+"""The directory on the server: sessions with it, and its lock.
+
+A session is what any server can do, one verb after the other. Whoever wants round trips to be
+shared asks for `IPipelined`, which some sessions have, and which is made up for the others::
+
+    ICDSConnection.open ──▶ ICDSSession ──▶ zeit.cds.pipelined.pipelined(session) ──▶ IPipelined
+                            each verb by itself                    batches, and transfers with
+                                                                   something to do at their end
+
+Errors that all verbs share: ConnectionLost when the session is of no use any more (`alive` is
+False then), TemporaryError when trying again may help, PermanentError when it won't,
+NotSupported (one of these) when the server does not know such a verb at all, RunLimitReached
+when the deadline has passed.
+"""
 from typing import NamedTuple
 
 import zope.interface
 
 
 class Entry(NamedTuple):
-    """One line of a directory listing."""
+    """What is known of one thing in a directory."""
 
     name: str
-    size: int | None = None         # None: the listing does not tell
-    modified: int | None = None     # None: the listing does not tell
-    kind: str | None = None         # 'file', 'dir', 'other'; None: the listing does not tell
+    size: int | None = None         # bytes; None: not known
+    modified: int | None = None     # nanoseconds since 1970 (UTC); None: not known
+    kind: str | None = None         # 'file', 'dir', 'other'; None: not known
+
+
+class IDeadline(zope.interface.Interface):
+    """The moment at which a run has to end. All who wait in that run share one."""
+
+    left = zope.interface.Attribute('Seconds until then; negative afterwards. float')
+
+    def check():
+        """Raises RunLimitReached once it has passed."""
+
+    def limit(seconds):
+        """How long somebody may wait who would wait so long: float. Raises RunLimitReached."""
+
+    def extend(seconds):
+        """There shall be so many seconds (float) from now at least, for cleaning up."""
 
 
 class ICDSConnection(zope.interface.Interface):
-    """Utility: opens sessions. Keeps no state.
+    """Utility: opens sessions. Keeps no state."""
 
-    All sessions of a run work in one thread, in tasks of a zeit.cds.net.scheduler.Hub. Whoever waits for the network does so with
-    the verbs of that module, or by a Wire of zeit.cds.net.stream, lest all others have to wait as well.
-    """
+    needs_password = zope.interface.Attribute(
+        'Does its login take a password? Then one is looked for, and missed. bool')
 
-    def open(feed):
+    def open(feed, deadline, like=None):
         """Connect, log in, change into the feed's directory. Returns an ICDSSession.
 
-        Raises LoginRefused, UntrustedServer, PermanentError, TemporaryError, ConnectionLost.
-        """
-
-
-class IPending(zope.interface.Interface):
-    """The outcome of a command that goes out with the session's next step, or when somebody asks for it."""
-
-    def get():
-        """The outcome: what the verb's description says. Sends what is queued if need be.
-
-        Raises ReplyError, or ConnectionLost if the session ended before the answer came.
+        feed -- IFeed
+        deadline -- IDeadline: no verb of the session goes on after it
+        like -- an ICDSSession that this utility opened for the same run. What was found out
+            there need not be found out again. It may be ignored.
+        Raises ConfigurationError, LoginRefused, UntrustedServer, Unreachable, PermanentError,
+        TemporaryError, ConnectionLost, RunLimitReached.
         """
 
 
 class ICDSSession(zope.interface.Interface):
-    """An open, logged-in connection with the FTP directory; a context manager that closes it.
+    """An open, logged-in connection with the directory; a context manager that closes it.
 
-    Used by one task at a time. Verbs that return an IPending only queue their command, so that it shares a
-    round trip with others; the server runs them in the order of the calls. Everything else runs at once, after
-    what is queued. A file name that the protocol can't carry (CR, LF, NUL) raises ValueError before anything is sent.
-
-    Any verb raises ConnectionLost when the control connection fails; the session is of no use afterwards.
+    It is used by one task at a time. Each verb returns when it is done. Names are those of
+    things in the directory, without a path, but for what is said of `make_directory`. A name
+    that can't be sent (FTP: CR, LF, NUL) raises ValueError before anything is sent.
     """
 
-    alive = zope.interface.Attribute('False once the control connection is closed or broken. bool')
-    round_trip = zope.interface.Attribute('How long it takes to the server and back, in seconds. float')
+    alive = zope.interface.Attribute('False once the session is closed, or broken. bool')
+    latency = zope.interface.Attribute(
+        'How long it takes to the server and back, in seconds. float; 0.0 if it is not known')
+    blocking = zope.interface.Attribute(
+        'True: its verbs block the thread that calls them, so whoever has several sessions calls '
+        'them in threads. False: they wait with zeit.cds.net.scheduler only. bool')
 
-    def another():
-        """A further ICDSSession like this one, which begins to connect at once, and can be used after its `start`."""
+    def entries():
+        """Iterate over the directory's entries (Entry), in the server's order.
 
-    def start():
-        """Log in, in fewer round trips than ICDSConnection.open takes. For what `another` returns.
-
-        Raises what that raises. A server that wants each step of a login by itself may refuse it.
+        Also what is no file, also names that begin with a dot as far as the server shows them.
         """
 
-    def announce_list(heard):
-        """`list` follows: a `rest` before it may be used to ask for the listing in advance.
+    def stat(name):
+        """The Entry of a file as it is now; None where there is no regular file of this name.
+
+        What can't be told is None in it: `kind` too, if all that is known is that something of
+        this name is there. A link counts as what it leads to.
+        """
+
+    def read(name, sink, offset=0):
+        """Hand the contents of a file to an IByteSink, from an offset (bytes) on.
+
+        Returns the number of bytes. What the sink raises ends the transfer, and mostly the
+        session, and comes through. That it returns does not prove that the file is whole:
+        compare its size. Raises PermanentError where there is no such file, or, with an offset,
+        where the server can't go on there.
+        """
+
+    def write(name, source, offset=0):
+        """Make a file of what a source gives, or, with an offset, have it go on there.
+
+        source -- bytes, or an iterable of bytes-like objects, each of which is valid until the
+            next is asked for; what it raises ends the session and comes through
+        Returns the number of bytes sent. A file of that name is overwritten. That it returns
+        does not prove that the file is whole: compare its size.
+        """
+
+    def remove(name):
+        """Remove a file. Raises PermanentError if there is none, or the server refuses."""
+
+    def rename(source, target):
+        """Give a file another name. Overwrites an existing target on most servers.
+
+        Raises PermanentError, TemporaryError where the server refuses, or there is no source.
+        """
+
+    def exists(name):
+        """Is there anything of this name, a directory too? bool"""
+
+    def make_directory(name):
+        """Make a directory, atomically: of several who try, one succeeds.
+
+        name -- also DIRECTORY/NAME, for one below a directory in this one; so in the next three
+        Raises PermanentError if there is something of this name, or it is not allowed.
+        """
+
+    def remove_directory(name):
+        """Remove an empty directory. Raises PermanentError."""
+
+    def names(directory):
+        """Names of what is in a directory below this one: list of str, without a path."""
+
+    def stored_name(name):
+        """How the server calls to others what we call so: str; None if it can't tell."""
+
+    def clock():
+        """The server's time, nanoseconds since 1970 (UTC): int; None if it can't be told."""
+
+    def close():
+        """Say goodbye and close; never raises; may be called twice."""
+
+    def abort():
+        """Have whatever goes on in this session end at once: it raises ConnectionLost.
+
+        Any thread may call it.
+        """
+
+
+class IByteSink(zope.interface.Interface):
+    """Where bytes go to: into memory that the sink lends, so that they are copied once."""
+
+    def buffer():
+        """A writable memoryview, not empty, to be filled from its beginning."""
+
+    def advance(count):
+        """So many bytes of what `buffer` gave last are data now. int, at least 1"""
+
+
+# ---------------------------------------------------------------- several things to a round trip
+
+class IPending(zope.interface.Interface):
+    """The outcome of an operation of a batch."""
+
+    def get():
+        """What the session's verb of that name returns, or raises.
+
+        Raises ConnectionLost if the session ended before there was an answer.
+        """
+
+
+class IBatch(zope.interface.Interface):
+    """Operations that may share a round trip. The server does them in the order of the calls.
+
+    Each verb returns an IPending, whose `get` may be called after the batch was sent.
+    """
+
+    def stat(name, regular=False, time=True):
+        """ICDSSession.stat.
+
+        Two hints, which may spare a command:
+        regular -- it is known to be a regular file, not a link, a directory, or a pipe
+        time -- is `modified` of interest?
+        """
+
+    def remove(name):
+        """ICDSSession.remove"""
+
+    def rename(source, target):
+        """ICDSSession.rename"""
+
+    def make_directory(name):
+        """ICDSSession.make_directory"""
+
+    def remove_directory(name):
+        """ICDSSession.remove_directory"""
+
+    def stored_name(name):
+        """ICDSSession.stored_name"""
+
+
+class IPipelined(zope.interface.Interface):
+    """A session whose round trips are shared where it can be done.
+
+    `also`, an argument of the transfers, is a function of one argument, an IBatch: it puts
+    operations there which may share the last round trip of the transfer. It is called once at
+    most, and exactly once if the transfer succeeds. It may be called before all data are here
+    (or sent); its operations are done after the transfer, or in spite of its failure. It
+    returns the Entry of the file that is transferred next, as far as that is known, or None:
+    a hint, for what can be prepared. An Entry without a size stands for any transfer.
+    """
+
+    session = zope.interface.Attribute('The ICDSSession')
+
+    def batch(later=False):
+        """A context manager, whose value is an IBatch.
+
+        At its exit its operations are done; what one of them raises stays with its IPending.
+        Only ConnectionLost and RunLimitReached come through.
+
+        later -- they may as well go out with the next thing that this session does, and do so
+            before it
+        """
+
+    def entries(heard=None, also=None):
+        """ICDSSession.entries, as a list.
 
         heard -- called with the number of entries so far (int), as they come
         """
 
-    def rest(seconds, ride):
-        """Let that time (float) pass at least; then send what `ride` queues, read all answers, prepare the way of a
-        listing or file. Errors stay with the IPending.
+    def read(entry, sink, offset=0, also=None):
+        """ICDSSession.read.
 
-        ride -- function without arguments
+        entry -- Entry: what is known of the file
         """
 
-    def list():
-        """Iterate over the directory's entries (Entry, in the server's order; RFC 3659 MLSD, else RFC 959 NLST).
+    def write(name, source, offset=0, also=None):
+        """ICDSSession.write"""
 
-        Also what is no file, and dotfiles as far as the server shows them. Raises ReplyError.
-        """
 
-    def fetch(name, write, ride=None, offset=0, pour=None, together=False):
-        """RETR: call `write` with each piece of the file (a memoryview that is valid during the call only).
-
-        name -- str
-        write -- what it raises ends the transfer and comes through
-        ride -- called when all data are here and before the final reply was read; whatever it queues shares
-            that round trip. If it returns True, another fetch follows at once, and its way is prepared; if it returns
-            a name, it's of this small regular file, which may be asked for already.
-        offset -- bytes to skip (REST); raises PermanentError where the server can't
-        pour -- is called rather than `write`, again and again, as IIncoming.pour
-        together -- may `ride` be called, and what it queues go out, before all data are here? That saves the way there, and
-            is done where the server is known to bear it, for small files. Should it not, after all, the session is lost,
-            mostly with TooEarly: then try again without.
-        Returns the number of bytes received. Raises ReplyError, TemporaryError for a broken data connection.
-        A positive answer does not prove that the file is whole: compare its size.
-        """
-
-    def facts(name, regular=False):
-        """IPending of an Entry with the file's present size (and time, if the listing gave times too).
-
-        regular -- it is known to be a regular file, not a pipe or a link: this may spare a command
-        Its outcome is None where there is no such regular file. `kind` is None where the server can't tell.
-        """
-
-    def remove(name):
-        """IPending of None: DELE. Raises PermanentError where the server refuses or there is no such file."""
-
-    def modified(name):
-        """IPending of the file's modification time (MDTM), None where there is none or the server can't tell."""
-
-    def exists(name):
-        """IPending of bool: is there anything of this name, a directory too? Without MLST, the server must allow RNFR."""
-
-    def has_directory(name):
-        """Is there a directory of this name below this one, which the user may enter? bool"""
-
-    def make_directory(name):
-        """IPending of None: MKD. Raises PermanentError if there is something of this name, or it isn't allowed."""
-
-    def remove_directory(name):
-        """IPending of None: RMD."""
-
-    def load(name, limit=65536):
-        """The contents of a small file, bytes; at most `limit` bytes of it."""
-
-    def store(name, data, ride=None, offset=0, together=False):
-        """STOR: write `data` to a file, which is made anew, unless there is an offset.
-
-        data -- bytes, or an iterable of bytes-like objects; what it raises ends the session and comes through
-        ride -- as for `fetch`, but called when the server has acknowledged the file
-        offset -- bytes that the file keeps (REST); raises PermanentError where the server can't
-        together -- as for `fetch`: before the server has acknowledged anything, when all data are underway
-        Returns the number of bytes sent. Raises ReplyError, TemporaryError for a broken data connection.
-        A positive answer does not prove that the file is whole: compare its size.
-        """
-
-    def size(name):
-        """IPending of an Entry with the file's size, like `facts`, but in one command, and never with a time."""
-
-    def called(name):
-        """IPending of the name (str) that the server shows to others for this one; None if it can't tell."""
-
-    def rename(source, target):
-        """IPending of None: RNFR and RNTO. Overwrites an existing target on most servers.
-
-        Raises TemporaryError, PermanentError where the server refuses or there is no source.
-        """
-
-    def names(directory):
-        """Names in a directory below this one (NLST), as a list of str without path."""
-
-    def clock():
-        """The server's time, int, by a probe file that is removed again. None where the server can't tell."""
-
-    def flush(ahead=False):
-        """Send what is queued and read all answers. Errors stay with their IPending.
-
-        ahead -- a listing or a file follows at once, and its way is prepared
-        """
-
-    def close():
-        """Say QUIT and close; never raises; may be called twice."""
-
-    def abort():
-        """End whatever goes on in this session at once: it raises ConnectionLost. May be called by any thread."""
-
+# ---------------------------------------------------------------- the lock
 
 class ILockFile(zope.interface.Interface):
     """Utility: the lock protocol of the Content-Drehscheibe. Keeps no state."""
 
-    def hold(session, name, feed, reopen):
-        """A context manager: the directory is ours, under the lock file `name` ('read' or 'write'), in its block.
+    def hold(session, name, feed, reopen, meanwhile=None):
+        """A context manager: in its block the directory is ours, under the lock file `name`.
 
         session -- ICDSSession
+        name -- 'read' or 'write'
         feed -- IFeed; `stale_after` is of interest here
-        reopen -- callable that gives another ICDSSession, for removing the lock if the session has died; it is closed
-            afterwards, and asked for once more if it died meanwhile
-        The value of the with statement is an ILock. Raises Locked if either lock file is there, ReplyError.
-        At the end the lock file is removed, after any failure too, unless it isn't ours any more.
-        Logs at INFO: 'Creating lock file: NAME', 'Lock file successfully created: NAME', 'Removing lock file: NAME',
-        'Lock file successfully removed: NAME'.
+        reopen -- callable that gives another ICDSSession, for removing the lock if the session
+            has died; it is closed afterwards, and asked for once more if it died meanwhile
+        meanwhile -- called once, when the lock file is stored and it takes a moment until a
+            rival would show: it may use the session, such as for a listing. Its argument is an
+            `also` for IPipelined.entries, which it may hand on. It raises nothing but
+            ConnectionLost and RunLimitReached.
+        The value of the with statement is an ILock. Raises Locked if either lock file is there,
+        PermanentError, TemporaryError.
+        At the end the lock file is removed, after any failure too, unless it isn't ours any
+        more. Logs at INFO: 'Creating lock file: NAME', 'Lock file successfully created: NAME',
+        'Removing lock file: NAME', 'Lock file successfully removed: NAME'.
         """
 
     def inspect(session):
         """What locks are there: a list of LockInfo."""
 
-    def break_(session, name):
-        """Remove the lock file (or mutex) `name`, whoever holds it. For a person who knows what they do."""
+    def break_(session, lock):
+        """Remove a lock file (or mutex), whoever holds it, for a person who knows what they do.
+
+        lock -- the LockInfo that the person was shown. Raises Locked if another one is there
+            now; nothing is removed then.
+        """
 
 
 class LockInfo(NamedTuple):
     """Who holds a lock, as far as it can be told."""
 
     name: str                       # 'read', 'write', or the mutex' name
-    owner: str                      # in words; 'unknown' for a foreign lock
+    owner: str                      # in words, printable; 'unknown' for a foreign lock
     ours: bool                      # made by zeit.cds
     since: int | None = None        # nanoseconds since 1970, by the server's clock
     age: int | None = None          # nanoseconds, by the server's clock
+    contents: bytes = b''           # what the lock file holds; of a mutex, the names in it
 
 
 class ILock(zope.interface.Interface):
@@ -204,7 +289,10 @@ class ILock(zope.interface.Interface):
     name = zope.interface.Attribute('Name of the lock file. str')
 
     def refresh(session):
-        """Show that we still work, if it is time to: renews the lock file's date. Raises Locked if it isn't ours."""
+        """Show that we still work, if it is time to: renews the lock file's date.
 
-    def look(session):
-        """With the session's next step, see whether the lock file is still ours, since it is soon to be removed."""
+        Raises Locked if it isn't ours any more.
+        """
+
+    def look(batch):
+        """With this IBatch, see whether the lock file is still ours: it is soon to be removed."""

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import zope.interface
 
+from zeit.cds.interfaces.remote import IByteSink
+
 
 class IFileSink(zope.interface.Interface):
     """Utility: opens spools. Keeps no state."""
@@ -27,7 +29,7 @@ class IFileSink(zope.interface.Interface):
 
 
 class ISpool(zope.interface.Interface):
-    """An open spool; a context manager that closes it. It is used by several tasks of a zeit.cds.net.scheduler.Hub.
+    """An open spool; a context manager that closes it. It is used by several tasks of a zeit.cds.net.scheduler.Scheduler.
 
     Every verb raises SpoolError when the file system refuses.
     """
@@ -43,14 +45,17 @@ class ISpool(zope.interface.Interface):
     def unread(name):
         """Does a file of this name wait in new, or in tmp for its publication? bool"""
 
-    def create(name):
-        """Begin a file: an IIncoming. This verb, and those that take its data, raise FileRefused, too."""
+    def create(name, size=None):
+        """Begin a file: an IIncoming. This verb, and those that take its data, raise FileRefused, too.
+
+        size -- how many bytes will come, as far as that is known: a hint
+        """
 
     def commit(incomings):
         """Make files whole and durable as tmp/NAME: data, name and time are on the disk when this returns."""
 
-    def same(name, incoming):
-        """Is tmp/NAME byte for byte what `incoming` has received? bool"""
+    def comparison(name):
+        """An IComparison with tmp/NAME. It takes no room on the disk."""
 
     def secure(name):
         """Make sure that tmp/NAME, found by `leftovers`, is durable."""
@@ -68,21 +73,20 @@ class ISpool(zope.interface.Interface):
         """Close; may be called twice."""
 
 
-class IIncoming(zope.interface.Interface):
+class IComparison(IByteSink):
+    """Compares a file of the spool with what is received; closed by `discard`."""
+
+    equal = zope.interface.Attribute('Is it, from its first to its last byte, what was received? bool')
+
+    def discard():
+        """Close; may be called twice."""
+
+
+class IIncoming(IByteSink):
     """A file being received."""
 
     name = zope.interface.Attribute('The name that it will have. str')
     size = zope.interface.Attribute('Bytes received so far. int')
-
-    def write(data):
-        """Append data, a bytes-like object."""
-
-    def pour(receive):
-        """Append data of a large file, which is written while more comes.
-
-        receive -- callable that puts bytes into a buffer, and returns their number, 0 at the end
-        Returns that number. What was received, but could not be written, a later call complains of, or `commit`.
-        """
 
     def restart():
         """Throw away what was received, and begin anew."""
@@ -125,7 +129,7 @@ class Note(NamedTuple):
 
 class IOutbox(zope.interface.Interface):
     """The outgoing side of an open spool; a context manager that closes it. It is used by several tasks of a
-    zeit.cds.net.scheduler.Hub.
+    zeit.cds.net.scheduler.Scheduler.
 
     Every verb raises SpoolError when the file system refuses.
     """
@@ -208,6 +212,9 @@ class IOutgoing(zope.interface.Interface):
 
     def open():
         """Open it. Raises Unreadable."""
+
+    def read():
+        """Read it all, to know what it holds before it is sent. Raises Unreadable."""
 
     def pieces(offset=0):
         """Iterate over the contents from an offset on: memoryviews that are valid until the next. Raises Unreadable."""
