@@ -80,21 +80,21 @@ class Facts:
 
 
 class Control:
-    """Sends commands and reads replies on a Wire.
+    """Sends commands and reads replies on a Stream.
 
     Anything that fails here ends the connection: `alive` is False then, all that was queued or unanswered has failed,
     and ConnectionLost is raised.
     """
 
-    def __init__(self, wire, deadline=math.inf):
+    def __init__(self, stream, deadline=math.inf):
         """
-        wire -- Wire; its `timeout` is also what a reply as a whole may take
+        stream -- Stream; its `timeout` is also what a reply as a whole may take
         deadline -- value of time.monotonic() after which a reply is no longer waited for
         """
         self.alive = True
         self.telnet = False     # does the server take 0xff for Telnet's IAC, so that it has to be doubled (RFC 854)?
         self.secret = ''        # what the server may quote in its next reply, and what no log shall show
-        self.wire = wire
+        self.stream = stream
         self._deadline = deadline
         self.before = None      # what to call before the next commands go out
         self._replies = protocol.ReplyReader()
@@ -109,7 +109,7 @@ class Control:
     def transmit(self, data):
         """Send bytes that are whole command lines."""
         try:
-            self.wire.sendall(data)
+            self.stream.sendall(data)
         except (OSError, ValueError) as e:
             raise self.lost(e) from e
 
@@ -157,9 +157,9 @@ class Control:
 
     def _wait(self):
         # The limit is for the reply as a whole: a server that sends a byte now and then is as good as silent.
-        end = time.monotonic() + self.wire.timeout
+        end = time.monotonic() + self.stream.timeout
         while True:
-            data = self.wire.recv(65536)
+            data = self.stream.recv(65536)
             if not data:
                 raise ConnectionError('The server closed the connection.')
             self._replies.receive(data)
@@ -246,7 +246,7 @@ class Control:
     def lost(self, reason):
         """End the connection because of an exception; returns the ConnectionLost to raise."""
         if not isinstance(reason, ConnectionLost):
-            text = ('The server was silent for %g s.' % self.wire.timeout if isinstance(reason, TimeoutError)
+            text = ('The server was silent for %g s.' % self.stream.timeout if isinstance(reason, TimeoutError)
                     else 'The connection was lost: %s' % (reason or type(reason).__name__))
             reason = ConnectionLost(text)
         self.give_up(self._queue, reason)
@@ -257,17 +257,17 @@ class Control:
     def abort(self):
         """Make whatever waits on this connection fail at once. Any thread may do that."""
         self.alive = False
-        self.wire.abort()
+        self.stream.abort()
 
     def secure(self, tunnel):
         """Go on inside TLS."""
         if not self._replies.empty:
             raise UntrustedServer('Plain text after the reply to AUTH TLS: somebody tampers with the connection.')
         try:
-            self.wire = tunnel.wrap(self.wire)
+            self.stream = tunnel.wrap(self.stream)
         except OSError as e:
             raise self.lost(e) from e
 
     def close(self):
         self.alive = False
-        self.wire.close()
+        self.stream.close()

@@ -15,7 +15,7 @@ from zeit.cds.interfaces import (
     UntrustedServer,
 )
 from zeit.cds.net.scheduler import sleep
-from zeit.cds.net.stream import connected, connecting, Listener, Wire
+from zeit.cds.net.stream import connected, connecting, Listener, Stream
 from zeit.cds.text import printable
 
 
@@ -70,7 +70,7 @@ class DataConnections:
         self._final = None          # the final Reply of a transfer, if it was read already
         self._due = ()              # verb and argument of a transfer which the server does not know of, while its data are sent
         self._step = None           # Step that went out before the final reply of a transfer was due
-        self._current = None        # Wire of the connection that was opened last
+        self._current = None        # Stream of the connection that was opened last
         self._buffer = memoryview(bytearray(BUFFER))
 
     @property
@@ -160,7 +160,7 @@ class DataConnections:
             return ahead
         if ahead is not None:
             try:
-                return Wire(connected(ahead, self._feed.timeout), self._feed.timeout)
+                return Stream(connected(ahead, self._feed.timeout), self._feed.timeout)
             except OSError as e:
                 log.debug('The data connection begun in advance is of no use: %s', e)
                 self.cautious = True
@@ -174,7 +174,7 @@ class DataConnections:
     def _connect_data(self, port):
         timeout = self._feed.timeout
         try:
-            return Wire(connected(self._connect_to(port), timeout), timeout)
+            return Stream(connected(self._connect_to(port), timeout), timeout)
         except OSError as e:
             raise TemporaryError('No data connection to port %d: %s' % (port, e)) from e
 
@@ -222,7 +222,7 @@ class DataConnections:
 
     def _accept(self, listener):
         try:
-            return Wire(listener.accept(self._feed.timeout), self._feed.timeout)
+            return Stream(listener.accept(self._feed.timeout), self._feed.timeout)
         except TimeoutError as e:
             raise self._control.lost(ConnectionLost(
                 'The data connection that the server wants to open did not arrive within %g s. Unless a firewall on the way '
@@ -233,7 +233,7 @@ class DataConnections:
     def _protected(self, data):
         """The data connection inside TLS, where it continues the TLS session of the control connection."""
         try:
-            return self._tunnel.wrap(data, self._control.wire)
+            return self._tunnel.wrap(data, self._control.stream)
         except TimeoutError as e:
             raise self._control.lost(e) from e
         except OSError as e:
@@ -276,7 +276,7 @@ class DataConnections:
                 self._step = self._send_step(ride(), ('RETR', name))
             else:
                 self._control.issue(('RETR', name))
-                if not self._control.wire.comes(self.round_trip / 2):
+                if not self._control.stream.comes(self.round_trip / 2):
                     self._step = self._send_step(ride())
             data = self._started(data, self._control.reply())
         except ReplyError:
@@ -395,7 +395,7 @@ class DataConnections:
     def _begin_connecting(self, verb, argument):
         """The same as `begin`, while the data connection is not there yet."""
         ahead, self._ahead = self._ahead, None
-        data = Wire(ahead, self._feed.timeout)
+        data = Stream(ahead, self._feed.timeout)
         try:
             reply = self._control.begin(verb, argument)
             if reply.preliminary:

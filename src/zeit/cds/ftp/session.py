@@ -54,7 +54,7 @@ from zeit.cds.interfaces import (
     UntrustedServer,
 )
 from zeit.cds.net.scheduler import sleep
-from zeit.cds.net.stream import connect, connected, connecting, Wire
+from zeit.cds.net.stream import connect, connected, connecting, Stream
 
 
 log = logging.getLogger(__name__)
@@ -222,7 +222,7 @@ class FTPSession:
                 raise ConnectionLost('The connection was lost: %s' % e) from e
             raise self._hint(Unreachable('No connection to %s:%d: %s' % (feed.hostname, feed.port, e)),
                              'Check host name and port, and that the server runs.') from e
-        return Wire(sock, feed.timeout)
+        return Stream(sock, feed.timeout)
 
     def _secure(self):
         reply, = self._control.ask(('AUTH', 'TLS'))

@@ -59,7 +59,7 @@ class Owner(NamedTuple):
     def here(self):
         """Is it certainly a process of this machine? bool
 
-        Hosts without a machine-id look all the same if they share a name: only the start of the machine tells them apart.
+        Hosts without a machine-id look all the same if they share a name: only the start of the machine tells them in_thread.
         """
         return (self.host, self.machine) == (_host(), _machine()) and (
             self.boot == _boot() or _machine_id() != '')

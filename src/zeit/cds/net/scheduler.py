@@ -3,7 +3,7 @@
 A thread for each session would do the same, but all of them want Python's lock back after each system call, and for
 small files, which are little else than system calls, that takes longer than the calls themselves.
 
-Whoever waits calls `wait`, `sleep` or `apart`. In a task of a Scheduler they let other tasks go on; elsewhere they block, so
+Whoever waits calls `wait`, `sleep` or `in_thread`. In a task of a Scheduler they let other tasks go on; elsewhere they block, so
 that the same code serves a single session, too.
 """
 import collections
@@ -24,7 +24,7 @@ def wait(sock, event, seconds):
     """Until a socket is ready for `event`, READ or WRITE. Raises TimeoutError after so many seconds."""
     task = greenlet.getcurrent()
     if isinstance(task, Task):
-        task.hub._wait(task, sock.fileno(), event, seconds)
+        task.scheduler._wait(task, sock.fileno(), event, seconds)
     else:
         poll = select.poll()
         poll.register(sock, event)
@@ -35,36 +35,36 @@ def wait(sock, event, seconds):
 def sleep(seconds):
     task = greenlet.getcurrent()
     if isinstance(task, Task):
-        task.hub._sleep(task, seconds)
+        task.scheduler._sleep(task, seconds)
     else:
         time.sleep(seconds)
 
 
-def give_way():
+def checkpoint():
     """Let others go on who can, if there are any."""
     task = greenlet.getcurrent()
     if isinstance(task, Task):
-        task.hub._ready.append(task)
-        task.hub._switch()
+        task.scheduler._ready.append(task)
+        task.scheduler._switch()
 
 
-def apart(function, *args, join=False):
+def in_thread(function, *args, join=False):
     """Call a function that blocks, such as a sync of the disk, in a thread of its own; returns, or raises, what it does.
 
-    join -- wait for the function's end even if the hub ends meanwhile
+    join -- wait for the function's end even if the scheduler ends meanwhile
     """
     task = greenlet.getcurrent()
     if isinstance(task, Task):
-        return task.hub._apart(function, args, join)
+        return task.scheduler._in_thread(function, args, join)
     return function(*args)
 
 
 class Task(greenlet.greenlet):
     """A function that runs in a Scheduler."""
 
-    def __init__(self, hub, function, parent):
+    def __init__(self, scheduler, function, parent):
         super().__init__(function, parent)
-        self.hub = hub
+        self.scheduler = scheduler
         self.until = math.inf       # value of time.monotonic() when it stops waiting
 
 
@@ -78,13 +78,13 @@ class Signal:
         """Until the next `notify`. For tasks only."""
         task = greenlet.getcurrent()
         self._tasks.append(task)
-        task.hub._switch()
+        task.scheduler._switch()
 
     def notify(self):
         """All who wait go on."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
-            task.hub._ready.append(task)
+            task.scheduler._ready.append(task)
 
 
 class Scheduler:
@@ -190,7 +190,7 @@ class Scheduler:
         for task in [*rested, *(task for _, task in late)]:
             self._resume(task, False)
 
-    def _apart(self, function, args, join):
+    def _in_thread(self, function, args, join):
         if self._wakeup is None:
             self._wakeup = os.pipe()
             self._poll.register(self._wakeup[0], READ)
@@ -206,7 +206,7 @@ class Scheduler:
                 if self._wakeup is not None:
                     os.write(self._wakeup[1], b'.')
 
-        thread = threading.Thread(target=run, daemon=True, name='zeit.cds-apart')
+        thread = threading.Thread(target=run, daemon=True, name='zeit.cds-thread')
         try:
             thread.start()
         except RuntimeError:        # there are too many

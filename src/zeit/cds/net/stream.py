@@ -5,7 +5,7 @@ import os
 import socket
 import time
 
-from zeit.cds.net.scheduler import apart, give_way, READ, wait, WRITE
+from zeit.cds.net.scheduler import checkpoint, in_thread, READ, wait, WRITE
 
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def _addresses(host, port):
     try:
         return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
     except (socket.gaierror, UnicodeError):
-        return apart(socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)     # may ask a name server
+        return in_thread(socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)     # may ask a name server
 
 
 def connect_to(family, address, seconds):
@@ -118,7 +118,7 @@ class Listener:
         self.socket.close()
 
 
-class Wire:
+class Stream:
     """A connected, non-blocking socket that seems to block, but lets other tasks go on.
 
     All verbs raise OSError, and TimeoutError if nothing came or went for `timeout` seconds.
@@ -182,7 +182,7 @@ class Wire:
         self._count += count
         if self._count > FAIR:
             self._count = 0
-            give_way()
+            checkpoint()
 
     def abort(self):
         """Make whoever waits on it fail at once. Any thread may do that."""

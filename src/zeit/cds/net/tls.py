@@ -4,14 +4,14 @@ import time
 
 from zeit.cds.interfaces import UntrustedServer
 from zeit.cds.net.scheduler import READ, WRITE
-from zeit.cds.net.stream import Wire
+from zeit.cds.net.stream import Stream
 
 
 GOODBYE = 3.0       # seconds that the other side has for its close_notify
 
 
-class TLSWire(Wire):
-    """A Wire inside TLS."""
+class TLSStream(Stream):
+    """A Stream inside TLS."""
 
     def _persist(self, verb, *args):
         """Call a verb of the SSLSocket, until it needs to wait no more.
@@ -68,15 +68,15 @@ class Tunnel:
             raise UntrustedServer('The CA file %s cannot be used: %s' % (feed.ca_file, e)) from e
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
 
-    def wrap(self, wire, control=None):
-        """Do the handshake on a Wire; returns a TLSWire.
+    def wrap(self, stream, control=None):
+        """Do the handshake on a Stream; returns a TLSStream.
 
-        control -- the TLSWire whose TLS session a data connection continues. It is looked up for each transfer,
+        control -- the TLSStream whose TLS session a data connection continues. It is looked up for each transfer,
             since TLS 1.3 gives out new tickets all the time.
         Raises UntrustedServer, and OSError if the connection broke, which may pass by itself.
         """
-        tls = TLSWire(self._context.wrap_socket(
-            wire.socket, server_hostname=self._hostname, suppress_ragged_eofs=False, do_handshake_on_connect=False,
+        tls = TLSStream(self._context.wrap_socket(
+            stream.socket, server_hostname=self._hostname, suppress_ragged_eofs=False, do_handshake_on_connect=False,
             session=control.socket.session if control else None), self._timeout)
         try:
             tls._persist(tls.socket.do_handshake)

@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 
-from zeit.cds.net.scheduler import apart
+from zeit.cds.net.scheduler import in_thread
 
 
 SIZE = 4 * 2**20        # bytes of a block
@@ -102,7 +102,7 @@ class BlockWriter:
                 self._hand_over()
             self._hand(None)
             if self._blocks.are_scarce:
-                apart(self._wait)
+                in_thread(self._wait)
 
     def join(self):
         """Wait until all is written. Other tasks wait, too."""
@@ -132,7 +132,7 @@ class BlockWriter:
             if (block := self._blocks.take(self._held)) is not None:
                 self._held += 1
                 return block
-            apart(self._freed.wait)
+            in_thread(self._freed.wait)
 
     def _hand_over(self):
         block, self._block = self._block, None

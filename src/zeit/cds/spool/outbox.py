@@ -30,7 +30,7 @@ import time
 import zope.interface
 
 from zeit.cds.interfaces import Entry, IFileSource, IOutbox, IOutgoing, Note, Unreadable
-from zeit.cds.net.scheduler import apart, give_way
+from zeit.cds.net.scheduler import checkpoint, in_thread
 from zeit.cds.spool.store import complains, Glance, move, NAME_MAX, Store
 
 
@@ -249,7 +249,7 @@ class Outbox(Store):
     @complains
     def _note_direct(self, outgoing):
         append(self._journal, self._line(['direct', *outgoing.facts]))
-        apart(os.fdatasync, self._journal)
+        in_thread(os.fdatasync, self._journal)
 
     def storing(self, outgoing):
         if outgoing.temporary is None:
@@ -262,7 +262,7 @@ class Outbox(Store):
     @complains
     def commit(self, outgoings):
         append(self._journal, b''.join([self._line(['sent', *outgoing.facts]) for outgoing in outgoings]))
-        apart(os.fdatasync, self._journal)
+        in_thread(os.fdatasync, self._journal)
         for outgoing in outgoings:
             self._sent[outgoing.name] = outgoing.identity
             self.withdrawn(outgoing.name)
@@ -428,7 +428,7 @@ class Outgoing:
                 raise self._unreadable(e) from e
             position += count
             if position % FAIR < count:
-                give_way()
+                checkpoint()
             if count:
                 yield buffer[:count]
             if not count or position >= self.length and count < len(buffer):

@@ -21,7 +21,7 @@ import zc.lockfile
 import zope.interface
 
 from zeit.cds.interfaces import Entry, FileRefused, IFileSink, IIncoming, ISpool, Locked, SpoolError
-from zeit.cds.net.scheduler import apart
+from zeit.cds.net.scheduler import in_thread
 
 
 LOCK = 'import.lock'
@@ -349,13 +349,13 @@ class Spool(Store):
 
     @complains
     def commit(self, incomings):
-        apart(self._sync_data, incomings, join=True)    # it uses open files
+        in_thread(self._sync_data, incomings, join=True)    # it uses open files
         # Only what is on the disk may get a name that a later run trusts. The sessions' thread does this, since
         # two threads with such short calls would spend more time on handing Python's lock to each other.
         for incoming in incomings:
             incoming.close()
             move(self._parts, incoming.name, self._tmp, incoming.name)
-        apart(self._sync_names, join=True)
+        in_thread(self._sync_names, join=True)
 
     def _sync_data(self, incomings):
         together = len(incomings) >= MANY and self._alone and self._tells_of_errors()

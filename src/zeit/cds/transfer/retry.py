@@ -2,8 +2,10 @@
 import logging
 import time
 
-from zeit.cds.interfaces import ConnectionLost, TemporaryError
-from zeit.cds.net.scheduler import apart
+import zope.interface
+
+from zeit.cds.interfaces import ConnectionLost, IDeadline, RunLimitReached, TemporaryError
+from zeit.cds.net.scheduler import in_thread
 
 
 log = logging.getLogger('zeit.cds')
@@ -11,6 +13,33 @@ log = logging.getLogger('zeit.cds')
 PASSING = (TemporaryError, ConnectionLost)
 FIRST_PAUSE = 0.5       # seconds, doubled each time
 LONGEST_PAUSE = 30.0
+
+
+@zope.interface.implementer(IDeadline)
+class Deadline:
+    """See IDeadline."""
+
+    def __init__(self, seconds):
+        """
+        seconds -- how long from now on
+        """
+        self._seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    @property
+    def left(self):
+        return self._end - time.monotonic()
+
+    def check(self):
+        if self.left <= 0:
+            raise RunLimitReached('The run took longer than %g s.' % self._seconds)
+
+    def limit(self, seconds):
+        self.check()
+        return min(seconds, self.left)
+
+    def extend(self, seconds):
+        self._end = max(self._end, time.monotonic() + seconds)
 
 
 class Patience:
@@ -39,7 +68,7 @@ class Patience:
             retry=tenacity.retry_if_exception_type(PASSING),
             stop=tenacity.stop_any(tenacity.stop_after_attempt(self._retries + 1), self._no_more),
             wait=tenacity.wait_exponential_jitter(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE, jitter=FIRST_PAUSE),
-            sleep=lambda seconds: apart(self._stopped.wait, seconds), before_sleep=self._tell, reraise=True)
+            sleep=lambda seconds: in_thread(self._stopped.wait, seconds), before_sleep=self._tell, reraise=True)
         for attempt in tries:
             with attempt:
                 if attempt.retry_state.attempt_number == 1:
@@ -54,7 +83,7 @@ class Patience:
 
     def rest(self, seconds):
         """Wait so many seconds, while others go on. True if the run was stopped meanwhile. bool"""
-        return apart(self._stopped.wait, max(0.0, seconds))
+        return in_thread(self._stopped.wait, max(0.0, seconds))
 
     def _no_more(self, state):
         return self._stopped.is_set() or self.left < state.upcoming_sleep

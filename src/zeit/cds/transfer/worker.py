@@ -65,7 +65,7 @@ class Worker:
         try:
             self._work()
         except greenlet.GreenletExit:
-            pass        # the hub ends: the run is over, or tells why it isn't
+            pass        # the scheduler ends: the run is over, or tells why it isn't
         except BaseException as e:
             error = e
         if self._next is not None:

@@ -12,7 +12,16 @@ from unittest import mock
 
 import greenlet
 
-from zeit.cds.net.scheduler import apart, give_way, READ, Scheduler, Signal, sleep, wait, WRITE
+from zeit.cds.net.scheduler import (
+    checkpoint,
+    in_thread,
+    READ,
+    Scheduler,
+    Signal,
+    sleep,
+    wait,
+    WRITE,
+)
 
 
 LIMIT = 10      # seconds; what takes longer will never happen
@@ -25,15 +34,15 @@ def descriptors():
 
 
 class InScheduler:
-    """A mixin for a TestCase with a `hub`, and a `log` of what tasks did; no thread may end with an exception."""
+    """A mixin for a TestCase with a `scheduler`, and a `log` of what tasks did; no thread may end with an exception."""
 
     def setUp(self):
         super().setUp()
         self.log, self.strays, self.threads = [], [], set(threading.enumerate())
         self.enterContext(mock.patch.object(threading, 'excepthook', self.strays.append))
         self.addCleanup(self.join)
-        self.hub = Scheduler()
-        self.addCleanup(self.hub.end)
+        self.scheduler = Scheduler()
+        self.addCleanup(self.scheduler.end)
 
     def join(self):
         """Wait for the end of all threads that the test began."""
@@ -52,14 +61,14 @@ class InScheduler:
     def turn_until(self, condition):
         limit = time.monotonic() + LIMIT
         while not condition():
-            self.hub.turn(LIMIT)
+            self.scheduler.turn(LIMIT)
             self.assertLess(time.monotonic(), limit, 'nothing goes on')
 
     def work(self, *functions):
         """Run functions as tasks until all have returned; a list of what they returned."""
         results = {}
         for n, function in enumerate(functions):
-            self.hub.spawn(lambda n=n, function=function: results.__setitem__(n, function()))
+            self.scheduler.spawn(lambda n=n, function=function: results.__setitem__(n, function()))
         self.turn_until(lambda: len(results) == len(functions))
         return [results[n] for n in range(len(functions))]
 
@@ -71,7 +80,7 @@ class InScheduler:
             except BaseException as e:
                 self.log.append((name, type(e)))
 
-        self.hub.spawn(run)
+        self.scheduler.spawn(run)
 
 
 class Outside(InScheduler, unittest.TestCase):
@@ -85,15 +94,15 @@ class Outside(InScheduler, unittest.TestCase):
         threading.Timer(0.01, peer.send, (b'x',)).start()
         wait(sock, READ, LIMIT)
         sleep(0.001)
-        give_way()
-        self.assertIs(threading.current_thread(), apart(threading.current_thread))
+        checkpoint()
+        self.assertIs(threading.current_thread(), in_thread(threading.current_thread))
         with self.assertRaises(ValueError):
-            apart(int, 'x')
+            in_thread(int, 'x')
         return sock.recv(9)
 
     def test_all_block(self):
         self.assertEqual([b'x'] * 3, [
-            self.check(), greenlet.greenlet(self.check).switch(), *self.work(lambda: apart(self.check))])
+            self.check(), greenlet.greenlet(self.check).switch(), *self.work(lambda: in_thread(self.check))])
 
 
 class Turns(InScheduler, unittest.TestCase):
@@ -101,34 +110,34 @@ class Turns(InScheduler, unittest.TestCase):
     def count(self, name):
         for n in range(3):
             self.log.append('%s%d' % (name, n))
-            give_way()
+            checkpoint()
 
     def test_each_task_goes_on_once_in_a_turn(self):
         for name in 'abc':
-            self.hub.spawn(functools.partial(self.count, name))
+            self.scheduler.spawn(functools.partial(self.count, name))
         self.assertEqual([], self.log)
         for n in range(3):
-            self.hub.turn(0)
+            self.scheduler.turn(0)
             self.assertEqual(['a%d' % n, 'b%d' % n, 'c%d' % n], self.log[n * 3:])
 
     def test_a_busy_task_that_gives_way_starves_nobody(self):
         def busy():
             while len(self.log) < 3:
-                give_way()
+                checkpoint()
 
         self.spawn('a', functools.partial(wait, self.pair()[0], WRITE, LIMIT))
         self.spawn('b', lambda: sleep(0.001))
-        self.spawn('c', lambda: apart(str))
+        self.spawn('c', lambda: in_thread(str))
         self.work(busy)
         self.assertEqual([('a', None), ('b', None), ('c', '')], sorted(self.log))
 
     def test_what_a_task_raises_comes_out_and_others_go_on(self):
         sock, _ = self.pair()
-        for pause in str, give_way, lambda: sleep(0), lambda: apart(str), lambda: wait(sock, WRITE, LIMIT):
+        for pause in str, checkpoint, lambda: sleep(0), lambda: in_thread(str), lambda: wait(sock, WRITE, LIMIT):
             for error in ValueError('mine'), KeyboardInterrupt('mine'):
                 self.log.clear()
-                self.hub.spawn(lambda: (pause(), mock.Mock(side_effect=error)()))
-                self.hub.spawn(lambda: self.count('a'))
+                self.scheduler.spawn(lambda: (pause(), mock.Mock(side_effect=error)()))
+                self.scheduler.spawn(lambda: self.count('a'))
                 with self.assertRaisesRegex(type(error), 'mine'):
                     self.turn_until(lambda: False)
                 self.turn_until(lambda: len(self.log) == 3)
@@ -136,23 +145,23 @@ class Turns(InScheduler, unittest.TestCase):
     def test_a_task_spawns_another(self):
         self.spawn('a', lambda: (self.spawn('b', str), Signal().wait()))
         for _ in range(3):
-            self.hub.turn(0)
+            self.scheduler.turn(0)
         self.assertEqual([('b', '')], self.log)
 
     def test_signal_wakes_all_who_wait_and_only_them(self):
         signal, other, heard = Signal(), Signal(), []
         for name, first, second in ('a', signal, signal), ('b', signal, signal), ('c', signal, other), ('d', other, other):
             self.spawn(name, lambda first=first, second=second: (first.wait(), heard.append(1), second.wait()))
-        self.hub.turn(0)
-        self.hub.turn(0)
+        self.scheduler.turn(0)
+        self.scheduler.turn(0)
         self.assertEqual([], heard)
         signal.notify()
         self.spawn('late', signal.wait)
-        self.hub.turn(0)
-        self.hub.turn(0)
+        self.scheduler.turn(0)
+        self.scheduler.turn(0)
         self.assertEqual(([1, 1, 1], []), (heard, self.log))
         signal.notify()
-        self.hub.turn(0)
+        self.scheduler.turn(0)
         self.assertEqual({'a', 'b', 'late'}, {name for name, _ in self.log})
 
 
@@ -163,7 +172,7 @@ class Deadlines(InScheduler, unittest.TestCase):
         self.log.clear()
         with mock.patch('zeit.cds.net.scheduler.time') as clock:
             clock.monotonic.return_value = 1000 + seconds
-            self.hub.turn(0)
+            self.scheduler.turn(0)
         return list(self.log)
 
     def spawn_reader(self, seconds):
@@ -198,7 +207,7 @@ class Deadlines(InScheduler, unittest.TestCase):
             its_peer.send(b'x')
             wait(other, READ, LIMIT)
             sleep(0.001)
-            return apart(int, '1') + apart(lambda: time.sleep(0.02) or 1)
+            return in_thread(int, '1') + in_thread(lambda: time.sleep(0.02) or 1)
 
         self.spawn('a', run)
         self.turn_until(lambda: turns.append(1) or self.log)
@@ -210,22 +219,22 @@ class Apart(InScheduler, unittest.TestCase):
 
     def test_others_go_on_meanwhile(self):
         event = threading.Event()
-        self.assertEqual([True, None], self.work(lambda: apart(event.wait, LIMIT), event.set))
+        self.assertEqual([True, None], self.work(lambda: in_thread(event.wait, LIMIT), event.set))
 
     def test_what_it_raises_is_raised(self):
-        self.spawn('a', lambda: apart(int, 'x'))
-        self.spawn('b', lambda: apart(mock.Mock(side_effect=SystemExit)))
+        self.spawn('a', lambda: in_thread(int, 'x'))
+        self.spawn('b', lambda: in_thread(mock.Mock(side_effect=SystemExit)))
         self.turn_until(lambda: len(self.log) == 2)
         self.assertEqual({('a', ValueError), ('b', SystemExit)}, set(self.log))
 
     def test_many_at_once(self):
         barrier = threading.Barrier(30)
         self.assertEqual(list(range(30)), self.work(*(
-            lambda n=n: apart(lambda: (barrier.wait(LIMIT), n)[1]) for n in range(30))))
+            lambda n=n: in_thread(lambda: (barrier.wait(LIMIT), n)[1]) for n in range(30))))
 
     def test_more_than_the_system_bears(self):
         with mock.patch.object(threading.Thread, 'start', side_effect=RuntimeError("can't start new thread")):
-            self.assertEqual([1, 2], self.work(lambda: apart(int, '1'), lambda: apart(int, '2')))
+            self.assertEqual([1, 2], self.work(lambda: in_thread(int, '1'), lambda: in_thread(int, '2')))
 
 
 class End(InScheduler, unittest.TestCase):
@@ -235,8 +244,8 @@ class End(InScheduler, unittest.TestCase):
         self.event = threading.Event()
         self.addCleanup(self.event.set)
         self.pauses = [
-            functools.partial(wait, self.pair()[0], READ, LIMIT), functools.partial(sleep, LIMIT), give_way,
-            functools.partial(apart, self.event.wait, LIMIT), Signal().wait]
+            functools.partial(wait, self.pair()[0], READ, LIMIT), functools.partial(sleep, LIMIT), checkpoint,
+            functools.partial(in_thread, self.event.wait, LIMIT), Signal().wait]
 
     def clean_up(self, verb):
         try:
@@ -248,27 +257,27 @@ class End(InScheduler, unittest.TestCase):
         for pause in self.pauses:
             self.spawn('a', pause)
             self.spawn('a', functools.partial(self.clean_up, pause))
-        with self.hub:
-            self.hub.turn(0)
+        with self.scheduler:
+            self.scheduler.turn(0)
             self.spawn('b', str)        # has no turn any more
             self.assertEqual([], self.log)
-        self.hub.turn(0)
+        self.scheduler.turn(0)
         self.assertEqual([('a', greenlet.GreenletExit)] * 10, self.log)
 
     def test_what_tasks_end_with_does_not_matter(self):
         for _ in range(3):
-            self.hub.spawn(lambda: self.clean_up(lambda: (self.log.append(1), int('x'))))
-        self.hub.turn(0)
-        self.hub.end()
-        self.hub.end()
+            self.scheduler.spawn(lambda: self.clean_up(lambda: (self.log.append(1), int('x'))))
+        self.scheduler.turn(0)
+        self.scheduler.end()
+        self.scheduler.end()
         self.assertEqual([1, 1, 1], self.log)
 
     def test_functions_that_run_on_do_no_harm(self):
         for _ in range(5):
-            self.hub.spawn(self.pauses[3])
-        self.hub.turn(0)
-        self.hub.end()
-        pipe = os.pipe()        # has the numbers of the hub's
+            self.scheduler.spawn(self.pauses[3])
+        self.scheduler.turn(0)
+        self.scheduler.end()
+        pipe = os.pipe()        # has the numbers of the scheduler's
         for fd in pipe:
             self.addCleanup(os.close, fd)
         self.event.set()
@@ -277,11 +286,11 @@ class End(InScheduler, unittest.TestCase):
 
     def test_no_descriptor_is_left_open(self):
         before = descriptors()
-        with self.hub:
+        with self.scheduler:
             for name in 'ab':
-                self.spawn(name, lambda: apart(str))
+                self.spawn(name, lambda: in_thread(str))
             self.turn_until(lambda: len(self.log) == 2)
             self.assertNotEqual(before, descriptors())
-            self.spawn('c', lambda: self.clean_up(lambda: apart(str)))
-            self.hub.turn(0)
+            self.spawn('c', lambda: self.clean_up(lambda: in_thread(str)))
+            self.scheduler.turn(0)
         self.assertEqual(before, descriptors())

@@ -7,8 +7,8 @@ from unittest import mock
 
 import greenlet
 
-from zeit.cds.net.scheduler import apart, give_way, READ, wait
-from zeit.cds.net.stream import connect, connect_to, connected, connecting, Listener, Wire
+from zeit.cds.net.scheduler import checkpoint, in_thread, READ, wait
+from zeit.cds.net.stream import connect, connect_to, connected, connecting, Listener, Stream
 from zeit.cds.net.tests.test_scheduler import descriptors, InScheduler, LIMIT
 
 
@@ -124,7 +124,7 @@ class Connecting(InScheduler, unittest.TestCase):
         self.spawn('a', lambda: connected(sock, 0.01))
         self.spawn('b', lambda: connected(another, LIMIT))
         self.turn_until(lambda: self.log)
-        self.hub.end()
+        self.scheduler.end()
         self.assertEqual([('a', TimeoutError), ('b', greenlet.GreenletExit)], self.log)
         self.assertEqual([-1, -1], [sock.fileno(), another.fileno()])
 
@@ -179,86 +179,86 @@ class Listening(InScheduler, unittest.TestCase):
 class Talking(InScheduler, unittest.TestCase):
 
     def wires(self, timeout=LIMIT):
-        return [Wire(sock, timeout) for sock in self.pair()]
+        return [Stream(sock, timeout) for sock in self.pair()]
 
-    def read(self, wire):
+    def read(self, stream):
         """All that comes until the end; first with recv, and at last with recv_into."""
         data, buffer = bytearray(), bytearray(100_000)
-        while len(data) < len(DATA) / 2 and (piece := wire.recv(100_000)):
+        while len(data) < len(DATA) / 2 and (piece := stream.recv(100_000)):
             data += piece
-        while count := wire.recv_into(buffer):
+        while count := stream.recv_into(buffer):
             data += buffer[:count]
         return DATA == data
 
-    def send(self, wire):
-        wire.sendall(DATA)
-        wire.close()
+    def send(self, stream):
+        stream.sendall(DATA)
+        stream.close()
 
     def test_what_is_here_already(self):
-        wire, peer = self.wires()
+        stream, peer = self.wires()
         peer.sendall(b'abcdefgh')
-        self.assertEqual([b'ab', b'cd'], [wire.recv(2), *self.work(lambda: wire.recv(2))])
+        self.assertEqual([b'ab', b'cd'], [stream.recv(2), *self.work(lambda: stream.recv(2))])
         buffer = bytearray(3)
-        self.assertEqual((3, b'efg'), (wire.recv_into(buffer), buffer))
-        self.assertEqual(([1], b'hfg'), (self.work(lambda: wire.recv_into(buffer)), buffer))
+        self.assertEqual((3, b'efg'), (stream.recv_into(buffer), buffer))
+        self.assertEqual(([1], b'hfg'), (self.work(lambda: stream.recv_into(buffer)), buffer))
 
     def test_what_comes_later(self):
-        wire, peer = self.wires()
+        stream, peer = self.wires()
         buffer = bytearray(5)
-        for verb, result in (lambda: wire.recv(5), b'abc'), (lambda: wire.recv_into(buffer), 3):
+        for verb, result in (lambda: stream.recv(5), b'abc'), (lambda: stream.recv_into(buffer), 3):
             self.assertEqual([result, None], self.work(verb, lambda: peer.sendall(b'abc')))
             threading.Timer(0.01, peer.sendall, (b'abc',)).start()
             self.assertEqual(result, verb())
         self.assertEqual(b'abc\0\0', buffer)
 
     def test_the_end(self):
-        wire, peer = self.wires()
+        stream, peer = self.wires()
         peer.sendall(b'x')
         peer.close()
-        self.assertEqual(b'x', wire.recv(9))
-        for verb, result in (lambda: wire.recv(9), b''), (lambda: wire.recv_into(bytearray(9)), 0):
+        self.assertEqual(b'x', stream.recv(9))
+        for verb, result in (lambda: stream.recv(9), b''), (lambda: stream.recv_into(bytearray(9)), 0):
             self.assertEqual([result, result], [verb(), *self.work(verb)])
         with self.assertRaises(OSError):
-            wire.sendall(b'x')
+            stream.sendall(b'x')
 
     def test_much_between_tasks(self):
-        wire, peer = self.wires()
-        self.assertEqual([True, None], self.work(lambda: self.read(wire), lambda: self.send(peer)))
+        stream, peer = self.wires()
+        self.assertEqual([True, None], self.work(lambda: self.read(stream), lambda: self.send(peer)))
 
     def test_much_to_and_from_a_thread(self):
         for read in self.work, lambda verb: [verb()]:
-            wire, peer = self.wires()
+            stream, peer = self.wires()
             threading.Thread(target=self.send, args=(peer,)).start()
-            self.assertEqual([True], read(lambda: self.read(wire)))
-        wire, peer = self.wires()
-        self.assertEqual([True, None], self.work(lambda: apart(self.read, wire), lambda: self.send(peer)))
+            self.assertEqual([True], read(lambda: self.read(stream)))
+        stream, peer = self.wires()
+        self.assertEqual([True, None], self.work(lambda: in_thread(self.read, stream), lambda: self.send(peer)))
 
     def test_what_can_be_sent(self):
-        wire, peer = self.wires()
+        stream, peer = self.wires()
         for data in b'ab', b'', bytearray(b'cd'), memoryview(b'xefx')[1:3]:
-            wire.sendall(data)
+            stream.sendall(data)
         self.assertEqual(b'abcdef', peer.recv(100))
 
     def test_time_out(self):
-        wire, _ = self.wires(0.01)
-        for verb in lambda: wire.recv(1), lambda: wire.recv_into(bytearray(1)), lambda: wire.sendall(DATA):
+        stream, _ = self.wires(0.01)
+        for verb in lambda: stream.recv(1), lambda: stream.recv_into(bytearray(1)), lambda: stream.sendall(DATA):
             for run in self.work, lambda verb: verb():
                 with self.assertRaises(TimeoutError):
                     run(verb)
 
     def test_connection_that_is_reset(self):
-        for verb in lambda: wire.recv(1), lambda: wire.recv_into(bytearray(1)), lambda: wire.sendall(DATA):
+        for verb in lambda: stream.recv(1), lambda: stream.recv_into(bytearray(1)), lambda: stream.sendall(DATA):
             with socket.create_server(('127.0.0.1', 0)) as listener:
-                wire = Wire(connect(*listener.getsockname(), LIMIT), LIMIT)
+                stream = Stream(connect(*listener.getsockname(), LIMIT), LIMIT)
                 with listener.accept()[0] as peer:
                     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
             with self.assertRaises(OSError) as raised:
                 self.work(verb)
             self.assertNotIsInstance(raised.exception, TimeoutError)
-            wire.close()
+            stream.close()
 
     def test_one_with_much_to_do_lets_others_go_on(self):
-        wire, peer = self.wires()
+        stream, peer = self.wires()
         peer.sendall(bytes(3000))
 
         def talk(verb):
@@ -269,9 +269,9 @@ class Talking(InScheduler, unittest.TestCase):
         def other():
             for _ in range(3):
                 self.log.append('o')
-                give_way()
+                checkpoint()
 
-        for verb in lambda: wire.recv_into(bytearray(500)), lambda: wire.sendall(bytes(500)):
+        for verb in lambda: stream.recv_into(bytearray(500)), lambda: stream.sendall(bytes(500)):
             self.log.clear()
             with mock.patch('zeit.cds.net.stream.FAIR', 1000):
                 self.work(lambda: talk(verb), other)
@@ -282,20 +282,20 @@ class Ending(InScheduler, unittest.TestCase):
 
     def test_close_and_abort_twice_in_any_order(self):
         for verbs in 'close close', 'abort abort', 'close abort close abort', 'abort close abort close':
-            wire = Wire(self.pair()[0], LIMIT)
+            stream = Stream(self.pair()[0], LIMIT)
             for verb in verbs.split():
-                getattr(wire, verb)()
+                getattr(stream, verb)()
         with socket.socket() as sock:
-            Wire(sock, LIMIT).abort()       # never connected
+            Stream(sock, LIMIT).abort()       # never connected
 
     def test_another_thread_aborts_what_a_task_waits_for(self):
         for verb, result in (
-                (lambda: wire.recv(1), b''), (lambda: wire.recv_into(bytearray(1)), 0),
-                (lambda: wire.sendall(DATA), BrokenPipeError)):
-            wire = Wire(self.pair()[0], LIMIT)
+                (lambda: stream.recv(1), b''), (lambda: stream.recv_into(bytearray(1)), 0),
+                (lambda: stream.sendall(DATA), BrokenPipeError)):
+            stream = Stream(self.pair()[0], LIMIT)
             self.spawn('a', verb)
-            self.hub.turn(0)
-            threading.Thread(target=wire.abort).start()
+            self.scheduler.turn(0)
+            threading.Thread(target=stream.abort).start()
             self.turn_until(lambda: self.log)
             self.assertEqual(('a', result), self.log.pop())
 
@@ -310,7 +310,7 @@ class Ending(InScheduler, unittest.TestCase):
                     numbers.add(sock.fileno())
                     peer.send(data)
                     try:
-                        self.assertEqual(result, Wire(sock, timeout).recv(1))
+                        self.assertEqual(result, Stream(sock, timeout).recv(1))
                     except TimeoutError:
                         self.assertIsNone(result)
 

@@ -19,7 +19,7 @@ from zeit.cds.ftp.control import Control
 from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.interfaces import ConnectionLost, UntrustedServer
 from zeit.cds.main import run_import
-from zeit.cds.net.stream import Wire
+from zeit.cds.net.stream import Stream
 from zeit.cds.net.tls import Tunnel
 from zeit.cds.testing.faulty.server import FaultyServer, On
 from zeit.cds.testing.layers import in_ci
@@ -382,13 +382,13 @@ class DripTest(TLSTest):
 
     @contextlib.contextmanager
     def serve(self, *args):
-        """The server, and a function that gives our TLSWire."""
+        """The server, and a function that gives our TLSStream."""
         server = DrippingServer(self.layer.context(), *args)
         feed = Feed(store_dir='', hostname='127.0.0.1', user='u', ca_file=self.layer.ca_file, timeout=0.5)
         server.start()
         try:
             with server.socket:
-                yield server, lambda: Tunnel(feed).wrap(Wire(server.socket, feed.timeout))
+                yield server, lambda: Tunnel(feed).wrap(Stream(server.socket, feed.timeout))
         finally:
             server.join()
 
@@ -397,17 +397,17 @@ class DripTest(TLSTest):
             self.assertRaises(TimeoutError, wrap)
 
     def test_data(self):
-        with self.serve('act', lambda tls: tls.write(b'x' * 100)) as (server, wrap), contextlib.closing(wrap()) as wire:
-            self.assertRaises(TimeoutError, wire.recv, 100)
+        with self.serve('act', lambda tls: tls.write(b'x' * 100)) as (server, wrap), contextlib.closing(wrap()) as stream:
+            self.assertRaises(TimeoutError, stream.recv, 100)
 
     def test_data_into_a_buffer(self):
-        with self.serve('act', lambda tls: tls.write(b'x' * 100)) as (server, wrap), contextlib.closing(wrap()) as wire:
-            self.assertRaises(TimeoutError, wire.recv_into, bytearray(100))
+        with self.serve('act', lambda tls: tls.write(b'x' * 100)) as (server, wrap), contextlib.closing(wrap()) as stream:
+            self.assertRaises(TimeoutError, stream.recv_into, bytearray(100))
 
     def test_farewell(self):
-        with self.serve('act', lambda tls: tls.unwrap()) as (server, wrap), contextlib.closing(wrap()) as wire, \
+        with self.serve('act', lambda tls: tls.unwrap()) as (server, wrap), contextlib.closing(wrap()) as stream, \
                 mock.patch('zeit.cds.net.tls.GOODBYE', 0.5):
-            wire.finish()
+            stream.finish()
             self.assertLess(server.dripped, server.END)
 
 
@@ -448,7 +448,7 @@ class ContextTest(TLSTest):
     def test_is_strict(self):
         with FaultyServer(tls=self.layer.context()) as server, \
                 FTPConnection().open(self.feed(server)) as session:
-            context = session._control.wire.socket.context
+            context = session._control.stream.socket.context
             self.assertGreaterEqual(context.minimum_version, ssl.TLSVersion.TLSv1_2)
             self.assertEqual(ssl.CERT_REQUIRED, context.verify_mode)
             self.assertTrue(context.check_hostname)

@@ -10,9 +10,9 @@ import time
 import unittest
 from unittest import mock
 
+from zeit.cds.net.tests.test_scheduler import InScheduler
 from zeit.cds.spool import directio as blocks
 from zeit.cds.spool.directio import ALIGNED, Blocks, BlockWriter, EACH, SECONDS, TOGETHER
-from zeit.cds.net.tests.test_scheduler import InScheduler
 
 
 SIZE = 4 * ALIGNED      # bytes of a block in these tests
@@ -205,7 +205,7 @@ class Memory(InScheduler, BlocksCase):
         fd = self.open()
         writer = self.writer(fd)
 
-        waits = self.enterContext(mock.patch.object(blocks, 'apart', side_effect=blocks.apart))
+        waits = self.enterContext(mock.patch.object(blocks, 'in_thread', side_effect=blocks.in_thread))
         self.spawn('large', lambda: self.fill(writer, DATA))
         self.spawn('other', lambda: None)
         self.turn_until(lambda: len(self.log) == 2)

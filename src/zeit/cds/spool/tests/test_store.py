@@ -208,9 +208,9 @@ class Parts(SpoolCase):
 
         sync, synced, incoming = os.fsync, [], self.receive('a')
         with unittest.mock.patch.object(os, 'fsync', slow):
-            with Scheduler() as hub:
-                hub.spawn(lambda: self.spool.commit([incoming]))
-                hub.turn(0)
+            with Scheduler() as scheduler:
+                scheduler.spawn(lambda: self.spool.commit([incoming]))
+                scheduler.turn(0)
             self.assertEqual([incoming.fd], synced)
         incoming.discard()
         self.assertEqual(({}, {}), (self.whole(), self.parts()))

@@ -2,9 +2,9 @@
 import os
 
 from zeit.cds.main import run_export
+from zeit.cds.net.tests.test_tls import TLSTest
 from zeit.cds.testing.servers import ProFTPD, PureFTPD, PyFTPD, VsFTPD
 from zeit.cds.tests.importing import contents, put
-from zeit.cds.net.tests.test_tls import TLSTest
 from zeit.cds.transfer.tests.test_faults import logged
 
 

@@ -417,7 +417,7 @@ class Failures(Importing):
     def test_session_that_was_aborted_is_closed_like_any_other(self):
         for end in FTPSession.abort, FTPSession.close:
             session = FTPConnection().open(self.feed())
-            sock = session._control.wire.socket
+            sock = session._control.stream.socket
             end(session)
             self.assertFalse(session.alive)
             session.close()

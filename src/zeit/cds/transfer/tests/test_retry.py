@@ -27,10 +27,10 @@ from zeit.cds.net.stream import Listener
 from zeit.cds.spool.store import FileSink
 from zeit.cds.testing.faulty.server import Content, Entry, FaultyServer, On, rewrite
 from zeit.cds.tests.importing import contents, new_spool, put
-from zeit.cds.transfer.tests.test_faults import logged
 from zeit.cds.transfer.importing import Import
 from zeit.cds.transfer.jobs import HASTE
 from zeit.cds.transfer.retry import FIRST_PAUSE, LONGEST_PAUSE, Patience
+from zeit.cds.transfer.tests.test_faults import logged
 
 
 class Pauses(threading.Event):
