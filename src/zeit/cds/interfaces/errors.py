@@ -10,7 +10,10 @@ class ConfigurationError(CDSError, ValueError):
 
 
 class Locked(CDSError):
-    """Somebody else works in the directory or in the spool. A normal outcome: the next run tries again."""
+    """Somebody else works in the directory or in the spool.
+
+    A normal outcome: the next run tries again.
+    """
 
 
 class SpoolError(CDSError):
@@ -18,11 +21,14 @@ class SpoolError(CDSError):
 
 
 class FileRefused(SpoolError):
-    """The file system does not take this one file, since its name or its size does not suit it; others may follow."""
+    """The file system does not take this one file, since its name or its size does not suit it;
+    others may follow.
+    """
 
 
 class Unreadable(SpoolError):
-    """One file of the spool can't be read: it vanished, or is none, or the permission is missing."""
+    """One file of the spool can't be read: it vanished, or is none, or the permission is missing.
+    """
 
 
 class FTPError(CDSError):
@@ -30,17 +36,21 @@ class FTPError(CDSError):
 
 
 class ConnectionLost(FTPError):
-    """The control connection is gone or no longer of use: reset, closed, silent for too long. A new session may work.
+    """The control connection is gone or no longer of use: reset, closed, silent for too long. A new
+    session may work.
 
-    `at_once`, bool: the session worked in a way that the server does not bear, and which no other session of this run will
-    use again. So the same may be tried on a new session without a pause, and counts as no failure.
+    `at_once`, bool: the session worked in a way that the server does not bear, and which no other
+    session of this run will use again. So the same may be tried on a new session without a pause,
+    and counts as no failure.
     """
 
     at_once = False
 
 
 class ProtocolError(ConnectionLost):
-    """The server sent what RFC 959 does not allow, so that nothing more can be believed on this connection."""
+    """The server sent what RFC 959 does not allow, so that nothing more can be believed on this
+    connection.
+    """
 
 
 class ReplyError(FTPError):
@@ -50,7 +60,9 @@ class ReplyError(FTPError):
 
     @classmethod
     def of(cls, reply):
-        """The fitting exception for a reply: TemporaryError (4yz), PermanentError (5yz), else ProtocolError."""
+        """The fitting exception for a reply: TemporaryError (4yz), PermanentError (5yz), else
+        ProtocolError.
+        """
         kind = {4: TemporaryError, 5: PermanentError}.get(reply.code // 100, ProtocolError)
         error = kind(str(reply))
         error.reply = reply
@@ -58,7 +70,9 @@ class ReplyError(FTPError):
 
 
 class TemporaryError(ReplyError):
-    """Transient negative reply, 4yz (RFC 959, 4.2.1), or a data connection that failed: trying again may help."""
+    """Transient negative reply, 4yz (RFC 959, 4.2.1), or a data connection that failed: trying
+    again may help.
+    """
 
 
 class Unreachable(ConnectionLost):
@@ -78,7 +92,10 @@ class LoginRefused(PermanentError):
 
 
 class UntrustedServer(FTPError):
-    """TLS is demanded but not to be had, or the certificate can't be verified. Never tried again, never downgraded."""
+    """TLS is demanded but not to be had, or the certificate can't be verified.
+
+    Never tried again, never downgraded.
+    """
 
 
 class RunLimitReached(CDSError):

@@ -20,7 +20,8 @@ class IFileImported(IFileExchanged):
 class IFileExported(IFileExchanged):
     """A file is on the server, whole; its copy in the spool was moved to cur.
 
-    `path` is None if that copy was gone: somebody removed it, or put a newer one in its place, while it was sent.
+    `path` is None if that copy was gone: somebody removed it, or put a newer one in its place,
+    while it was sent.
     """
 
 
@@ -30,7 +31,8 @@ class IFileSkipped(zope.interface.Interface):
     feed = zope.interface.Attribute('The IFeed')
     name = zope.interface.Attribute('Name of the file. str')
     reason = zope.interface.Attribute('Why, in words. str')
-    failed = zope.interface.Attribute('True: something is wrong; False: it is merely not its turn. bool')
+    failed = zope.interface.Attribute(
+        'True: something is wrong; False: it is merely not its turn. bool')
 
 
 class IRunFinished(zope.interface.Interface):
@@ -45,12 +47,15 @@ class IOutcome(zope.interface.Interface):
 
     files = zope.interface.Attribute('Number of files exchanged. int')
     bytes = zope.interface.Attribute('Their size in all. int')
-    skipped = zope.interface.Attribute('List of (name, reason): left for a later run, nothing wrong')
-    failed = zope.interface.Attribute('List of (name, reason): not exchanged because something is wrong')
+    skipped = zope.interface.Attribute(
+        'List of (name, reason): left for a later run, nothing wrong')
+    failed = zope.interface.Attribute(
+        'List of (name, reason): not exchanged because something is wrong')
     error = zope.interface.Attribute('The exception that ended the run before its time, or None')
     seconds = zope.interface.Attribute('How long it took. float')
     waiting = zope.interface.Attribute(
-        'Number of files left for later, for whatever reason. int, or None if the run did not get that far')
+        'Number of files left for later, for whatever reason. int, or None if the run did '
+        'not get that far')
 
 
 class Progress(NamedTuple):

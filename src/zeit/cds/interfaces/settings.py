@@ -20,10 +20,11 @@ def _one_line(value):
 
 
 class IFeed(zope.interface.Interface):
-    """All settings of one exchange. This is the only place where a setting is named, typed, explained and defaulted.
+    """All settings of one exchange. This is the only place where a setting is named, typed,
+    explained and defaulted.
 
-    Keyword arguments, ZCML attributes, command-line options and the table in the documentation come from here: the
-    title is what --help shows, the description tells more.
+    Keyword arguments, ZCML attributes, command-line options and the table in the documentation come
+    from here: the title is what --help shows, the description tells more.
     """
 
     name = zope.schema.TextLine(
@@ -47,18 +48,21 @@ class IFeed(zope.interface.Interface):
     user = zope.schema.TextLine(title='User to log in as', constraint=_one_line)
     password = zope.schema.Password(
         title='Password of the user',
-        description='Better not written down here. Without it, the password file, the environment variable '
-                    'CDS_PASSWORD and ~/.netrc are asked, in this order.',
+        description='Better not written down here. Without it, the password file, the environment'
+                    ' variable CDS_PASSWORD and ~/.netrc are asked, in this order.',
         default='', required=False, constraint=_one_line)
     password_file = Path(
         title='File with the password',
-        description='Its first line is the password. Others should not be able to read it (chmod 600).',
+        description='Its first line is the password. Others should not be able to read it (chmod '
+                    '600).',
         default=None, required=False)
-    ftp_dir = zope.schema.TextLine(title='Directory on the server', default='/', constraint=_one_line)
+    ftp_dir = zope.schema.TextLine(
+        title='Directory on the server',
+        default='/', constraint=_one_line)
     security = zope.schema.Choice(
         title='Whether the connection is protected by TLS',
-        description='none: plain FTP; explicit: AUTH TLS (RFC 4217); implicit: TLS from the first byte. What is '
-                    'demanded is never given up silently.',
+        description='none: plain FTP; explicit: AUTH TLS (RFC 4217); implicit: TLS from the first'
+                    ' byte. What is demanded is never given up silently.',
         values=('none', 'explicit', 'implicit'), default='none')
     ca_file = Path(
         title="Certificate authorities to trust, not the system's",
@@ -67,23 +71,29 @@ class IFeed(zope.interface.Interface):
         title='File that the log goes to as well',
         description='A new one begins every week, five are kept.', default=None, required=False)
     connections = zope.schema.Int(
-        title='Sessions at most', description='More than one is opened only when enough files wait.',
+        title='Sessions at most',
+        description='More than one is opened only when enough files wait.',
         min=1, max=64, default=4)
     active = zope.schema.Bool(
         title='Let the server open the data connections',
-        description='Active mode. On a long line a file costs two round trips instead of three, if the server says how '
-                    'large its files are. No firewall must be in the way: they come to a port of ours.',
+        description='Active mode. On a long line a file costs two round trips instead of three, '
+                    'if the server says how large its files are. No firewall must be in the way: '
+                    'they come to a port of ours.',
         default=False)
     timeout = Seconds(title='Limit of a connect, a read or a write', min=0.1, default=60.0)
     run_limit = Seconds(
-        title='Limit of the whole run', description='It must be less than `stale_after`.', min=1.0, default=3600.0)
+        title='Limit of the whole run',
+        description='It must be less than `stale_after`.',
+        min=1.0, default=3600.0)
     retries = zope.schema.Int(
         title='Further tries of what can pass by itself',
-        description='A lost connection, or a reply that says "try later" (4yz).', min=0, max=100, default=3)
+        description='A lost connection, or a reply that says "try later" (4yz).',
+        min=0, max=100, default=3)
     stale_after = Seconds(
         title='Age of a lock file of ours that is broken',
-        description="One from another host, by the server's clock. A foreign lock file is never broken by itself. It must "
-                    'be more than the `run_limit` of all who share the directory, for a run may need that long for a file.',
+        description="One from another host, by the server's clock. A foreign lock file is never "
+                    'broken by itself. It must be more than the `run_limit` of all who share the '
+                    'directory, for a run may need that long for a file.',
         min=60.0, default=7200.0)
     include = zope.schema.Tuple(
         title='Only files that match this shell pattern',
@@ -94,23 +104,31 @@ class IFeed(zope.interface.Interface):
         description='Several patterns: no files that match any of them. It outweighs `include`.',
         value_type=zope.schema.TextLine(), default=(), required=False)
     limit = zope.schema.Int(
-        title='Files a run at most', description='The rest is for the next run.', min=1, default=None, required=False)
+        title='Files a run at most',
+        description='The rest is for the next run.',
+        min=1, default=None, required=False)
     replace = zope.schema.Bool(
         title='Replace files of the same name on the server',
-        description='For an export only. Without it, a newer file waits until somebody took the older one.',
+        description='For an export only. Without it, a newer file waits until somebody took the '
+                    'older one.',
         default=False)
     keep = Days(
         title='Age of exported files to remove from cur',
-        description='For an export only. By default, none is ever removed.', min=0.0, default=None, required=False)
-    connection = zope.schema.TextLine(title='Name of the ICDSConnection utility', default='', required=False)
+        description='For an export only. By default, none is ever removed.',
+        min=0.0, default=None, required=False)
+    connection = zope.schema.TextLine(
+        title='Name of the ICDSConnection utility',
+        default='', required=False)
     lock = zope.schema.TextLine(title='Name of the ILockFile utility', default='', required=False)
     sink = zope.schema.TextLine(
-        title='Name of the IFileSink utility', description='For an export, of the IFileSource utility.',
+        title='Name of the IFileSink utility',
+        description='For an export, of the IFileSource utility.',
         default='', required=False)
 
     @zope.interface.invariant
     def no_lock_is_stale_before_its_run_ends(feed):
         if feed.stale_after <= feed.run_limit:
             raise zope.interface.Invalid(
-                'stale_after (%g s) must be more than run_limit (%g s), lest another host breaks the lock of a run that '
-                'still works. Raise stale_after, or lower run_limit.' % (feed.stale_after, feed.run_limit))
+                'stale_after (%g s) must be more than run_limit (%g s), lest another host breaks the '
+                'lock of a run that still works. Raise stale_after, or lower run_limit.' % (
+                    feed.stale_after, feed.run_limit))

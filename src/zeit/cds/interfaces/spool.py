@@ -16,7 +16,8 @@ class IFileSink(zope.interface.Interface):
     """Utility: opens spools. Keeps no state."""
 
     def look(feed):
-        """The feed's spool for a look at it: an ISpool of which `impossible` and `unread` are used. Changes nothing.
+        """The feed's spool for a look at it: an ISpool of which `impossible` and `unread` are used.
+        Changes nothing.
 
         It is asked in a dry run only. Raises SpoolError.
         """
@@ -29,7 +30,8 @@ class IFileSink(zope.interface.Interface):
 
 
 class ISpool(zope.interface.Interface):
-    """An open spool; a context manager that closes it. It is used by several tasks of a zeit.cds.net.scheduler.Scheduler.
+    """An open spool; a context manager that closes it. It is used by several tasks of a
+    zeit.cds.net.scheduler.Scheduler.
 
     Every verb raises SpoolError when the file system refuses.
     """
@@ -40,19 +42,25 @@ class ISpool(zope.interface.Interface):
         """Why no file of the spool can have this name: a sentence (str); None if it can."""
 
     def leftovers():
-        """Entry of each whole file in tmp, in sorted order: what a killed run left. Other remains are removed."""
+        """Entry of each whole file in tmp, in sorted order: what a killed run left.
+
+        Other remains are removed.
+        """
 
     def unread(name):
         """Does a file of this name wait in new, or in tmp for its publication? bool"""
 
     def create(name, size=None):
-        """Begin a file: an IIncoming. This verb, and those that take its data, raise FileRefused, too.
+        """Begin a file: an IIncoming. This verb, and those that take its data, raise FileRefused,
+        too.
 
         size -- how many bytes will come, as far as that is known: a hint
         """
 
     def commit(incomings):
-        """Make files whole and durable as tmp/NAME: data, name and time are on the disk when this returns."""
+        """Make files whole and durable as tmp/NAME: data, name and time are on the disk when this
+        returns.
+        """
 
     def comparison(name):
         """An IComparison with tmp/NAME. It takes no room on the disk."""
@@ -61,7 +69,8 @@ class ISpool(zope.interface.Interface):
         """Make sure that tmp/NAME, found by `leftovers`, is durable."""
 
     def publish(name):
-        """Move tmp/NAME to new/NAME in one atomic step that cannot overwrite. Returns its path (str).
+        """Move tmp/NAME to new/NAME in one atomic step that cannot overwrite. Returns its path
+        (str).
 
         Raises FileExistsError if an unread file has that name.
         """
@@ -76,7 +85,8 @@ class ISpool(zope.interface.Interface):
 class IComparison(IByteSink):
     """Compares a file of the spool with what is received; closed by `discard`."""
 
-    equal = zope.interface.Attribute('Is it, from its first to its last byte, what was received? bool')
+    equal = zope.interface.Attribute(
+        'Is it, from its first to its last byte, what was received? bool')
 
     def discard():
         """Close; may be called twice."""
@@ -92,7 +102,10 @@ class IIncoming(IByteSink):
         """Throw away what was received, and begin anew."""
 
     def complete(modified):
-        """All of it has come. It is given the server's modification time (int), unless that is None."""
+        """All of it has come.
+
+        It is given the server's modification time (int), unless that is None.
+        """
 
     def discard():
         """Remove it from the disk; may be called twice."""
@@ -110,7 +123,8 @@ class IFileSource(zope.interface.Interface):
         """
 
     def look(feed):
-        """The feed's spool for a look at it: an IOutbox of which only `waiting` is used. Changes nothing.
+        """The feed's spool for a look at it: an IOutbox of which only `waiting` is used. Changes
+        nothing.
 
         It is asked in a dry run only. Raises SpoolError.
         """
@@ -120,7 +134,8 @@ class Note(NamedTuple):
     """What the spool remembers of a file that is on its way to the server."""
 
     name: str
-    temporary: str | None   # the file's name on the server until it is renamed; None: it is stored under its own
+    # Its name on the server until it is renamed; None: it is stored under its own
+    temporary: str | None
     complete: bool          # was it on the server as a whole?
     inode: int
     size: int
@@ -128,8 +143,8 @@ class Note(NamedTuple):
 
 
 class IOutbox(zope.interface.Interface):
-    """The outgoing side of an open spool; a context manager that closes it. It is used by several tasks of a
-    zeit.cds.net.scheduler.Scheduler.
+    """The outgoing side of an open spool; a context manager that closes it. It is used by several
+    tasks of a zeit.cds.net.scheduler.Scheduler.
 
     Every verb raises SpoolError when the file system refuses.
     """
@@ -147,14 +162,15 @@ class IOutbox(zope.interface.Interface):
     def interrupted():
         """What an earlier export to the same place did not finish: three lists.
 
-        First the Notes of files which, as far as we know, are the very ones that still wait in new: same inode, size and
-        contents. Second the temporary names (str) of which there may be a file on the server, whatever is in it. Third
-        the Notes of files that do not wait there any more, while a part of them may be on the server under their own names.
+        First the Notes of files which, as far as we know, are the very ones that still wait in new:
+        same inode, size and contents. Second the temporary names (str) of which there may be a file
+        on the server, whatever is in it. Third the Notes of files that do not wait there any more,
+        while a part of them may be on the server under their own names.
         """
 
     def begin(temporaries, parts=()):
-        """Forget what `interrupted` told, but for these temporary names, and for the parts that these Notes tell of; from
-        now on notes are taken. `mark` comes before.
+        """Forget what `interrupted` told, but for these temporary names, and for the parts that
+        these Notes tell of; from now on notes are taken. `mark` comes before.
         """
 
     def create(name):
@@ -167,7 +183,9 @@ class IOutbox(zope.interface.Interface):
         """
 
     def commit(outgoings):
-        """Note that these files are whole on the server: on the disk when this returns, and before they are renamed."""
+        """Note that these files are whole on the server: on the disk when this returns, and before
+        they are renamed.
+        """
 
     def settled(temporary):
         """There is no file of this temporary name on the server any more."""
@@ -176,7 +194,9 @@ class IOutbox(zope.interface.Interface):
         """There is no part of that file under its own name on the server any more."""
 
     def unfinished():
-        """Names of files of which there may be a part under their own names on the server: a list of str."""
+        """Names of files of which there may be a part under their own names on the server: a list
+        of str.
+        """
 
     def adopt(note):
         """Treat the file of a Note like one that `commit` was called with."""
@@ -191,10 +211,15 @@ class IOutbox(zope.interface.Interface):
         """Make all moves so far durable."""
 
     def finish():
-        """All moves are durable, the lock is gone: forget all notes and the mark, unless something is left on the server."""
+        """All moves are durable, the lock is gone: forget all notes and the mark, unless something
+        is left on the server.
+        """
 
     def expire():
-        """Remove exported files from cur that are older than the feed's `keep`. Returns their names (list of str)."""
+        """Remove exported files from cur that are older than the feed's `keep`.
+
+        Returns their names (list of str).
+        """
 
     def close():
         """Close; may be called twice."""
@@ -204,11 +229,13 @@ class IOutgoing(zope.interface.Interface):
     """A file being sent."""
 
     name = zope.interface.Attribute('Its name. str')
-    temporary = zope.interface.Attribute('Its name on the server until it is whole; None: it gets its own at once. str')
+    temporary = zope.interface.Attribute(
+        'Its name on the server until it is whole; None: it gets its own at once. str')
     size = zope.interface.Attribute('Bytes sent so far. int')
     length = zope.interface.Attribute('Bytes in all, once it is open. int')
 
-    resumable = zope.interface.Attribute('False once the server refused to go on where a transfer had ended. bool')
+    resumable = zope.interface.Attribute(
+        'False once the server refused to go on where a transfer had ended. bool')
 
     def open():
         """Open it. Raises Unreadable."""
@@ -217,7 +244,10 @@ class IOutgoing(zope.interface.Interface):
         """Read it all, to know what it holds before it is sent. Raises Unreadable."""
 
     def pieces(offset=0):
-        """Iterate over the contents from an offset on: memoryviews that are valid until the next. Raises Unreadable."""
+        """Iterate over the contents from an offset on: memoryviews that are valid until the next.
+
+        Raises Unreadable.
+        """
 
     def unchanged():
         """Is the file in new still the one that was opened, with the same size and time? bool"""
