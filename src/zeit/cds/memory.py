@@ -24,7 +24,10 @@ class Memory:
 
 
 def read(session, name, limit=65536):
-    """The contents of a file of an ICDSSession, bytes; at most `limit` of them. Raises as its `read` does."""
+    """The contents of a file of an ICDSSession, bytes; at most `limit` of them.
+
+    Raises what its `read` does.
+    """
     sink = Memory(limit)
     session.read(name, sink)
     return bytes(sink.data)

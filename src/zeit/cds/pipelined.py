@@ -13,7 +13,7 @@ from zeit.cds.interfaces import (
 
 
 def pipelined(session):
-    """The IPipelined of an ICDSSession: its own, one that an adapter is registered for, or AtOnce."""
+    """The IPipelined of an ICDSSession: its own, that of a registered adapter, or AtOnce."""
     return IPipelined(session, None) or AtOnce(session)
 
 

@@ -2,8 +2,14 @@
 
 
 def printable(text):
-    """Text that may go into a log: one that no terminal, no log reader and no encoding stumbles over."""
+    """The text, fit for a log: no terminal, no log reader and no encoding stumbles over it."""
     if text.isprintable():
         return text
-    return ''.join(c if c.isprintable() else '\\x%02x' % (ord(c) - 0xdc00 if 0xdc80 <= ord(c) <= 0xdcff else ord(c))
-                   for c in text)
+    return ''.join(map(_printable, text))
+
+
+def _printable(character):
+    if character.isprintable():
+        return character
+    number = ord(character)
+    return '\\x%02x' % (number - 0xdc00 if 0xdc80 <= number <= 0xdcff else number)

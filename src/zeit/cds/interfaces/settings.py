@@ -129,6 +129,6 @@ class IFeed(zope.interface.Interface):
     def no_lock_is_stale_before_its_run_ends(feed):
         if feed.stale_after <= feed.run_limit:
             raise zope.interface.Invalid(
-                'stale_after (%g s) must be more than run_limit (%g s), lest another host breaks the '
-                'lock of a run that still works. Raise stale_after, or lower run_limit.' % (
+                'stale_after (%g s) must be more than run_limit (%g s), lest another host breaks '
+                'the lock of a run that still works. Raise stale_after, or lower run_limit.' % (
                     feed.stale_after, feed.run_limit))
