@@ -20,7 +20,7 @@ class SpoolError(CDSError):
 class FileRefused(SpoolError):
     """The spool does not take this one file: its name or its size does not suit it; others may follow.
 
-    `incoming`: the IIncoming that it is about, where `ISpool.commit` raises it; else None.
+    `incoming`: the IIncoming that it is about; None where there is none yet.
     """
 
     incoming = None
