@@ -10,7 +10,7 @@ import gocept.filestore.filestore
 from zeit.cds.feed import Feed
 from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.lock.lockfile import LockFile, MUTEX
-from zeit.cds.spool.store import FileSink, LOCK, Spool
+from zeit.cds.spool.inbox import FileSink, LOCK, Spool
 from zeit.cds.transfer.importing import Import
 from zeit.cds.transfer.worker import SMALL
 

@@ -24,7 +24,7 @@ from zeit.cds.lock import lockfile as lock
 from zeit.cds.lock.lockfile import LockFile, MUTEX
 from zeit.cds.spool import directio as blocks
 from zeit.cds.spool import store as spool
-from zeit.cds.spool.store import FileSink
+from zeit.cds.spool.inbox import FileSink
 from zeit.cds.testing.servers import SERVERS
 from zeit.cds.tests.importing import contents, new_spool, put, WHEN
 from zeit.cds.transfer import worker
