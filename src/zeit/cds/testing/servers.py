@@ -153,7 +153,7 @@ class Server(abc.ABC):
             raise StartError('%s is already running on port %d.' % (self.name, self.port))
         self._make_directories()
         try:
-            for attempt in range(ATTEMPTS):
+            for _ in range(ATTEMPTS):
                 self.port = port or free_port()
                 said = self._attempt()
                 if said is None:
@@ -438,7 +438,7 @@ class ProFTPD(Server):
 
 
 class PureFTPD(Server):
-    """Pure-FTPd, which has explicit TLS only. 
+    """Pure-FTPd, which has explicit TLS only.
 
     Settings: its long options, the empty string for those without a value.
     """

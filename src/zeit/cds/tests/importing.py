@@ -1,4 +1,6 @@
-"""What tests of imports have in common: a spool, a log, files on a server, and looks at what became of them."""
+"""What tests of imports have in common: a spool, a log, files on a server, and looks at what became
+of them.
+"""
 import contextlib
 import logging
 import os
@@ -55,8 +57,11 @@ def recorded():
 
 
 def new_spool():
-    """The path of a new, empty spool; in memory where possible, so that a busy disk doesn't slow the tests down."""
-    path = tempfile.mkdtemp(prefix='zeit.cds-spool-', dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
+    """The path of a new, empty spool; in memory where possible, so that a busy disk doesn't slow
+    the tests down.
+    """
+    path = tempfile.mkdtemp(prefix='zeit.cds-spool-',
+                            dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
     gocept.filestore.filestore.FileStore(path).prepare()
     return path
 
@@ -73,9 +78,13 @@ def contents(directory):
 
 
 def put(directory, name, data=b'', modified=WHEN):
-    """Make a file (name: str or bytes) that appears whole, with its time (seconds). Returns its path, bytes."""
+    """Make a file (name: str or bytes) that appears whole, with its time (seconds).
+
+    Returns its path, bytes.
+    """
     directory = os.fsencode(directory)
-    path, hidden = os.path.join(directory, os.fsencode(name)), os.path.join(directory, b'.being-made')
+    path, hidden = os.path.join(directory, os.fsencode(name)), os.path.join(directory,
+                                                                            b'.being-made')
     with open(hidden, 'wb') as f:
         f.write(data)
     os.utime(hidden, (modified, modified))

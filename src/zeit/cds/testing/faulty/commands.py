@@ -89,7 +89,7 @@ def prot(session, argument, plan):
     if argument.upper() not in ('C', 'P'):
         return '504 Only C and P.'
     session.protected = argument.upper() == 'P'
-    return '200 PROT now {}.'.format(argument.upper())
+    return '200 PROT now %s.' % argument.upper()
 
 
 # About the server

@@ -210,7 +210,7 @@ class On:
         """Take commands that came together with this one for nothing, with
         a reply each."""
         def forget(session):
-            for n in range(count):
+            for _ in range(count):
                 line, end, rest = session.control.buffer.partition(b'\n')
                 if end:
                     session.control.buffer = rest
