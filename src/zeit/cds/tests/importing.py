@@ -1,8 +1,6 @@
 """What tests of imports have in common: a spool, a log, files on a server, and looks at what became
 of them.
 """
-import contextlib
-import logging
 import os
 import shutil
 import tempfile
@@ -13,6 +11,7 @@ from zeit.cds.feed import Feed
 from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.lock.lockfile import LockFile, MUTEX
 from zeit.cds.spool.store import FileSink, LOCK, Spool
+from zeit.cds.testing.logs import recorded
 from zeit.cds.transfer.importing import Import
 from zeit.cds.transfer.worker import SMALL
 
@@ -20,40 +19,6 @@ from zeit.cds.transfer.worker import SMALL
 MEMORY = '/dev/shm'
 NOT_SMALL = SMALL + 1       # bytes of a file after which nothing is sent ahead of time
 WHEN = 1_700_000_000        # seconds since 1970: when files of the tests were last changed
-
-
-class Records(logging.Handler):
-    """Keeps what was logged: `lines` are pairs of level and text."""
-
-    def __init__(self):
-        super().__init__()
-        self.lines = []
-
-    def emit(self, record):
-        self.lines.append((record.levelname, record.getMessage()))
-
-    def of(self, *levels):
-        return [text for level, text in self.lines if level in levels]
-
-    @property
-    def warnings(self):
-        return self.of('WARNING')
-
-
-@contextlib.contextmanager
-def recorded():
-    """The Records of the block."""
-    log, records = logging.getLogger('zeit.cds'), Records()
-    level, propagate = log.level, log.propagate
-    log.addHandler(records)
-    log.setLevel(logging.DEBUG)
-    log.propagate = False
-    try:
-        yield records
-    finally:
-        log.setLevel(level)
-        log.propagate = propagate
-        log.removeHandler(records)
 
 
 def new_spool():

@@ -10,7 +10,7 @@ import threading
 
 import trustme
 
-from zeit.cds.testing.faulty.server import Content, FaultyServer, On, shrink
+from zeit.cds.testing.faulty import Content, FaultyServer, On, shrink
 from zeit.cds.testing.tests.faultyclient import BAR, FaultyTest, FILES, PATIENCE, short
 
 

@@ -8,7 +8,6 @@ lock at the same time.
 import argparse
 import contextlib
 import dataclasses
-import hashlib
 import logging
 import multiprocessing
 import os

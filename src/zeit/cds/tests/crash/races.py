@@ -252,8 +252,8 @@ def main():
                 begun = time.monotonic()
                 wrong, figures = many_races(server, options.races, clients, runners=runners)
             bad += len(wrong) + figures['overlaps']
-            print('%-10s %d processes: %d races, %d overlaps, %d refused, %d without a winner, '
-                  '%d faults, %.0f s' % (
+            print('%-10s %d processes: %d races, %d overlaps, %d refused, '
+                  '%d without a winner, %d faults, %.0f s' % (
                 kind.name, clients, figures['races'], figures['overlaps'], figures['refused'],
                 figures['nobody'], len(wrong), time.monotonic() - begun), flush=True)
             for text in wrong[:10]:
