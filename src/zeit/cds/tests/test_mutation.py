@@ -1,6 +1,7 @@
 """What tools/mutants changes, what it notices, and what it shows as survivors."""
 import ast
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -8,7 +9,7 @@ import textwrap
 import unittest
 from pathlib import Path
 
-from zeit.cds.tests.mutation import operators
+from zeit.cds.tests.mutation import coverage, operators
 
 
 # A room whose tests look at some of what it does.
@@ -80,6 +81,12 @@ class Waits(unittest.TestCase):
         self.assertEqual(0, wait(3))
         self.assertEqual('runs', SERVER.server)
 '''
+OTHER = '''\
+import subprocess, sys
+        code = 'from house.door.room import check; print(check(4))'
+        self.assertEqual(b'True\\n', subprocess.check_output(
+            [sys.executable, '-c', code], env={**__import__('os').environ,
+                                               'PYTHONPATH': sys.path[0]}))'''
 RUN = '''\
 import sys
 from zeit.cds.tests.mutation import command, trial
@@ -136,6 +143,12 @@ class House(unittest.TestCase):
                       '-    return number > 2\n+    return number > 3\n', printed)
         self.assertIn(' 0 noticed (0.0 %), 1 survived', printed)
 
+    def test_what_other_processes_execute_counts(self):
+        self.tests.write_text(TESTS.replace(
+            'self.assertEqual((False, True), (check(1), check(4)))', OTHER), encoding='ascii')
+        status, printed = self.mutants('--only', 'door.room:12:return')
+        self.assertEqual(0, status, printed)
+
     def test_guards(self):
         self.assertEqual(['door.room:8:guard'], self.survivors('--guards'))
 
@@ -172,6 +185,73 @@ class House(unittest.TestCase):
             env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))},
             capture_output=True)
         self.assertEqual((2, 'There is no such mutant.\n'), (done.returncode, done.stderr))
+
+
+CODE = '''\
+"text"
+import re
+
+
+class A:
+    a = 1
+
+    @property
+    def b(self):
+        "text"
+        if self.a: return re
+        elif (
+                not self.a):
+            pass; raise KeyError
+
+
+def c(d="ä"):
+    try:
+        with open(d):
+            return [e for e in d]
+    except OSError:
+        return lambda: 1
+    finally:
+        for _ in d:
+            @staticmethod
+            def f(): return 2
+'''
+
+
+class Coverage(unittest.TestCase):
+    """Which statements are executed."""
+
+    def executed(self, call):
+        """The lines that the code tells, in their order."""
+        source = coverage.Statements(CODE.encode()).telling(7).decode()
+        found = []
+        space = {'_executed': lambda module, line: found.append((module, line)), '__name__': 'x'}
+        exec(re.sub('from %s import .*' % coverage.MODULE, '', source), space)
+        self.assertEqual([], found)
+        call(space)
+        self.assertEqual({7}, {module for module, _ in found})
+        return [line for _, line in found]
+
+    def test_each_statement_of_a_function_tells(self):
+        self.assertEqual([11, 11], self.executed(lambda space: space['A']().b))
+        self.assertEqual([18, 19, 22, 24, 26],
+                         self.executed(lambda space: space['c']('/')))
+
+    def test_a_place_is_that_of_the_innermost_statement(self):
+        statements = coverage.Statements(CODE.encode())
+        for text, line in (('re\n        elif', 11), ('self.a):', 11), ('KeyError', 14),
+                           ('OSError', 18), ('d):', 19), ('in d]', 20), ('1\n    fin', 22),
+                           ('2', 26), ('a = 1', None), ('"ä"', None)):
+            offset = CODE.encode().index(text.encode())
+            self.assertEqual(line, statements.line_of(offset), text)
+
+    def test_what_is_not_known_is_covered(self):
+        covered = coverage.Coverage()
+        covered.hear('a', ['1:2', '1:3'])
+        covered.hear('b', ['1:3'])
+        self.assertEqual([True, True, False, True, False, True, True], [
+            covered.covers('a', 1, 2), covered.covers('a', 1, 3), covered.covers('a', 2, 2),
+            covered.covers('b', 1, 3), covered.covers('b', 1, 2), covered.covers('b', 1, None),
+            covered.covers('c', 1, 2)])
 
 
 def done(code, function):

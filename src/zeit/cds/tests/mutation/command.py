@@ -1,6 +1,7 @@
 """tools/mutants: which changes of the code do the tests not notice?"""
 import argparse
 import collections
+import functools
 import importlib
 import os
 import random
@@ -12,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from zeit.cds.tests.mutation import operators, trial
+from zeit.cds.tests.mutation import coverage, operators, trial
 
 
 PACKAGE = 'zeit.cds'
@@ -44,25 +45,47 @@ def zeit_cds(source=None):
 
 
 class Order:
-    """Which test comes first: who noticed something in this module before, then the quick ones."""
+    """Which test comes first: who noticed something in this module before, then the quick ones.
 
-    def __init__(self):
+    A test that does not execute the statement is left out.
+    """
+
+    def __init__(self, project):
+        self._project = project
+        self._modules = {}          # {name: (number, Statements)}
+        self.coverage = coverage.Coverage()
         self.seconds = {}
         self.red = set()            # they are so on unchanged code as well
         self.noticed = collections.defaultdict(collections.Counter)
 
-    def of(self, module):
+    def module(self, name):
+        """(its number, its Statements)"""
+        if name not in self._modules:
+            self._modules[name] = len(self._modules), coverage.Statements(
+                self._project.module_path(name).read_bytes())
+        return self._modules[name]
+
+    def of(self, mutant):
+        """The key function for `trial.start`."""
+        if mutant is None:
+            return lambda test, layer: (self.rank(layer), test)
+        module = mutant.module
         first = dict(self.noticed[module].most_common(KILLER_FIRST))
+        number, statements = self.module(module)
+        line = statements.line_of(mutant.start)
 
         def key(test, layer):
-            if test in self.red:
+            if test in self.red or not self.coverage.covers(test, number, line):
                 return None
             if test in first:
                 return 0, -first[test], test
-            kind = next((n for n, name in enumerate(LAYERS) if name and name in layer),
-                        len(LAYERS) if layer else 0)
-            return 1 + kind, self.seconds.get(test, 0), test
+            return self.rank(layer), self.seconds.get(test, 0), test
         return key
+
+    @staticmethod
+    def rank(layer):
+        return 1 + next((n for n, name in enumerate(LAYERS) if name and name in layer),
+                        len(LAYERS) if layer else 0)
 
     def limit(self, test):
         """Seconds that a test may take."""
@@ -84,7 +107,12 @@ class Slot:
                         ignore=shutil.ignore_patterns('__pycache__', '*.pyc'))
         self.job = self.pid = self.pipe = None
 
-    def start(self, job, tests, order, stop=True):
+    def change(self, sources):
+        """`sources`: {name of a module: bytes}"""
+        for name, source in sources.items():
+            self.project.module_path(name).write_bytes(source)
+
+    def start(self, job, tests, order, stop=True, environ=()):
         """`job`: a Mutant, or None for unchanged code."""
         self.tmp.mkdir(exist_ok=True)
         self.tmp.chmod(0o755)
@@ -95,7 +123,7 @@ class Slot:
             self.original = path.read_bytes()
             path.write_bytes(job.source(self.original))
         before = dict(os.environ)
-        os.environ.update(TMPDIR=str(self.tmp), PYTHONDONTWRITEBYTECODE='1')
+        os.environ.update(environ, TMPDIR=str(self.tmp), PYTHONDONTWRITEBYTECODE='1')
         tempfile.tempdir = None
         try:
             self.pid, self.pipe = trial.start(self.project, tests, order, self.log, stop)
@@ -128,7 +156,7 @@ class Check:
 
     def __init__(self, project, jobs=2, say=print):
         self.project, self.jobs, self.say = project, jobs, say
-        self.order = Order()
+        self.order = Order(project)
         self.survivors, self.tried = [], 0
 
     def mutants(self, rooms, kinds=operators.KINDS):
@@ -145,16 +173,26 @@ class Check:
         try:
             self.slots = [Slot(self.project, os.path.join(place, str(n)))
                           for n in range(self.jobs)]
-            self._measure(sorted(set(mutants.values())))
+            self._measure(mutants)
             self._all(mutants)
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
-    def _measure(self, rooms):
-        """All tests on unchanged code: how long each takes, and which are red."""
-        names = sorted({name for room in rooms for name in self.project.tests(room)})
-        shares = [names[n::self.jobs] for n in range(self.jobs)]
-        self._drive(iter([(None, share) for share in shares if share]), stop=False)
+    def _measure(self, mutants):
+        """All tests: how long each takes, what it executes, and whether it is red anyway."""
+        names = sorted({name for room in mutants.values() for name in self.project.tests(room)})
+        shares = [(None, names[n::self.jobs]) for n in range(self.jobs) if names[n::self.jobs]]
+        modules = sorted({mutant.module for mutant in mutants})
+        for slot in self.slots:
+            slot.change({name: statements.telling(number) for name in modules
+                         for number, statements in [self.order.module(name)]})
+            slot.project.source.joinpath(coverage.MODULE + '.py').write_text(coverage.SOURCE)
+        self._drive(iter(shares), stop=False, telling=True)
+        for slot in self.slots:
+            slot.change({name: self.project.module_path(name).read_bytes() for name in modules})
+        doubtful, self.order.red = self.order.red, set()
+        if doubtful:
+            self._drive(iter(shares), stop=False, only=doubtful)
         for test in sorted(self.order.red):
             self.say('red on unchanged code, not counted: %s' % test)
         seconds = self.order.seconds
@@ -167,8 +205,12 @@ class Check:
     def _all(self, mutants):
         self._drive((mutant, self.project.tests(room)) for mutant, room in mutants.items())
 
-    def _drive(self, work, stop=True):
-        """Keep all slots busy with (mutant, names of test modules)."""
+    def _drive(self, work, stop=True, telling=False, only=None):
+        """Keep all slots busy with (mutant, names of test modules).
+
+        `telling`  the code tells what is executed
+        `only`     names of tests
+        """
         free, selector = list(self.slots), selectors.DefaultSelector()
         pending = next(work, None)
         try:
@@ -176,7 +218,11 @@ class Check:
                 while pending and free:
                     slot = free.pop()
                     mutant, tests = pending
-                    slot.start(mutant, tests, self.order.of(mutant and mutant.module), stop)
+                    order = self.order.of(mutant)
+                    if only is not None:
+                        order = functools.partial(chosen_only, only)
+                    slot.start(mutant, tests, order, stop, {
+                        coverage.VARIABLE: str(slot.place / 'statements')} if telling else {})
                     selector.register(slot.pipe, selectors.EVENT_READ, slot)
                     pending = next(work, None)
                 for slot in self._step(selector, stop):
@@ -212,6 +258,9 @@ class Check:
         elif what == 'good':
             test, _, seconds = test.rpartition(' ')
             self.order.seconds[test] = float(seconds)
+        elif what == 'covers':
+            test, *statements = test.split()
+            self.order.coverage.hear(test, statements)
         elif what == 'red' and not stop:
             self.order.red.add(test)
         elif what == 'red':
@@ -238,6 +287,11 @@ class Check:
         return '%s\n%s:%d\n%s' % (
             mutant.id, path.relative_to(self.project.source), mutant.line,
             mutant.diff(path.read_bytes()))
+
+
+def chosen_only(tests, test, layer):
+    """An order of some tests."""
+    return (Order.rank(layer), test) if test in tests else None
 
 
 def memory():

@@ -5,6 +5,7 @@ each, what it does:
 
     begin TEST
     good TEST SECONDS       only if all tests are asked for
+    covers TEST STATEMENT STATEMENT ...     if the code tells what is executed
     red TEST
     skipped TEST
     done
@@ -20,6 +21,8 @@ import time
 import traceback
 import unittest
 from pathlib import Path
+
+from zeit.cds.tests.mutation.coverage import MODULE, VARIABLE
 
 
 MEMORY = 4 << 30            # bytes that a process may have
@@ -155,6 +158,7 @@ class Trial:
         """Whether it was good."""
         self._tell('begin', test.id())
         begun = time.monotonic()
+        self._executed()
         result = unittest.TestResult()
         try:
             self._enter(layer)
@@ -172,7 +176,20 @@ class Trial:
             self._tell('red', test.id())
         elif not self.stop:
             self._tell('good', test.id(), '%.3f' % (time.monotonic() - begun))
+            if VARIABLE in os.environ:
+                self._tell('covers', test.id(), self._executed())
         return good
+
+    def _executed(self):
+        """The statements that were executed since the last call, str."""
+        path, module = os.environ.get(VARIABLE), sys.modules.get(MODULE)
+        if not path or not module:
+            return ''
+        with open(path, 'r+', encoding='ascii') as f:
+            found = f.read()
+            f.truncate(0)
+        module.executed.__defaults__[0].clear()
+        return found
 
     def _enter(self, layer):
         self._leave(layer)
