@@ -3,6 +3,7 @@ import re
 import unittest
 from pathlib import Path
 
+import zeit.cds.interfaces
 from zeit.cds.tests import checkout
 
 
@@ -49,6 +50,17 @@ class Map(unittest.TestCase):
     def test_the_manual_has_it(self):
         index = TOP.joinpath('docs', 'index.rst').read_text(encoding='utf-8')
         self.assertIn('\n   architecture\n', index)
+
+
+@unittest.skipUnless(TOP, 'there is no manual without a checkout')
+class Contracts(unittest.TestCase):
+
+    def test_the_manual_has_each(self):
+        text = TOP.joinpath('docs', 'interfaces.rst').read_text(encoding='utf-8')
+        named = set(re.findall(
+            r'^\.\. auto\w+:: zeit\.cds\.interfaces\.(\w+)$', text, re.MULTILINE))
+        kinds = {'Days', 'Path', 'Seconds'}         # of settings
+        self.assertEqual(set(zeit.cds.interfaces.__all__) - kinds, named - {'remote', 'spool'})
 
 
 class Texts(unittest.TestCase):

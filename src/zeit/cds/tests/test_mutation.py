@@ -89,8 +89,8 @@ import subprocess, sys
                                                'PYTHONPATH': sys.path[0]}))'''
 RUN = '''\
 import sys
-from zeit.cds.tests.mutation import command, trial
-command.MORE_SECONDS = 1
+from zeit.cds.tests.mutation import check, command, trial
+check.MORE_SECONDS = 1
 project = trial.Project(sys.argv[1], 'house', {'door': (['door.*'], ['door.tests.*'])})
 sys.exit(command.main(sys.argv[2:], project))
 '''

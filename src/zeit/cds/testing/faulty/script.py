@@ -55,7 +55,7 @@ def blocks(data):
 
 
 class Plan:
-    """What shall happen to one command: the sum of the rules that fit."""
+    """What shall happen to one command: the sum of the rules that fit, one attribute a kind."""
 
     def __init__(self):
         self.instead = False

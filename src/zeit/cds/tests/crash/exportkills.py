@@ -64,7 +64,7 @@ def run_export(server, store_dir, last=NEVER, **settings):
 
 
 class ExportMatrix:
-    """A server, and what is done at each kill point."""
+    """A server, and what is done at each kill point. (Six of its attributes are the arguments.)"""
 
     def __init__(self, server, files, connections=1, consume=False, renew=False, atomic=True):
         """

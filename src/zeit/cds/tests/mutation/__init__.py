@@ -3,5 +3,6 @@
 operators   what is changed in a syntax tree
 coverage    which test executes which statement
 trial       the tests of a room on one mutant, in a process of its own
-command     `tools/mutants`: which mutants, two at a time, and what survived
+check       some mutants at a time, and what survived
+command     `tools/mutants`: the rooms, and which mutants
 """
