@@ -10,10 +10,10 @@ from zeit.cds.feed import Feed
 from zeit.cds.interfaces import PermanentError
 from zeit.cds.lock.directory import MUTEX, Tuning
 from zeit.cds.lock.lockfile import LockFile
-from zeit.cds.lock.tests.plain import Plain
+from zeit.cds.lock.tests.plain import Directory, Plain
 from zeit.cds.lock.token import Owner
 from zeit.cds.testing import on_servers
-from zeit.cds.tests.importing import contents, put, recorded
+from zeit.cds.testing.logs import recorded
 from zeit.cds.transfer.retry import Deadline
 
 
@@ -22,8 +22,8 @@ PRINT_TOKEN = ('from zeit.cds.lock.token import Owner; print(Owner.me().token, f
                'input()')
 
 
-class OnServer:
-    """A mixin for a TestCase with a `server`; like Plain."""
+class OnServer(Directory):
+    """A mixin for a TestCase with a `server`."""
 
     @property
     def directory(self):
@@ -35,15 +35,6 @@ class OnServer:
         feed = Feed(store_dir='/nonexistent', hostname=server.host, port=server.port,
                     user=server.user, password=server.password, timeout=20)
         return FTPConnection().open(feed, Deadline(600))
-
-    def path(self, name):
-        return os.path.join(self.directory, name)
-
-    def put(self, name, data=b'', modified=None):
-        put(self.directory, name, data, *([] if modified is None else [modified]))
-
-    def there(self):
-        return {os.fsdecode(name): data for name, data in contents(self.directory).items()}
 
 
 class Locking:
