@@ -19,6 +19,7 @@ from zeit.cds.lock.tests.places import (
 )
 from zeit.cds.lock.tests.plain import Intervening, Plain
 from zeit.cds.lock.token import Owner
+from zeit.cds.net import scheduler
 from zeit.cds.pipelined import pipelined
 
 
@@ -122,6 +123,15 @@ class Others(Locking):
         self.put('read', dead().token.encode())
         self.check_locked('read', 'It is foreign.',
                           session=Intervening(self.open(), read=refuse))
+
+    def test_lock_that_cannot_be_read_since_it_is_just_stored_anew_is_read_again(self):
+        self.put('read', dead().token.encode())
+        session = Intervening(self.open())
+        session.calls['read'] = lambda verb, name, *args: (
+            verb(name, *args) if [verb for verb, *_ in session.done].count('read') > 1
+            else refuse(verb))
+        self.hold(session)
+        self.assertEqual({}, self.there())
 
     def test_a_file_of_which_nothing_but_its_being_there_is_known_is_a_lock(self):
         def stat(verb, name, *args, **kw):
@@ -229,6 +239,18 @@ class AtTheEnd(Locking, Plain, unittest.TestCase):
                           'stat', 'stat', 'remove_directory', 'remove_directory'], verbs)
 
 
+    def test_what_is_handed_on_twice_is_asked_once(self):
+        session = Intervening(self.open())
+
+        def meanwhile(also):
+            for _ in range(2):
+                pipelined(session).entries(also=also)
+
+        with self.held(session, meanwhile=meanwhile):
+            verbs = [verb for verb, *_ in session.done]
+        self.assertEqual((2, 2), (verbs.count('entries'), verbs.count('remove_directory')))
+
+
 class Failures(Locking, Plain, unittest.TestCase):
     """The session ends, or the server refuses, at the wrong moment."""
 
@@ -267,6 +289,26 @@ class Failures(Locking, Plain, unittest.TestCase):
     def cannot_open(self):
         raise ConnectionLost('No.')
 
+    def test_lock_that_a_session_may_not_remove_the_next_one_does(self):
+        self.hold(Intervening(self.open(), remove=refuse))
+        self.assertEqual(([], {}), (self.log.warnings, self.there()))
+
+    def test_sessions_that_end_again_and_again_are_told_of(self):
+        def reopen():
+            session = self.open()
+            session.close()
+            return session
+
+        with self.assertRaises(ConnectionLost), LockFile(QUICK).hold(
+                session := self.open(), 'read', self.feed, reopen):
+            session.abort()
+
+    def test_lock_that_somebody_else_has_only_begun_to_store_is_not_ours(self):
+        with self.held() as (lock, session):
+            lock.refresh(session)
+            self.put('read', b'')
+        self.assertEqual({'read': b''}, self.there())
+
     def test_what_its_removal_raises_is_noted_with_what_came_before(self):
         with self.assertRaises(KeyError) as caught, LockFile(QUICK).hold(
                 session := self.open(), 'read', self.feed, self.cannot_open):
@@ -295,12 +337,34 @@ class Failures(Locking, Plain, unittest.TestCase):
         def unknown(verb, *args):
             raise NotSupported('502 What?')
 
-        for refusal in unknown, refuse:
+        for refusal, tries in (unknown, 1), (refuse, 3):
             session = Intervening(self.open(), make_directory=refusal)
             with self.held(session, tuning=QUICK._replace(pause_alone=0.01)):
-                self.assertIn('read', [verb for verb, *_ in session.done])
+                verbs = [verb for verb, *_ in session.done]
+                self.assertIn('read', verbs)
+                self.assertEqual(tries, verbs.count('make_directory'))
                 self.assertEqual(['read'], list(self.there()))
             self.assertEqual({}, self.there())
+
+    def test_without_directories_a_rival_has_more_time_to_show(self):
+        def take():
+            with contextlib.suppress(Locked):
+                self.hold(Intervening(self.open(), make_directory=refuse),
+                          tuning=QUICK._replace(pause=0, longest_pause=0, pause_alone=1.0))
+                steps.append('held')
+            steps.append('ended')
+
+        def rival():
+            scheduler.sleep(0.01)
+            self.put('write', b'whoever')
+
+        steps = []
+        with scheduler.Scheduler() as tasks:
+            tasks.spawn(take)
+            tasks.spawn(rival)
+            while 'ended' not in steps:
+                tasks.turn(1)
+        self.assertEqual((['ended'], {'write': b'whoever'}), (steps, self.there()))
 
     def test_a_rival_that_stored_as_many_bytes_is_seen_without_directories(self):
         def meanwhile(also):

@@ -82,6 +82,12 @@ class Renewal(Locking, Plain, unittest.TestCase):
             del session.done[:]
             lock.refresh(session)
             self.assertEqual([], session.done)
+            lock._refreshed -= 901
+            lock.refresh(session)
+            self.assertIn(('rename', RENEWAL, 'read'), session.done)
+            del session.done[:]
+            lock.refresh(session)
+            self.assertEqual([], session.done)
 
     def test_its_date_is_renewed_and_nothing_left(self):
         with self.held() as (lock, session):
