@@ -76,7 +76,7 @@ class Mutex:
         line = pipelined(session)
         self.entered = time.monotonic()
         self.held = True
-        with line.batch() as batch:
+        with line.batch(ahead=True) as batch:
             made, seen = batch.make_directory(MUTEX), ask(batch)
         try:
             made.get()

@@ -12,7 +12,7 @@ import zope.interface
 from zeit.cds.cli import lock
 from zeit.cds.cli.signals import Signals
 from zeit.cds.interfaces import ICDSConnection, LockInfo
-from zeit.cds.lock.tests.plain import Plain
+from zeit.cds.lock.tests.local import Plain
 from zeit.cds.lock.token import Owner
 
 

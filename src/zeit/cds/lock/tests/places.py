@@ -10,7 +10,7 @@ from zeit.cds.feed import Feed
 from zeit.cds.interfaces import PermanentError
 from zeit.cds.lock.directory import MUTEX, Tuning
 from zeit.cds.lock.lockfile import LockFile
-from zeit.cds.lock.tests.plain import Directory, Plain
+from zeit.cds.lock.tests.local import Directory, Plain
 from zeit.cds.lock.token import Owner
 from zeit.cds.testing import on_servers
 from zeit.cds.testing.logs import recorded

@@ -4,8 +4,8 @@ import unittest
 from zeit.cds.interfaces import Locked, PermanentError
 from zeit.cds.lock.directory import MUTEX
 from zeit.cds.lock.lockfile import LockFile
+from zeit.cds.lock.tests.local import Intervening, Plain
 from zeit.cds.lock.tests.places import dead, everywhere, Locking, refuse
-from zeit.cds.lock.tests.plain import Intervening, Plain
 from zeit.cds.lock.token import Owner
 
 

@@ -9,6 +9,7 @@ import zope.interface.verify
 from zeit.cds.interfaces import ConnectionLost, ILock, ILockFile, Locked, NotSupported
 from zeit.cds.lock.directory import RENEWAL
 from zeit.cds.lock.lockfile import Lock, LockFile
+from zeit.cds.lock.tests.local import Intervening, Plain
 from zeit.cds.lock.tests.places import (
     another_process,
     dead,
@@ -17,7 +18,6 @@ from zeit.cds.lock.tests.places import (
     QUICK,
     refuse,
 )
-from zeit.cds.lock.tests.plain import Intervening, Plain
 from zeit.cds.lock.token import Owner
 from zeit.cds.net import scheduler
 from zeit.cds.pipelined import pipelined

@@ -5,6 +5,7 @@ import unittest
 from zeit.cds.interfaces import ConnectionLost, Locked
 from zeit.cds.lock.directory import MUTEX
 from zeit.cds.lock.lockfile import LockFile
+from zeit.cds.lock.tests.local import Intervening, Plain
 from zeit.cds.lock.tests.places import (
     another_process,
     dead,
@@ -15,7 +16,6 @@ from zeit.cds.lock.tests.places import (
     QUICK,
     refuse,
 )
-from zeit.cds.lock.tests.plain import Intervening, Plain
 
 
 class Mutexes(Locking):

@@ -4,8 +4,8 @@ import unittest
 
 from zeit.cds.interfaces import ConnectionLost, Locked, TemporaryError
 from zeit.cds.lock.directory import RENEWAL
+from zeit.cds.lock.tests.local import Intervening, Plain
 from zeit.cds.lock.tests.places import die, everywhere, killed, Locking, refuse
-from zeit.cds.lock.tests.plain import Intervening, Plain
 from zeit.cds.lock.token import Owner
 
 
