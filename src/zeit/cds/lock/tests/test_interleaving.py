@@ -74,13 +74,13 @@ class GatedConnection(FTPConnection):
 
     def open(self, *args, **kw):
         session = super().open(*args, **kw)
-        transmit = session._control.transmit
+        transmit = session.control.transmit
 
         def gated(data):
             self.gate()
             return transmit(data)
 
-        session._control.transmit = gated
+        session.control.transmit = gated
         return session
 
 
