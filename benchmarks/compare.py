@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Measure cds-import beside lftp and rclone: all move the files of one FTP directory into a local one.
+"""Measure cds-import beside lftp and rclone: all move the files of one FTP directory into a local
+one.
 
-Each program in turn, as a whole process, in interleaved rounds; what it did is checked (every file whole, nothing left
-on the server). cds-import makes every file durable before it removes it on the server, and publishes in order; the
-others don't. The table shows medians (least to most) and the ratio to the best other program of the same round.
+Each program in turn, as a whole process, in interleaved rounds; what it did is checked (every file
+whole, nothing left on the server). cds-import makes every file durable before it removes it on the
+server, and publishes in order; the others don't. The table shows medians (least to most) and the
+ratio to the best other program of the same round.
 
     bin/py benchmarks/compare.py --files 2000 --rounds 5 --plot small.svg
     bin/py benchmarks/compare.py --files 4 --size 268435456 --servers vsftpd
@@ -26,15 +28,18 @@ from zeit.cds.testing.servers import ProFTPD, PureFTPD, PyFTPD, VsFTPD
 
 
 SERVERS = {server.name: server for server in (PyFTPD, VsFTPD, ProFTPD, PureFTPD)}
-LFTP = ('net:max-retries 5', 'net:reconnect-interval-base 1', 'ftp:ssl-allow off', 'mirror:set-permissions off',
-        'cmd:fail-exit yes')
+LFTP = ('net:max-retries 5', 'net:reconnect-interval-base 1', 'ftp:ssl-allow off',
+        'mirror:set-permissions off', 'cmd:fail-exit yes')
 LFTP_FAST = ('ftp:sync-mode off', 'ftp:use-mdtm off')
 
 
 # ---------------------------------------------------------------- the programs
 
 class Program:
-    """Something that moves a directory. `name` is for the table, `binary` is what has to be installed."""
+    """Something that moves a directory.
+
+    `name` is for the table, `binary` is what has to be installed.
+    """
 
     def __init__(self, name, binary, command):
         self.name, self.binary, self.command = name, binary, command
@@ -52,15 +57,19 @@ class Program:
         seconds = time.perf_counter() - begun
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         if done.returncode:
-            raise SystemExit('%s failed with status %d:\n%s' % (self.name, done.returncode, done.stdout[-2000:]))
+            raise SystemExit('%s failed with status %d:\n%s' % (self.name, done.returncode,
+                                                                done.stdout[-2000:]))
         return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def cds(verb, connections):
     """cds-import or cds-export, the function `verb` of zeit.cds.cli.exchange."""
     def command(server, store):
-        return [sys.executable, '-c', 'import sys; from zeit.cds.cli import exchange; sys.exit(exchange.%s())' % verb, store,
-                'ftp://%s@%s:%d/' % (server.user, server.host, server.port), '--connections', str(connections), '-q',
+        return [sys.executable, '-c',
+                'import sys; from zeit.cds.cli import exchange; sys.exit(exchange.%s())' % verb,
+                store,
+                'ftp://%s@%s:%d/' % (server.user, server.host, server.port), '--connections',
+                str(connections), '-q',
                 ], {'CDS_PASSWORD': server.password, 'PYTHONPATH': os.pathsep.join(sys.path)}
     return command
 
@@ -71,16 +80,20 @@ def lftp(mirror, parallel, *settings):
         return ['lftp', '--norc', '-c', '; '.join([
             *('set ' + setting for setting in (*LFTP, *settings)),
             'open -u %s,%s -p %d %s' % (server.user, server.password, server.port, server.host),
-            'mirror --parallel=%d --Remove-source-files --no-perms ' % parallel + mirror % store])], {}
+            'mirror --parallel=%d --Remove-source-files --no-perms ' % parallel + mirror
+            % store])], {}
     return command
 
 
 def rclone(source, target, transfers):
     """source, target -- with %s for the spool, if it's there"""
     def command(server, store):
-        hidden = subprocess.run(['rclone', 'obscure', server.password], check=True, text=True, stdout=subprocess.PIPE)
-        return ['rclone', 'move', source.replace('%s', store), target.replace('%s', store), '--config', os.devnull,
-                '--ftp-host', server.host, '--ftp-port', str(server.port), '--ftp-user', server.user,
+        hidden = subprocess.run(['rclone', 'obscure', server.password], check=True, text=True,
+                                stdout=subprocess.PIPE)
+        return ['rclone', 'move', source.replace('%s', store), target.replace('%s', store),
+                '--config', os.devnull,
+                '--ftp-host', server.host, '--ftp-port', str(server.port), '--ftp-user',
+                server.user,
                 '--ftp-pass', hidden.stdout.strip(), '--transfers', str(transfers), '-q'], {}
     return command
 
@@ -122,15 +135,18 @@ def check(program, files, there, left):
 
     there -- {name: path} of what has arrived; left -- names of what is still where it was
     """
-    wrong = [name for name, body in files.items() if name not in there or not same(there[name], body)]
+    wrong = [name for name, body in files.items() if name not in there
+             or not same(there[name], body)]
     if wrong or left or len(there) != len(files):
-        raise SystemExit('%s did not do its job: %d files wrong or missing, %d left, %d have arrived instead of %d' % (
+        raise SystemExit(
+            '%s did not do its job: %d files wrong or missing, %d left, %d have arrived, not %d' % (
             program.name, len(wrong), len(left), len(there), len(files)))
 
 
 def below(directory):
     """{name: path} of all files below a directory but our lock files."""
-    return {name: os.path.join(path, name) for path, _, names in os.walk(directory) for name in names
+    return {name: os.path.join(path, name) for path, _, names in os.walk(directory)
+            for name in names
             if not name.endswith('.lock')}
 
 
@@ -145,7 +161,8 @@ class Import:
     """From the FTP directory into the spool."""
 
     text = __doc__
-    programs = staticmethod(functools.partial(all_programs, 'cds-import', 'import_', '/ %s', ':ftp:/', '%s'))
+    programs = staticmethod(functools.partial(all_programs, 'cds-import', 'import_', '/ %s',
+                                              ':ftp:/', '%s'))
 
     @staticmethod
     def prepare(server, files):
@@ -156,7 +173,8 @@ class Import:
 
     @staticmethod
     def check(program, server, store, files):
-        check(program, files, below(store), [name for name in os.listdir(server.directory) if name in files])
+        check(program, files, below(store),
+              [name for name in os.listdir(server.directory) if name in files])
 
 
 def measure(task, args, kind, contenders):
@@ -172,24 +190,28 @@ def measure(task, args, kind, contenders):
                     task.check(program, server, store, files)
                 finally:
                     shutil.rmtree(store)
-                print('%s, round %d, %s: %.2f s' % (kind, n + 1, program.name, results[program.name][-1][0]),
+                print('%s, round %d, %s: %.2f s' % (kind, n + 1, program.name,
+                                                    results[program.name][-1][0]),
                       file=sys.stderr)
     return results
 
 
 def spread(values, form):
-    return '%s (%s to %s)' % tuple(form % v for v in (statistics.median(values), min(values), max(values)))
+    return '%s (%s to %s)' % tuple(form % v
+                                   for v in (statistics.median(values), min(values), max(values)))
 
 
 def table(args, results):
     """Lines of the table of one server's results."""
-    unit, amount = ('MB/s', args.files * args.size / 1e6) if args.size >= 2**20 else ('files/s', args.files)
+    unit, amount = ('MB/s', args.files * args.size / 1e6) if args.size >= 2**20 else ('files/s',
+                                                                                      args.files)
     rates = {name: [amount / seconds for seconds, _ in rounds] for name, rounds in results.items()}
     others = [name for name in rates if not name.startswith('cds-')]
     best = max(others, key=lambda name: statistics.median(rates[name])) if others else None
     yield '%-24s %-28s %-22s %s' % ('program', unit, 'CPU s', 'ratio to ' + best if best else '')
     for name, values in rates.items():
-        ratio = spread([a / b for a, b in zip(values, rates[best])], '%.2f') if best and name not in others else ''
+        ratio = spread([a / b for a, b in zip(values, rates[best])],
+                       '%.2f') if best and name not in others else ''
         yield '%-24s %-28s %-22s %s' % (
             name, spread(values, '%.0f'), spread([cpu for _, cpu in results[name]], '%.2f'), ratio)
 
@@ -203,24 +225,28 @@ def plot(args, everything, path):
     figure, axes = pyplot.subplots(figsize=(9, 4.5))
     width = 0.8 / len(names)
     for n, name in enumerate(names):
-        medians = [statistics.median(amount / s for s, _ in results[name]) for results in everything.values()]
+        medians = [statistics.median(amount / s for s, _ in results[name])
+                   for results in everything.values()]
         axes.bar([x + n * width for x in range(len(everything))], medians, width, label=name)
     axes.set_xticks([x + 0.4 - width / 2 for x in range(len(everything))], list(everything))
     axes.set_ylabel('MB/s' if args.size >= 2**20 else 'files/s')
-    axes.set_title('%d files of %d bytes, median of %d rounds' % (args.files, args.size, args.rounds))
+    axes.set_title('%d files of %d bytes, median of %d rounds' % (args.files, args.size,
+                                                                  args.rounds))
     axes.legend(fontsize='small')
     figure.tight_layout()
     figure.savefig(path)
 
 
 def main(task):
-    parser = argparse.ArgumentParser(description=task.text, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=task.text,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--files', type=int, default=2000)
     parser.add_argument('--size', type=int, default=4096, help='bytes of a file (default: 4096)')
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--connections', type=int, default=4)
     parser.add_argument('--servers', default=','.join(SERVERS), help='(default: %(default)s)')
-    parser.add_argument('--plot', metavar='FILE', help='draw the medians, as SVG or PNG (needs matplotlib)')
+    parser.add_argument('--plot', metavar='FILE',
+                        help='draw the medians, as SVG or PNG (needs matplotlib)')
     args = parser.parse_args()
     if args.plot and importlib.util.find_spec('matplotlib') is None:
         parser.error('--plot needs matplotlib, which zeit.cds[bench] brings')
@@ -234,7 +260,8 @@ def main(task):
         else:
             everything[kind] = measure(task, args, kind, contenders)
     print('%s, Python %s, %d CPUs, %d files of %d bytes, %d rounds' % (
-        time.strftime('%Y-%m-%d'), sys.version.split()[0], os.cpu_count(), args.files, args.size, args.rounds))
+        time.strftime('%Y-%m-%d'), sys.version.split()[0], os.cpu_count(), args.files, args.size,
+        args.rounds))
     for kind, results in everything.items():
         print('\n%s' % kind, *table(args, results), sep='\n')
     if args.plot:

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Measure cds-export beside lftp and rclone: all move the files of a local directory into one FTP directory.
+"""Measure cds-export beside lftp and rclone: all move the files of a local directory into one FTP
+directory.
 
-As compare.py does. cds-export gives files their names when they are whole, never overwrites one that is there, and keeps
-notes on the disk, so that a kill neither loses nor doubles a file; the others don't.
+As compare.py does. cds-export gives files their names when they are whole, never overwrites one
+that is there, and keeps notes on the disk, so that a kill neither loses nor doubles a file; the
+others don't.
 
     bin/py benchmarks/export.py --files 2000 --rounds 5
 """
@@ -33,7 +35,8 @@ class Export:
     @staticmethod
     def check(program, server, store, files):
         new = os.path.join(store, 'new')        # rclone removes it
-        check(program, files, {name: os.path.join(server.directory, name) for name in os.listdir(server.directory)},
+        check(program, files,
+              {name: os.path.join(server.directory, name) for name in os.listdir(server.directory)},
               os.listdir(new) if os.path.isdir(new) else [])
 
 

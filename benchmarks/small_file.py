@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Show where the time of a small file goes: a profile of an import, but for what the disk is made to do in other threads.
+"""Show where the time of a small file goes: a profile of an import, but for what the disk is made
+to do in other threads.
 
     bin/py benchmarks/small_file.py --server Pure-FTPd --files 2000 --connections 1
 """
@@ -21,7 +22,8 @@ from compare import Import, make_files, SERVERS
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--server', choices=SERVERS, default='pyftpdlib')
     parser.add_argument('--files', type=int, default=2000)
     parser.add_argument('--connections', type=int, default=1)
@@ -37,7 +39,8 @@ def main():
             if not profiled:
                 outcome = run_import(feed)
                 seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
-                print('without the profiler: %d files, %.0f µs a file, of which %.0f µs are CPU time of ours' % (
+                print('without the profiler: %d files, %.0f µs a file, '
+                      'of which %.0f µs are CPU time of ours' % (
                     outcome.files, seconds / args.files * 1e6, cpu / args.files * 1e6))
             else:
                 with cProfile.Profile() as profile:

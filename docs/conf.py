@@ -18,7 +18,8 @@ author = 'The zeit.cds contributors'
 release = version = importlib.metadata.version('zeit.cds')
 extensions = ['repoze.sphinx.autointerface', 'sphinx.ext.autodoc']
 html_theme = 'alabaster'
-html_theme_options = {'description': 'Exchange articles through a Content-Drehscheibe', 'page_width': '70em'}
+html_theme_options = {'description': 'Exchange articles through a Content-Drehscheibe',
+                      'page_width': '70em'}
 html_show_copyright = False
 source_suffix = {'.rst': 'restructuredtext'}
 exclude_patterns = ['_build', 'html']

@@ -15,9 +15,9 @@ def in_ci():
 class ServerLayer:
     """A server of one kind (`server`), running and empty whenever a test begins.
 
-    Where its program is missing nothing is started, `server` stays None, a
-    line tells how to get it, and a `ServerTestCase` is skipped. With CI=true in the environment that is an
-    error of the layer instead.
+    Where its program is missing nothing is started, `server` stays None, a line tells how to get
+    it, and a `ServerTestCase` is skipped. With CI=true in the environment that is an error of the
+    layer instead.
     """
 
     __bases__ = ()
@@ -74,7 +74,8 @@ class ServerTestCase(unittest.TestCase):
         super().__init_subclass__(**kw)
         missing = cls.layer and cls.layer.kind.missing()
         if missing and not in_ci():
-            unittest.skip(missing)(cls)     # who changes a line at home need not install four servers; CI has them all
+            # who changes a line at home need not install four servers; CI has them all
+            unittest.skip(missing)(cls)
 
     @property
     def server(self):

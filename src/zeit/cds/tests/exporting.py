@@ -10,7 +10,9 @@ from zeit.cds.transfer.exporting import Export
 
 
 class HookedSource(FileSource):
-    """Calls `hook` with a file's name, in the thread that sends, before the last of its data go out."""
+    """Calls `hook` with a file's name, in the thread that sends, before the last of its data go
+    out.
+    """
 
     def __init__(self, hook):
         self.hook = hook
@@ -41,7 +43,8 @@ class Exporting(Importing):
     def run_export(self, connection=None, lock=None, source=None, **settings):
         """Export once; its IOutcome. What was logged is in `self.log`."""
         with recorded() as self.log:
-            return Export(self.feed(**{'direction': 'export', **settings}), connection or FTPConnection(),
+            return Export(self.feed(**{'direction': 'export', **settings}),
+                          connection or FTPConnection(),
                           lock or LockFile(), source or FileSource())()
 
     def offer(self, name, data=b''):
@@ -57,10 +60,13 @@ class Exporting(Importing):
         return self.spool('cur')
 
     def assert_nothing_left(self):
-        """No lock, no mutex, no temporary name on the server; no note in the spool, which can be opened again."""
+        """No lock, no mutex, no temporary name on the server; no note in the spool, which can be
+        opened again.
+        """
         self.assertEqual(set(), set(self.there) & {b'read', b'write', MUTEX.encode()})
         self.assertEqual([], [name for name in self.there if name.startswith(b'.')])
-        self.assertLessEqual(set(os.listdir(self.store_dir)), {'tmp', 'new', 'cur', LOCK, JOURNAL, RECORD})
+        self.assertLessEqual(set(os.listdir(self.store_dir)),
+                             {'tmp', 'new', 'cur', LOCK, JOURNAL, RECORD})
         self.assertEqual(b'', self.journal)
         Outbox(self.store_dir, '').close()
 

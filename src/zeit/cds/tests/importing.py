@@ -1,6 +1,6 @@
-"""What tests of imports have in common: a spool, a log, files on a server, and looks at what became of them."""
-import contextlib
-import logging
+"""What tests of imports have in common: a spool, a log, files on a server, and looks at what became
+of them.
+"""
 import os
 import shutil
 import tempfile
@@ -11,6 +11,7 @@ from zeit.cds.feed import Feed
 from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.lock.lockfile import LockFile, MUTEX
 from zeit.cds.spool.inbox import FileSink, LOCK, Spool
+from zeit.cds.testing.logs import recorded
 from zeit.cds.transfer.importing import Import
 from zeit.cds.transfer.worker import SMALL
 
@@ -20,43 +21,12 @@ NOT_SMALL = SMALL + 1       # bytes of a file after which nothing is sent ahead 
 WHEN = 1_700_000_000        # seconds since 1970: when files of the tests were last changed
 
 
-class Records(logging.Handler):
-    """Keeps what was logged: `lines` are pairs of level and text."""
-
-    def __init__(self):
-        super().__init__()
-        self.lines = []
-
-    def emit(self, record):
-        self.lines.append((record.levelname, record.getMessage()))
-
-    def of(self, *levels):
-        return [text for level, text in self.lines if level in levels]
-
-    @property
-    def warnings(self):
-        return self.of('WARNING')
-
-
-@contextlib.contextmanager
-def recorded():
-    """The Records of the block."""
-    log, records = logging.getLogger('zeit.cds'), Records()
-    level, propagate = log.level, log.propagate
-    log.addHandler(records)
-    log.setLevel(logging.DEBUG)
-    log.propagate = False
-    try:
-        yield records
-    finally:
-        log.setLevel(level)
-        log.propagate = propagate
-        log.removeHandler(records)
-
-
 def new_spool():
-    """The path of a new, empty spool; in memory where possible, so that a busy disk doesn't slow the tests down."""
-    path = tempfile.mkdtemp(prefix='zeit.cds-spool-', dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
+    """The path of a new, empty spool; in memory where possible, so that a busy disk doesn't slow
+    the tests down.
+    """
+    path = tempfile.mkdtemp(prefix='zeit.cds-spool-',
+                            dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
     gocept.filestore.filestore.FileStore(path).prepare()
     return path
 
@@ -73,9 +43,13 @@ def contents(directory):
 
 
 def put(directory, name, data=b'', modified=WHEN):
-    """Make a file (name: str or bytes) that appears whole, with its time (seconds). Returns its path, bytes."""
+    """Make a file (name: str or bytes) that appears whole, with its time (seconds).
+
+    Returns its path, bytes.
+    """
     directory = os.fsencode(directory)
-    path, hidden = os.path.join(directory, os.fsencode(name)), os.path.join(directory, b'.being-made')
+    path, hidden = os.path.join(directory, os.fsencode(name)), os.path.join(directory,
+                                                                            b'.being-made')
     with open(hidden, 'wb') as f:
         f.write(data)
     os.utime(hidden, (modified, modified))

@@ -14,12 +14,14 @@ TOP = top()
 class BenchmarksTest(unittest.TestCase):
 
     def measured(self, script, *options):
-        """What it prints; run as bin/py does it, without the script's directory on Python's path."""
+        """What it prints; run as bin/py does it, without the script's directory on Python's path.
+        """
         done = subprocess.run(
             [sys.executable, '-P', os.path.join(TOP, 'benchmarks', script), '--files', '5',
              *(options or ('--rounds', '1', '--servers', 'pyftpdlib'))],
-            env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path)), 'PATH': '/nowhere'},
-            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+            env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path)),
+                 'PATH': '/nowhere'},
+            text=True, capture_output=True, timeout=60)
         self.assertEqual(0, done.returncode, done.stderr)
         return done.stdout, done.stderr
 

@@ -1,4 +1,6 @@
-"""Exporters and importers on one directory at the same time. tools/circle does this with more of them, and more files."""
+"""Exporters and importers on one directory at the same time. tools/circle does this with more of
+them, and more files.
+"""
 import os
 
 from zeit.cds.testing.layers import on_servers, PUREFTPD_LAYER, VSFTPD_LAYER

@@ -1,4 +1,6 @@
-"""A killed export loses nothing, and sends nothing twice. tools/kill-exports does this at each step."""
+"""A killed export loses nothing, and sends nothing twice. tools/kill-exports does this at each
+step.
+"""
 import contextlib
 import unittest
 
@@ -36,7 +38,8 @@ class Killed:
 class KilledWithoutRename(Killed):
     """A server that does not rename files, so that they are stored under their own names."""
 
-    test_somebody_took_the_files_meanwhile = None       # without heeding the lock: not promised there
+    # without heeding the lock: not promised there
+    test_somebody_took_the_files_meanwhile = None
     test_several_sessions_and_all_of_that = None
 
     def setUp(self):
@@ -52,4 +55,5 @@ class KilledWithoutRename(Killed):
 def test_suite():
     return unittest.TestSuite([
         on_servers(Killed, [PYFTPDLIB_LAYER, VSFTPD_LAYER]),
-        unittest.defaultTestLoader.loadTestsFromTestCase(server_test_case(KilledWithoutRename, VSFTPD_LAYER))])
+        unittest.defaultTestLoader.loadTestsFromTestCase(server_test_case(KilledWithoutRename,
+                                                                          VSFTPD_LAYER))])

@@ -55,4 +55,5 @@ class Checks(Kills):
 
 
 def test_suite():
-    return unittest.TestSuite([on_servers(Runs, [PYFTPDLIB_LAYER, VSFTPD_LAYER]), on_servers(Checks, [PYFTPDLIB_LAYER])])
+    return unittest.TestSuite([on_servers(Runs, [PYFTPDLIB_LAYER, VSFTPD_LAYER]),
+                               on_servers(Checks, [PYFTPDLIB_LAYER])])

@@ -1,6 +1,8 @@
-"""What README.txt tells to type works: its command lines, ZCML and Python are run against a real server.
+"""What README.txt tells to type works: its command lines, ZCML and Python are run against a real
+server.
 
-(The lines with bootstrap.py are what the continuous integration runs; the part of a buildout is in buildout.txt.)
+(The lines with bootstrap.py are what the continuous integration runs; the part of a buildout is in
+buildout.txt.)
 """
 import os
 import re
@@ -36,9 +38,11 @@ class Readme(unittest.TestCase):
     def here(self, text):
         """The text with our server and our directory in the places of the README's."""
         server, directory = self.server, self.shell.directory
-        return (text.replace('ftp://newsroom@ftp.example.org', 'ftp://newsroom@%s:%d' % (server.host, server.port))
+        return (text.replace('ftp://newsroom@ftp.example.org',
+                             'ftp://newsroom@%s:%d' % (server.host, server.port))
                 .replace("'ftp.example.org', 21", "'%s', %d" % (server.host, server.port))
-                .replace('hostname="ftp.example.org"', 'hostname="%s" port="%d"' % (server.host, server.port))
+                .replace('hostname="ftp.example.org"',
+                         'hostname="%s" port="%d"' % (server.host, server.port))
                 .replace('/srv/cds', str(directory)))
 
     def put(self, name):
@@ -46,7 +50,8 @@ class Readme(unittest.TestCase):
 
     def run_line(self, line):
         done = subprocess.run(
-            ['/bin/sh', '-c', self.here(line)], cwd=self.shell.directory, env=self.shell.environment, input='secret\n',
+            ['/bin/sh', '-c', self.here(line)], cwd=self.shell.directory,
+            env=self.shell.environment, input='secret\n',
             text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT)
         self.assertEqual(0, done.returncode, '%s\n%s' % (line, done.stdout))
         return done.stdout
@@ -57,7 +62,8 @@ class Readme(unittest.TestCase):
 
     def prepare(self):
         """Execute the lines that come before the first import."""
-        lines = [match[1] for block in self.blocks for match in map(COMMAND.fullmatch, block.splitlines()) if match]
+        lines = [match[1] for block in self.blocks
+                 for match in map(COMMAND.fullmatch, block.splitlines()) if match]
         for line in lines:
             if not line.startswith('cds-'):
                 self.run_line(line)

@@ -1,5 +1,5 @@
 """The known characters of FTP servers, for
-:class:`~zeit.cds.testing.faulty.server.FaultyServer`.
+:class:`~zeit.cds.testing.faulty.FaultyServer`.
 
 Each is a row of data: what vsftpd 3.0, ProFTPD 1.3.8, Pure-FTPd 1.0 and
 pyftpdlib 2 were seen to do differently from each other.

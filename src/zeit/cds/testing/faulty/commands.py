@@ -1,4 +1,4 @@
-"""The commands of a :class:`~zeit.cds.testing.faulty.server.FaultyServer`, done
+"""The commands of a :class:`~zeit.cds.testing.faulty.FaultyServer`, done
 properly; what goes wrong with them is said by the script.
 
 Each takes the session, its argument and the plan, and returns its last
@@ -6,8 +6,8 @@ reply.  RFC 959, RFC 2389 (FEAT), RFC 2428 (EPSV, EPRT), RFC 3659 (MLSD,
 SIZE, MDTM, REST), RFC 4217 (TLS), draft-somers-ftp-mfxx (MFMT).
 """
 
+from zeit.cds.testing.faulty.sockets import Calling, LOOPBACK, Passive
 from zeit.cds.testing.faulty.store import mlsd_facts, stamp, unstamp
-from zeit.cds.testing.faulty.wire import Calling, LOOPBACK, Passive
 
 
 COMMANDS = {}
@@ -89,7 +89,7 @@ def prot(session, argument, plan):
     if argument.upper() not in ('C', 'P'):
         return '504 Only C and P.'
     session.protected = argument.upper() == 'P'
-    return '200 PROT now {}.'.format(argument.upper())
+    return '200 PROT now %s.' % argument.upper()
 
 
 # About the server

@@ -1,17 +1,14 @@
-"""The language in which the faults of a
-:class:`~zeit.cds.testing.faulty.server.FaultyServer` are written.
+"""The language in which the faults of a :class:`~zeit.cds.testing.faulty.FaultyServer` are written.
 
-:class:`On` says when, its methods say what; see the package's ``faulty``
-module for a guide.  A command collects the rules that fit it in a
-:class:`Plan`, which the session then follows.
+:class:`On` says when, its methods say what; the package's docstring is a guide.  A command
+collects the rules that fit it in a :class:`Plan`, which the session then follows.
 """
 
 import itertools
-import time
 from fnmatch import fnmatchcase
 
-from zeit.cds.testing.faulty.store import BLOCK, Content, Entry, stamp, text
-from zeit.cds.testing.faulty.wire import Gone
+from zeit.cds.testing.faulty.sockets import Gone
+from zeit.cds.testing.faulty.store import BLOCK, Entry, text
 
 
 #: When something can happen to a command: before it is done; after the 1xx
@@ -199,7 +196,7 @@ class On:
 
     def shape(self, function):
         """Send the last reply changed by `function(bytes)`, which returns
-        bytes or an iterable of bytes; see :data:`SHAPES`."""
+        bytes or an iterable of bytes; see :data:`~zeit.cds.testing.faulty.shapes.SHAPES`."""
         return self._add(lambda plan: plan.shapes.append(function))
 
     def say(self, reply, at='done', after_bytes=None):
@@ -210,7 +207,7 @@ class On:
         """Take commands that came together with this one for nothing, with
         a reply each."""
         def forget(session):
-            for n in range(count):
+            for _ in range(count):
                 line, end, rest = session.control.buffer.partition(b'\n')
                 if end:
                     session.control.buffer = rest
@@ -337,136 +334,3 @@ class On:
         return self._at(
             lambda session: function(session.server), at, after_bytes,
             reply_bytes)
-
-
-# What happens to files behind a client's back: for On.call and server.when.
-
-def put(name, data=b'', mtime=None):
-    """A file appears, or is replaced by another one (as by a rename)."""
-    return lambda server: server.files.update({
-        text(name): Content(data, server.now() if mtime is None else mtime)})
-
-
-def rewrite(name, data, mtime=None):
-    """A file gets other content in place; a running transfer sees it."""
-    def change(server):
-        content = server.files[name]
-        content.data = data
-        content.mtime = server.now() if mtime is None else mtime
-    return change
-
-
-def grow(name, data, mtime=None):
-    """Bytes are appended to a file."""
-    return lambda server: rewrite(
-        name, server.files[name].data + data, mtime)(server)
-
-
-def shrink(name, size, mtime=None):
-    """A file is cut to `size` bytes."""
-    return lambda server: rewrite(
-        name, server.files[name].data[:size], mtime)(server)
-
-
-def vanish(name):
-    """A file (or directory) is gone."""
-    def remove(server):
-        server.files.pop(name, None)
-        server.directories.discard(name)
-    return remove
-
-
-def mkdir(name, mtime=None):
-    """A directory appears."""
-    return lambda server: server.directories.add(
-        name, server.now() if mtime is None else mtime)
-
-
-# Shapes of replies: for On.shape.
-
-#: Replies whose text carries a value; losing it would be another fault.
-VALUES = (b'211', b'213', b'227', b'229', b'257')
-
-
-def _is_value(reply):
-    return reply[:3] in VALUES or reply[3:4] == b'-'
-
-
-def lower_case(reply):
-    """``226 transfer complete.``"""
-    return reply if _is_value(reply) else reply.lower()
-
-
-def multi_line(reply):
-    """Five lines, one of which looks like an end and is none."""
-    if _is_value(reply):
-        return reply
-    code = reply[:3]
-    return (code + b'-First line\r\n' + b' ' + code + b' indented\r\n'
-            + b'999 another code\r\n' + code + b'-again\r\n' + reply)
-
-
-def latin_1(reply):
-    """``226 Übertragen.`` in Latin-1, which is no UTF-8."""
-    return reply if _is_value(reply) else reply[:4] + b'\xdcbertragen.\r\n'
-
-
-def no_text(reply):
-    """``226``"""
-    return reply if _is_value(reply) else reply[:3] + b'\r\n'
-
-
-def bare_lf(reply):
-    """Lines end with LF instead of CRLF."""
-    return reply.replace(b'\r\n', b'\n')
-
-
-def preliminary_code(reply):
-    """``1`` in place of the first digit."""
-    return b'1' + reply[1:]
-
-
-def garbage(reply):
-    """What is no reply at all."""
-    return b'\x00\xff<html>not found</html>\r\n'
-
-
-def nothing(reply):
-    """No reply, and on with the next command."""
-    return b''
-
-
-def long_line(reply, size=10 * 1024 * 1024):
-    """A line of 10 MB."""
-    return itertools.chain(
-        [reply[:4]], itertools.repeat(b'x' * BLOCK, size // BLOCK),
-        [b'\r\n'])
-
-
-def endless_line(reply):
-    """A line without an end."""
-    return itertools.chain([reply[:4]], itertools.repeat(b'x' * BLOCK))
-
-
-def endless_lines(reply):
-    """A multi-line reply without an end."""
-    line = reply[:3] + b'-and so on\r\n'
-    return itertools.repeat(line * (BLOCK // len(line)))
-
-
-#: All shapes by name.  The first five are legal or usual: a client should
-#: go on as if nothing were.
-SHAPES = {
-    function.__name__: function for function in (
-        lower_case, multi_line, latin_1, no_text, bare_lf, preliminary_code,
-        garbage, nothing, long_line, endless_line, endless_lines)}
-
-
-def endless_data():
-    """Data without an end: for On.serve and On.extend."""
-    return itertools.repeat(b'x' * BLOCK)
-
-
-def next_year():
-    """Return a time a year from now, as listings write it."""
-    return stamp(time.time() + 366 * 86400)

@@ -1,4 +1,4 @@
-"""One session of a :class:`~zeit.cds.testing.faulty.server.FaultyServer`: its
+"""One session of a :class:`~zeit.cds.testing.faulty.FaultyServer`: its
 control connection, its state, and the order of things in one command."""
 
 import posixpath
@@ -9,7 +9,7 @@ import traceback
 import zeit.cds.testing.faulty.transfer  # noqa: F401, it registers its commands
 from zeit.cds.testing.faulty.commands import COMMANDS
 from zeit.cds.testing.faulty.script import Blocks
-from zeit.cds.testing.faulty.wire import Control, Gone, hang_up, wake
+from zeit.cds.testing.faulty.sockets import Control, Gone, hang_up, wake
 
 
 #: What may be asked before the log-in.

@@ -1,4 +1,4 @@
-"""What a :class:`~zeit.cds.testing.faulty.server.FaultyServer` keeps and lists.
+"""What a :class:`~zeit.cds.testing.faulty.FaultyServer` keeps and lists.
 
 Nothing here touches a socket: files in memory, and the lines that describe
 them in NLST, LIST (as ``ls -l``) and MLSD (RFC 3659, section 7).

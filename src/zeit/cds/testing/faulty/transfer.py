@@ -1,4 +1,4 @@
-"""The commands of a :class:`~zeit.cds.testing.faulty.server.FaultyServer` that use
+"""The commands of a :class:`~zeit.cds.testing.faulty.FaultyServer` that use
 a data connection."""
 
 import itertools
@@ -6,8 +6,8 @@ from functools import partial
 
 from zeit.cds.testing.faulty.commands import command, COMMANDS
 from zeit.cds.testing.faulty.script import Blocks, Cut, Enough
+from zeit.cds.testing.faulty.sockets import Data, DataLost, Gone, Passive
 from zeit.cds.testing.faulty.store import Content, Entry, listing
-from zeit.cds.testing.faulty.wire import Data, DataLost, Gone, Passive
 
 
 #: Seconds that a transfer waits for its data connection.

@@ -6,7 +6,7 @@ import select
 import socket
 import unittest
 
-from zeit.cds.testing.faulty.server import FaultyServer
+from zeit.cds.testing.faulty import FaultyServer
 
 
 #: Seconds after which a client in these tests would give up.

@@ -4,7 +4,7 @@ import ftplib
 import select
 import socket
 
-from zeit.cds.testing.faulty.server import (
+from zeit.cds.testing.faulty import (
     BEGINNING,
     endless_data,
     Entry,

@@ -10,7 +10,7 @@ import threading
 
 import trustme
 
-from zeit.cds.testing.faulty.server import Content, FaultyServer, On, shrink
+from zeit.cds.testing.faulty import Content, FaultyServer, On, shrink
 from zeit.cds.testing.tests.faultyclient import BAR, FaultyTest, FILES, PATIENCE, short
 
 
@@ -44,7 +44,7 @@ class ViolationTest(FaultyTest):
         client = self.raw()
         client.connect()
         client.send('RETR bar.xml', 'DELE bar.xml')
-        for n in range(3):
+        for _ in range(3):
             client.line()
         self.assertViolation('DELE before the 226')
 
@@ -359,7 +359,7 @@ class ManySessionsTest(FaultyTest):
         self.assertEqual([], self.server.violations)
 
     def test_a_hundred_servers(self):
-        for n in range(100):
+        for _ in range(100):
             with FaultyServer(files={'x': Content(b'x', 0)}) as server:
                 with ftplib.FTP() as client:
                     client.connect(server.host, server.port)

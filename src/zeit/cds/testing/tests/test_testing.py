@@ -13,7 +13,7 @@ import zope.component
 import zeit.cds.testing
 from zeit.cds.interfaces import ICDSConnection
 from zeit.cds.testing import logs, texts
-from zeit.cds.testing.tests.test_servers import listens, store
+from zeit.cds.testing.tests.transfers import listens, store
 
 
 class Embedded(unittest.TestCase):
@@ -95,6 +95,37 @@ class Log(unittest.TestCase):
     def test_a_second_start_is_refused(self):
         with self.assertRaisesRegex(RuntimeError, 'Call stop_logging'):
             zeit.cds.testing.start_logging()
+
+
+class Recorded(unittest.TestCase):
+    """What tests see of the log of a block."""
+
+    log = logging.getLogger('zeit.cds.a')
+
+    def test_lines_by_their_level_and_tracebacks(self):
+        with zeit.cds.testing.recorded() as log:
+            self.log.debug('a')
+            self.log.warning('b %s', 1)
+            try:
+                raise ValueError('c')
+            except ValueError:
+                self.log.exception('d')
+        self.log.warning('later')
+        self.assertEqual([('DEBUG', 'a'), ('WARNING', 'b 1'), ('ERROR', 'd')], log.lines)
+        self.assertEqual((['b 1'], ['b 1', 'd']), (log.warnings, log.complaints))
+        self.assertRegex(log.text, '(?s)^a\nb 1\nd\nTraceback .*\nValueError: c\n$')
+
+    def test_only_the_level_asked_for(self):
+        with zeit.cds.testing.recorded(logging.WARNING) as log:
+            self.log.info('a')
+        self.assertEqual('', log.text)
+
+    def test_the_logger_is_left_as_it_was(self):
+        logger = logging.getLogger('zeit.cds')
+        before = logger.level, logger.propagate, list(logger.handlers)
+        with self.assertRaises(KeyError), zeit.cds.testing.recorded():
+            raise KeyError
+        self.assertEqual(before, (logger.level, logger.propagate, logger.handlers))
 
 
 class Comparison(unittest.TestCase):

@@ -1,12 +1,13 @@
-"""Exporters and importers, each a process with a spool of its own, exchange files through one directory, all at once.
+"""Exporters and importers, each a process with a spool of its own, exchange files through one
+directory, all at once.
 
-Run by tools/circle, and in short by the tests. A CMS puts files into each exporter's spool while that works. Whoever has
-the lock makes a directory of ours; if it is there already, two hold the lock at the same time.
+Run by tools/circle, and in short by the tests. A CMS puts files into each exporter's spool while
+that works. Whoever has the lock makes a directory of ours; if it is there already, two hold the
+lock at the same time.
 """
 import argparse
 import contextlib
 import dataclasses
-import hashlib
 import logging
 import multiprocessing
 import os
@@ -43,7 +44,8 @@ class Figures:
     errors: list = dataclasses.field(default_factory=list)      # in words
 
     def __add__(self, other):
-        return Figures(*(getattr(self, field.name) + getattr(other, field.name) for field in dataclasses.fields(self)))
+        return Figures(*(getattr(self, field.name) + getattr(other, field.name)
+                         for field in dataclasses.fields(self)))
 
 
 class WatchedLock(LockFile):
@@ -79,8 +81,8 @@ class Partner:
     def __init__(self, server, store_dir, place, connections, results):
         self.store_dir, self.results = store_dir, results
         self.settings = dict(
-            store_dir=store_dir, hostname=server.host, port=server.port, user=server.user, password=server.password,
-            connections=connections, timeout=60)
+            store_dir=store_dir, hostname=server.host, port=server.port, user=server.user,
+            password=server.password, connections=connections, timeout=60)
         self.lock, self.figures = WatchedLock(place), Figures()
         self.process = PROCESSES.Process(target=self.work)
 
@@ -138,7 +140,9 @@ class Importer(Partner):
 
 
 def run(server, files, exporters, importers, connections=2):
-    """Returns the Figures of the exporters and of the importers, and the list of names that importers published."""
+    """Returns the Figures of the exporters and of the importers, and the list of names that
+    importers published.
+    """
     results, ended = [PROCESSES.Queue(), PROCESSES.Queue()], PROCESSES.Event()
     work = tempfile.mkdtemp(prefix='zeit.cds-circle-')
     place = os.path.join(work, 'locked')
@@ -147,7 +151,8 @@ def run(server, files, exporters, importers, connections=2):
     try:
         first = [Exporter(names[n::exporters], server, spools[n], place, connections, results[0])
                  for n in range(exporters)]
-        second = [Importer(ended, server, spool, place, connections, results[1]) for spool in spools[exporters:]]
+        second = [Importer(ended, server, spool, place, connections, results[1])
+                  for spool in spools[exporters:]]
         for partner in first + second:
             partner.process.start()
         exported = sum((results[0].get() for _ in first), Figures())
@@ -155,7 +160,8 @@ def run(server, files, exporters, importers, connections=2):
         imported = sum((results[1].get() for _ in second), Figures())
         for partner in first + second:
             partner.process.join()
-        return exported, imported, [published for spool in spools[exporters:] for published in arrived(spool)]
+        return exported, imported, [published for spool in spools[exporters:]
+                                    for published in arrived(spool)]
     finally:
         for path in [work, *spools]:
             shutil.rmtree(path, ignore_errors=True)
@@ -165,23 +171,26 @@ def arrived(spool):
     """Names of what was published; one that is not whole is marked."""
     for name, data in contents(os.path.join(spool, 'new')).items():
         name = name.decode()
-        yield name if hashlib.sha256(data).digest() == hashlib.sha256(body(name)).digest() else name + ' (damaged)'
+        yield name if data == body(name) else name + ' (damaged)'
 
 
 def main():
     parser = argparse.ArgumentParser(
-        prog='circle', description='Exporters and importers exchange files through one FTP directory, all at once. '
-                                   'Prints what was lost or doubled, and whether locks overlapped.')
+        prog='circle',
+        description='Exporters and importers exchange files through one FTP directory, all at '
+                    'once. Prints what was lost or doubled, and whether locks overlapped.')
     parser.add_argument('--files', type=int, default=10000)
     parser.add_argument('--exporters', type=int, default=4)
     parser.add_argument('--importers', type=int, default=4)
-    parser.add_argument('--connections', type=int, default=2, help='of each of them (default: %(default)s)')
+    parser.add_argument('--connections', type=int, default=2,
+                        help='of each of them (default: %(default)s)')
     parser.add_argument('--server', default='vsftpd', choices=[kind.name for kind in SERVERS])
     args = parser.parse_args()
     kind, = [kind for kind in SERVERS if kind.name == args.server]
     begun = time.monotonic()
     with kind() as server:
-        exported, imported, published = run(server, args.files, args.exporters, args.importers, args.connections)
+        exported, imported, published = run(server, args.files, args.exporters, args.importers,
+                                            args.connections)
         left = sorted(os.listdir(server.directory))
     seconds = time.monotonic() - begun
     lost = args.files - len(set(published))
@@ -191,8 +200,10 @@ def main():
     errors = exported.errors + imported.errors
     print('%s, %d exporters, %d importers, %d files, %.0f s' % (
         args.server, args.exporters, args.importers, args.files, seconds))
-    print('exported: %d files in %d runs, %d times locked' % (exported.files, exported.runs, exported.locked))
-    print('imported: %d files in %d runs, %d times locked' % (imported.files, imported.runs, imported.locked))
+    print('exported: %d files in %d runs, %d times locked' % (exported.files, exported.runs,
+                                                              exported.locked))
+    print('imported: %d files in %d runs, %d times locked' % (imported.files, imported.runs,
+                                                              imported.locked))
     print('lost: %d, doubled: %d, damaged: %d, overlaps of locks: %d, left on the server: %d' % (
         lost, doubled, damaged, overlaps, len(left)))
     for name in left[:10]:

@@ -1,6 +1,8 @@
-"""Exports killed at every step, and run again: is anything lost, sent twice, seen in part, or left behind?
+"""Exports killed at every step, and run again: is anything lost, sent twice, seen in part, or left
+behind?
 
-Run by tools/kill-exports, and in short by the tests. What a step is tells zeit.cds.tests.crash.kills.
+Run by tools/kill-exports, and in short by the tests. What a step is tells
+zeit.cds.tests.crash.kills.
 """
 import argparse
 import contextlib
@@ -45,14 +47,17 @@ class ExportSteps(Steps):
 
 
 def run_export(server, store_dir, last=NEVER, **settings):
-    """An export in a process of its own that is killed at step `last`: 'STEPS OUTCOME', or None if it was killed."""
+    """An export in a process of its own that is killed at step `last`: 'STEPS OUTCOME', or None if
+    it was killed.
+    """
     def child():
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
         lock.MUTEX_GRACE = 1.0
         steps = ExportSteps(last)
         steps.watch()
         feed = Feed(store_dir=store_dir, hostname=server.host, port=server.port, user=server.user,
-                    password=server.password, ftp_dir='/', timeout=20, retries=1, direction='export', **settings)
+                    password=server.password, ftp_dir='/', timeout=20, retries=1,
+                    direction='export', **settings)
         outcome = Export(feed, FTPConnection(), LockFile(), outbox.FileSource())()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
@@ -64,7 +69,8 @@ class ExportMatrix:
     def __init__(self, server, files, connections=1, consume=False, renew=False, atomic=True):
         """
         files -- how many
-        consume -- does a consumer that heeds no lock take all files from the server between the killed run and the next?
+        consume -- does a consumer that heeds no lock take all files from the server between the
+        killed run and the next?
         renew -- has the CMS put a new version of one of the files into new by then?
         atomic -- does the server allow to rename, so that nobody may ever see a part of a file?
         """
@@ -80,7 +86,8 @@ class ExportMatrix:
     def steps(self):
         """How many steps there are in a run that nobody kills."""
         self.prepare()
-        count, _, outcome = run_export(self.server, self.store_dir, connections=self.connections).partition(' ')
+        count, _, outcome = run_export(self.server, self.store_dir,
+                                       connections=self.connections).partition(' ')
         if outcome != 'success':
             raise RuntimeError(outcome)
         self.look(0)
@@ -141,7 +148,8 @@ class ExportMatrix:
         left = [name for name in there if name.startswith(b'.') or name in (b'read', b'write')]
         journal = os.path.join(self.store_dir, outbox.JOURNAL)
         if left or os.path.getsize(journal):
-            self.wrong.append('step %d: left behind: %r, %d bytes of notes' % (step, left, os.path.getsize(journal)))
+            self.wrong.append('step %d: left behind: %r, %d bytes of notes' % (step, left,
+                                                                               os.path.getsize(journal)))
 
     def look(self, step):
         """Did each version that waited arrive once, and is nothing left?"""
@@ -151,16 +159,23 @@ class ExportMatrix:
         for version in set(self.taken):
             if self.taken.count(version) > 1:
                 self.wrong.append('step %d: sent twice: %r' % (step, version[0]))
-        for name, data in self.versions - set(self.taken):
+        for name, _ in self.versions - set(self.taken):
             self.wrong.append('step %d: lost: %r' % (step, name))
+
+
+# (sessions, whether a consumer takes the files meanwhile, whether there are new versions then)
+KINDS = [(1, False, False), (1, True, False), (1, True, True), (1, False, True),
+         (4, False, False), (4, True, True)]
 
 
 def main():
     parser = argparse.ArgumentParser(
-        prog='kill-exports', description='Kill an export at each of its steps, run it again, and look what became of '
-                                         'the files. Prints how many kill points there were.')
+        prog='kill-exports',
+        description='Kill an export at each of its steps, run it again, and look what became of '
+                    'the files. Prints how many kill points there were.')
     parser.add_argument('--files', type=int, default=8)
-    parser.add_argument('--points', type=int, help='so many steps of each kind of run, evenly spread (default: all)')
+    parser.add_argument('--points', type=int,
+                        help='so many steps of each kind of run, evenly spread (default: all)')
     parser.add_argument('--servers', nargs='+', default=['pyftpdlib', 'vsftpd'],
                         help='of %s' % ', '.join(kind.name for kind in SERVERS))
     options = parser.parse_args()
@@ -168,19 +183,21 @@ def main():
     for kind in SERVERS:
         if kind.name not in options.servers:
             continue
-        for connections, consume, renew in (1, False, False), (1, True, False), (1, True, True), (1, False, True), (
-                4, False, False), (4, True, True):
+        for connections, consume, renew in KINDS:
             with kind() as server, contextlib.closing(
                     ExportMatrix(server, options.files, connections, consume, renew)) as matrix:
                 begun = time.monotonic()
                 count, steps = kill_everywhere(matrix, options.points)
             total, bad = total + count, bad + len(matrix.wrong)
             print('%-10s %d session%s%s%s: %d steps, killed at %d, %d faults, %.0f s' % (
-                kind.name, connections, ' s'[connections > 1], ', taken' if consume else '', ', renewed' if renew else '',
+                kind.name, connections, ' s'[connections > 1], ', taken' if consume else '',
+                ', renewed' if renew else '',
                 steps, count, len(matrix.wrong), time.monotonic() - begun), flush=True)
             for text in matrix.wrong[:10]:
                 print('    ', text[:300])
-    print('%d kill points, %d faults: %s' % (total, bad, 'nothing lost, nothing twice' if not bad else 'FAILED'))
+    print('%d kill points, %d faults: %s' % (total, bad,
+                                             'nothing lost, nothing twice' if not bad
+                                             else 'FAILED'))
     return 1 if bad else 0
 
 

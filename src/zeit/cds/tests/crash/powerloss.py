@@ -1,8 +1,9 @@
-"""What a power failure could leave of a spool: a record of what was written, synced and renamed, and what may become of it.
+"""What a power failure could leave of a spool: a record of what was written, synced and renamed,
+and what may become of it.
 
-The model is more pessimistic than a disk: data that were not synced are lost; of the names that were given, taken and
-changed since the last sync of the directories concerned, each may be lost or kept, in any combination. A rename is one
-step, as every file system with a journal has it.
+The model is more pessimistic than a disk: data that were not synced are lost; of the names that
+were given, taken and changed since the last sync of the directories concerned, each may be lost or
+kept, in any combination. A rename is one step, as every file system with a journal has it.
 """
 import contextlib
 import itertools
@@ -18,7 +19,9 @@ NAMING = ('rename', 'link', 'unlink')
 
 
 class Recorder:
-    """Writes down what a spool does, and which files are removed on the server: `steps`, a list of tuples."""
+    """Writes down what a spool does, and which files are removed on the server: `steps`, a list of
+    tuples.
+    """
 
     def __init__(self):
         self.steps = []
@@ -30,7 +33,8 @@ class Recorder:
         """`atomic`: the file system has a rename that does not overwrite."""
         self._move = spool.move
         recorded = RecordedOs(self)
-        with unittest.mock.patch.object(spool, 'os', recorded), unittest.mock.patch.object(blocks, 'os', recorded), \
+        with unittest.mock.patch.object(spool, 'os', recorded), \
+                unittest.mock.patch.object(blocks, 'os', recorded), \
                 unittest.mock.patch.object(Control, 'transmit', self._transmit(Control.transmit)), \
                 unittest.mock.patch.object(spool, *(
                     ('move', self.move) if atomic else ('_renameat2', lambda: None))), \
@@ -61,7 +65,8 @@ class Recorder:
     def pwrite(self, fd, data, offset):
         inode = self._inodes[fd]
         count = os.pwrite(fd, data, offset)
-        self.steps.append(('data', inode))      # a thread does it: what was synced meanwhile does not count
+        # a thread does it: what was synced meanwhile does not count
+        self.steps.append(('data', inode))
         return count
 
     def ftruncate(self, fd, length):
@@ -69,7 +74,8 @@ class Recorder:
         return os.ftruncate(fd, length)
 
     def utime(self, fd, **kw):
-        self.steps.append(('data', self._inodes[fd]))   # recovery compares the time: it has to be durable as well
+        # recovery compares the time: it has to be durable as well
+        self.steps.append(('data', self._inodes[fd]))
         return os.utime(fd, **kw)
 
     def fsync(self, fd):
@@ -90,11 +96,14 @@ class Recorder:
 
     def move(self, source, name, target, new_name):
         self._move(source, name, target, new_name)
-        self.steps.append(('rename', self._directories[source], name, self._directories[target], new_name))
+        self.steps.append(('rename', self._directories[source], name, self._directories[target],
+                           new_name))
 
     def link(self, name, new_name, *, src_dir_fd, dst_dir_fd, follow_symlinks):
-        os.link(name, new_name, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, follow_symlinks=follow_symlinks)
-        self.steps.append(('link', self._directories[src_dir_fd], name, self._directories[dst_dir_fd], new_name))
+        os.link(name, new_name, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd,
+                follow_symlinks=follow_symlinks)
+        self.steps.append(('link', self._directories[src_dir_fd], name,
+                           self._directories[dst_dir_fd], new_name))
 
     def unlink(self, name, *, dir_fd):
         os.unlink(name, dir_fd=dir_fd)
@@ -105,7 +114,8 @@ class RecordedOs:
     """The os module, with some of its functions recorded."""
 
     def __init__(self, recorder):
-        for name in ('open', 'write', 'pwrite', 'ftruncate', 'utime', 'fsync', 'close', 'link', 'unlink'):
+        for name in ('open', 'write', 'pwrite', 'ftruncate', 'utime', 'fsync', 'close', 'link',
+                     'unlink'):
             setattr(self, name, getattr(recorder, name))
 
     def __getattr__(self, name):
@@ -115,14 +125,16 @@ class RecordedOs:
 # ---------------------------------------------------------------- what a crash leaves
 
 def crashes(steps, ordered=False):
-    """Iterate over what each crash could leave: (how many steps were done, {(directory, name): inode}, whole inodes).
+    """Iterate over what each crash could leave: (how many steps were done, {(directory, name):
+    inode}, whole inodes).
 
     ordered -- of what was not synced, the file system loses only the last steps, not any
     """
     for end in range(len(steps) + 1):
         done = steps[:end]
         whole = durable_inodes(done)
-        open_questions = [n for n, step in enumerate(done) if step[0] in NAMING and not is_durable(done, n)]
+        open_questions = [n for n, step in enumerate(done) if step[0] in NAMING
+                          and not is_durable(done, n)]
         for lost in losses(open_questions, ordered):
             yield end, entries(done, lost), whole
 
@@ -130,7 +142,8 @@ def crashes(steps, ordered=False):
 def losses(steps, ordered):
     if ordered:
         return [set(steps[n:]) for n in range(len(steps) + 1)]
-    return [set(lost) for number in range(len(steps) + 1) for lost in itertools.combinations(steps, number)]
+    return [set(lost) for number in range(len(steps) + 1)
+            for lost in itertools.combinations(steps, number)]
 
 
 def durable_inodes(steps):
@@ -175,7 +188,10 @@ def entries(steps, lost):
 
 
 def faults(steps, ordered=False):
-    """What would be lost, or partial, after which crash: a list of texts. Also the number of crashes looked at."""
+    """What would be lost, or partial, after which crash: a list of texts.
+
+    Also the number of crashes looked at.
+    """
     wrong, count = [], 0
     for end, found, whole in crashes(steps, ordered):
         count += 1

@@ -33,7 +33,9 @@ WON, LOCKED = 'won', 'locked'
 
 
 class WatchedLockFile(LockFile):
-    """Whoever holds the lock has a file in `directory`, and leaves a note there if another has it too."""
+    """Whoever holds the lock has a file in `directory`, and leaves a note there if another has it
+    too.
+    """
 
     def __init__(self, directory):
         self.directory = directory
@@ -108,7 +110,8 @@ def write_to(path):
 # ---------------------------------------------------------------- many races
 
 def races(server, number, clients, one_spool=False, runners=None):
-    """Let `clients` processes begin to import at once, `number` times. Returns a list of what was wrong, and counts.
+    """Let `clients` processes begin to import at once, `number` times. Returns a list of what was
+    wrong, and counts.
 
     runners -- what the processes do, a list of functions; without it all import as they should
     """
@@ -119,7 +122,8 @@ def races(server, number, clients, one_spool=False, runners=None):
     runners = runners or [import_once] * clients
     try:
         processes = [context.Process(target=take_part, args=(
-            n, runners[n], server, spools, directory, number, barrier, results)) for n in range(clients)]
+            n, runners[n], server, spools, directory, number, barrier, results))
+                     for n in range(clients)]
         for process in processes:
             process.start()
         return evaluate([results.get() for _ in range(number)], processes)
@@ -158,7 +162,10 @@ def take_part(n, runner, server, spools, directory, number, barrier, results):
 
 
 def look(race, server, spools, directory):
-    """After a race: the outcomes, what is wrong, and how many overlaps there were. Tidies up for the next."""
+    """After a race: the outcomes, what is wrong, and how many overlaps there were.
+
+    Tidies up for the next.
+    """
     outcomes, wrong, overlaps = [], [], 0
     for name in sorted(os.listdir(directory)):
         path = os.path.join(directory, name)
@@ -177,7 +184,8 @@ def look(race, server, spools, directory):
             found[name] = data
             os.unlink(os.path.join(os.fsencode(spool), b'new', name))
         if os.listdir(os.path.join(spool, 'tmp')):
-            wrong.append('race %d: left in tmp: %r' % (race, os.listdir(os.path.join(spool, 'tmp'))))
+            wrong.append('race %d: left in tmp: %r' % (race,
+                                                       os.listdir(os.path.join(spool, 'tmp'))))
     if left.keys() & {b'read', b'write', MUTEX.encode()}:
         wrong.append('race %d: left on the server: %r' % (race, left))
     files = {name: data for name, data in left.items() if name.startswith(b'article')}
@@ -197,7 +205,9 @@ def evaluate(rounds, processes):
 
 
 def many_races(server, number, clients, **kw):
-    """`races`, as many as you like: with pauses, since each connection keeps a port taken for a minute after its end."""
+    """`races`, as many as you like: with pauses, since each connection keeps a port taken for a
+    minute after its end.
+    """
     wrong, figures = [], collections.Counter()
     while number > 0:
         wait_for_ports()
@@ -219,12 +229,17 @@ def wait_for_ports():
 
 def main():
     parser = argparse.ArgumentParser(
-        prog='lock-races', description='Let several imports race for the lock of one FTP directory, on each server.')
-    parser.add_argument('--races', type=int, default=1000, help='how many, for each server and number of processes')
-    parser.add_argument('--clients', type=int, nargs='+', default=[2, 5], help='numbers of processes')
-    parser.add_argument('--servers', nargs='+', default=[kind.name for kind in SERVERS], help='(default: all)')
+        prog='lock-races',
+        description='Let several imports race for the lock of one FTP directory, on each server.')
+    parser.add_argument('--races', type=int, default=1000,
+                        help='how many, for each server and number of processes')
+    parser.add_argument('--clients', type=int, nargs='+', default=[2, 5],
+                        help='numbers of processes')
+    parser.add_argument('--servers', nargs='+', default=[kind.name for kind in SERVERS],
+                        help='(default: all)')
     parser.add_argument('--naive', action='store_true',
-                        help='one of the processes is a peer that looks, then stores its lock file, without a mutex')
+                        help='one of the processes is a peer that looks, then stores its lock file, '
+                             'without a mutex')
     options = parser.parse_args()
     bad = 0
     for kind in [kind for kind in SERVERS if kind.name in options.servers]:
@@ -237,9 +252,10 @@ def main():
                 begun = time.monotonic()
                 wrong, figures = many_races(server, options.races, clients, runners=runners)
             bad += len(wrong) + figures['overlaps']
-            print('%-10s %d processes: %d races, %d overlaps, %d refused, %d without a winner, %d faults, %.0f s' % (
-                kind.name, clients, figures['races'], figures['overlaps'], figures['refused'], figures['nobody'],
-                len(wrong), time.monotonic() - begun), flush=True)
+            print('%-10s %d processes: %d races, %d overlaps, %d refused, '
+                  '%d without a winner, %d faults, %.0f s' % (
+                kind.name, clients, figures['races'], figures['overlaps'], figures['refused'],
+                figures['nobody'], len(wrong), time.monotonic() - begun), flush=True)
             for text in wrong[:10]:
                 print('    ', text)
     return 1 if bad else 0

@@ -1,4 +1,4 @@
-"""The sockets of a :class:`~zeit.cds.testing.faulty.server.FaultyServer`.
+"""The sockets of a :class:`~zeit.cds.testing.faulty.FaultyServer`.
 
 Whatever fails on a control connection is :class:`Gone`, on a data connection
 :class:`DataLost`: both are what a test provokes, and no fault of the server.
