@@ -9,7 +9,8 @@ import gocept.filestore.filestore
 
 from zeit.cds.feed import Feed
 from zeit.cds.ftp.session import FTPConnection
-from zeit.cds.lock.lockfile import LockFile, MUTEX
+from zeit.cds.lock.directory import MUTEX
+from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.spool.inbox import FileSink, LOCK, Spool
 from zeit.cds.testing.logs import recorded
 from zeit.cds.transfer.importing import Import

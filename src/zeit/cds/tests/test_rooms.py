@@ -21,6 +21,7 @@ MAY_IMPORT = {
     'logfile': set(),
     'net': BELOW_ALL,
     'ftp': BELOW_ALL | {'net'},
+    'file': BELOW_ALL,
     'lock': BELOW_ALL | {'net'},
     'spool': BELOW_ALL | {'net'},
     'transfer': BELOW_ALL | {'net.scheduler', 'events'},

@@ -15,7 +15,7 @@ import time
 from zeit.cds.feed import Feed
 from zeit.cds.ftp.control import Control
 from zeit.cds.ftp.session import FTPConnection
-from zeit.cds.lock import lockfile as lock
+from zeit.cds.lock.directory import Tuning
 from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.spool import outbox
 from zeit.cds.spool import store as spool
@@ -52,13 +52,13 @@ def run_export(server, store_dir, last=NEVER, **settings):
     """
     def child():
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
-        lock.MUTEX_GRACE = 1.0
         steps = ExportSteps(last)
         steps.watch()
         feed = Feed(store_dir=store_dir, hostname=server.host, port=server.port, user=server.user,
                     password=server.password, ftp_dir='/', timeout=20, retries=1,
                     direction='export', **settings)
-        outcome = Export(feed, FTPConnection(), LockFile(), outbox.FileSource())()
+        outcome = Export(feed, FTPConnection(), LockFile(Tuning(mutex_grace=1.0)),
+                         outbox.FileSource())()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
 

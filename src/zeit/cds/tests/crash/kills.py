@@ -20,8 +20,8 @@ import traceback
 from zeit.cds.feed import Feed
 from zeit.cds.ftp.control import Control
 from zeit.cds.ftp.session import FTPConnection
-from zeit.cds.lock import lockfile as lock
-from zeit.cds.lock.lockfile import LockFile, MUTEX
+from zeit.cds.lock.directory import MUTEX, Tuning
+from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.spool import directio as blocks
 from zeit.cds.spool import store as spool
 from zeit.cds.spool.inbox import FileSink
@@ -110,12 +110,12 @@ def run_import(server, store_dir, last=NEVER, **settings):
     """
     def child():
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
-        lock.MUTEX_GRACE, worker.LARGE = 1.0, LARGE
+        worker.LARGE = LARGE
         steps = Steps(last)
         steps.watch()
         feed = Feed(store_dir=store_dir, hostname=server.host, port=server.port, user=server.user,
                     password=server.password, ftp_dir='/', timeout=20, retries=1, **settings)
-        outcome = Import(feed, FTPConnection(), LockFile(), FileSink())()
+        outcome = Import(feed, FTPConnection(), LockFile(Tuning(mutex_grace=1.0)), FileSink())()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
 
