@@ -22,12 +22,12 @@ from zeit.cds.ftp.control import Control
 from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.lock import lockfile as lock
 from zeit.cds.lock.lockfile import LockFile, MUTEX
-from zeit.cds.spool import directio as blocks
-from zeit.cds.spool import store as spool
+from zeit.cds.spool import filesystem
 from zeit.cds.spool.inbox import FileSink
+from zeit.cds.spool.incoming import Tuning
+from zeit.cds.spool.tests.recorder import MODULES
 from zeit.cds.testing.servers import SERVERS
 from zeit.cds.tests.importing import contents, new_spool, put, WHEN
-from zeit.cds.transfer import worker
 from zeit.cds.transfer.importing import Import
 
 
@@ -67,10 +67,12 @@ class Steps:
     def watch(self):
         """From now on, for the rest of this process."""
         Control.transmit = self.around(Control.transmit)
-        spool.os = blocks.os = CountedOs(self)
-        spool.move = self.before(spool.move)
-        if (syncfs := spool._syncfs()) is not None:
-            spool._syncfs = lambda: self.before(syncfs)
+        counted = CountedOs(self)
+        for module in MODULES:
+            module.os = counted
+        filesystem.move = self.before(filesystem.move)
+        if (syncfs := filesystem.syncfs()) is not None:
+            filesystem.syncfs = lambda: self.before(syncfs)
 
 
 class CountedOs:
@@ -107,12 +109,12 @@ def run_import(server, store_dir, last=NEVER, **settings):
     """An import in a process of its own that is killed at step `last`: 'STEPS OUTCOME', or None if it was killed."""
     def child():
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
-        lock.MUTEX_GRACE, worker.LARGE = 1.0, LARGE
+        lock.MUTEX_GRACE = 1.0
         steps = Steps(last)
         steps.watch()
         feed = Feed(store_dir=store_dir, hostname=server.host, port=server.port, user=server.user,
                     password=server.password, ftp_dir='/', timeout=20, retries=1, **settings)
-        outcome = Import(feed, FTPConnection(), LockFile(), FileSink())()
+        outcome = Import(feed, FTPConnection(), LockFile(), FileSink(Tuning(large=LARGE)))()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
 
