@@ -183,8 +183,9 @@ class Recorder(System):
         os.close(fd)
 
     def move(self, source, name, target, new_name):
-        self._move(source, name, target, new_name)
+        atomic = self._move(source, name, target, new_name)
         self.steps.append(('rename', *self._place(name, source), *self._place(new_name, target)))
+        return atomic
 
     def rename(self, path, new_path):
         os.rename(path, new_path)
