@@ -16,9 +16,7 @@ from zeit.cds.interfaces import (
     Entry,
     ICDSConnection,
     ICDSSession,
-    NotSupported,
     PermanentError,
-    Unreachable,
 )
 from zeit.cds.lock.directory import Tuning as LockTuning
 from zeit.cds.lock.lockfile import LockFile
