@@ -20,7 +20,7 @@ from zeit.cds.text import printable
 DEFAULTS = {        # what configure.zcml registers, for an interpreter that loaded no ZCML
     ICDSConnection: 'zeit.cds.ftp.session:FTPConnection',
     ILockFile: 'zeit.cds.lock.lockfile:LockFile',
-    IFileSink: 'zeit.cds.spool.store:FileSink',
+    IFileSink: 'zeit.cds.spool.inbox:FileSink',
     IFileSource: 'zeit.cds.spool.outbox:FileSource',
 }
 
