@@ -14,12 +14,13 @@ from zeit.cds.interfaces import (
     IFileSource,
     ILockFile,
 )
+from zeit.cds.text import printable
 
 
 DEFAULTS = {        # what configure.zcml registers, for an interpreter that loaded no ZCML
     ICDSConnection: 'zeit.cds.ftp.session:FTPConnection',
     ILockFile: 'zeit.cds.lock.lockfile:LockFile',
-    IFileSink: 'zeit.cds.spool.store:FileSink',
+    IFileSink: 'zeit.cds.spool.inbox:FileSink',
     IFileSource: 'zeit.cds.spool.outbox:FileSource',
 }
 
@@ -66,12 +67,16 @@ def inspect_locks(feed):
         return utility(ILockFile, feed.lock).inspect(session)
 
 
-def break_lock(feed, name):
-    """Remove the lock of that name, whoever holds it. Raises FTPError, ConfigurationError."""
+def break_lock(feed, lock):
+    """Remove a lock, whoever holds it.
+
+    lock -- LockInfo, as `inspect_locks` gave it and a person was shown it
+    Raises Locked if another one is there now, FTPError, ConfigurationError.
+    """
     with _session(feed) as session:
-        utility(ILockFile, feed.lock).break_(session, name)
-        session.flush()
-    logging.getLogger('zeit.cds').warning('The lock %s was removed by request.', name)
+        utility(ILockFile, feed.lock).break_(session, lock)
+    logging.getLogger('zeit.cds').warning('The lock %s was removed by request.',
+                                          printable(lock.name))
 
 
 def _session(feed):

@@ -1,4 +1,7 @@
-"""The command cds-lock: who holds which lock since when; and, for a person who knows better, to remove one."""
+"""The command cds-lock: who holds which lock since when.
+
+And, for a person who knows better, to remove one.
+"""
 import sys
 import time
 
@@ -6,6 +9,7 @@ from zeit.cds import main
 from zeit.cds.cli import report
 from zeit.cds.cli.exchange import Command, command, complain, FAILED, most_serious, OK, status_of
 from zeit.cds.interfaces import CDSError
+from zeit.cds.text import printable
 
 
 def lock():
@@ -45,11 +49,13 @@ class Locks(Command):
     def _break(self, feed, locks):
         for lock in locks:
             if lock.name == self.options.break_:
-                if not self.options.yes and not agreed('Remove the lock %s? [y/N] ' % described(feed, lock)):
+                if not self.options.yes and not agreed(
+                        'Remove the lock %s? [y/N] ' % described(feed, lock)):
                     return FAILED
-                main.break_lock(feed, lock.name)
+                main.break_lock(feed, lock)
                 return OK
-        print('%s: there is no lock %s of %s' % (self.prog, self.options.break_, report.label(feed)), file=sys.stderr)
+        print('%s: there is no lock %s of %s' % (
+            self.prog, self.options.break_, report.label(feed)), file=sys.stderr)
         return FAILED
 
     def _show(self, feed, locks, error, status):
@@ -70,10 +76,11 @@ def agreed(question):
 
 
 def described(feed, lock):
-    """A LockInfo in words."""
-    text = '%s: %s, held by %s' % (report.label(feed), lock.name, lock.owner)
+    """A LockInfo in words, fit for a terminal, whatever lock utility it is from."""
+    text = '%s: %s, held by %s' % (report.label(feed), printable(lock.name), printable(lock.owner))
     if lock.since is not None:
-        text += ', written ' + time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime(lock.since // 10**9))
+        text += ', written ' + time.strftime('%Y-%m-%d %H:%M:%S UTC',
+                                             time.gmtime(lock.since // 10**9))
     if lock.age is not None:
         text += ' (%d s ago)' % (lock.age // 10**9)
     return text

@@ -18,7 +18,12 @@ class SpoolError(CDSError):
 
 
 class FileRefused(SpoolError):
-    """The file system does not take this one file, since its name or its size does not suit it; others may follow."""
+    """The spool does not take this one file: its name or its size does not suit it; others may follow.
+
+    `incoming`: the IIncoming that it is about; None where there is none yet.
+    """
+
+    incoming = None
 
 
 class Unreadable(SpoolError):

@@ -37,22 +37,39 @@ class ISpool(zope.interface.Interface):
     path = zope.interface.Attribute('Where the spool is, for the log. str')
 
     def impossible(name):
-        """Why no file of the spool can have this name: a sentence (str); None if it can."""
+        """Why no file of the spool can have this name: a sentence (str); None if it can.
+
+        Also what stands in its way in the spool, such as a directory in tmp, as far as that is
+        known already: `create` tells of the others.
+        """
 
     def leftovers():
         """Entry of each whole file in tmp, in sorted order: what a killed run left. Other remains are removed."""
 
     def unread(name):
-        """Does a file of this name wait in new, or in tmp for its publication? bool"""
+        """Does a file of this name wait in new, or in tmp for its publication? bool
+
+        What nobody will ever publish or read, such as a directory, does not count: of that
+        `create` tells.
+        """
 
     def create(name, size=None):
-        """Begin a file: an IIncoming. This verb, and those that take its data, raise FileRefused, too.
+        """Begin a file: an IIncoming.
 
         size -- how many bytes will come, as far as that is known: a hint
+        This verb, and those that take its data, raise FileRefused for what concerns this file
+        alone: a name or a size that the file system does not take, something else that has its
+        name, a large file for which the disk has no room.
         """
 
     def commit(incomings):
-        """Make files whole and durable as tmp/NAME: data, name and time are on the disk when this returns."""
+        """Make files whole and durable as tmp/NAME: data, name and time are on the disk when this returns.
+
+        incomings -- list of IIncoming that are complete
+        Raises FileRefused, with one of them as `incoming`, if that one can't be had: whoever
+        calls discards it, and calls again with all the others. Whatever else is raised concerns
+        them all.
+        """
 
     def comparison(name):
         """An IComparison with tmp/NAME. It takes no room on the disk."""
@@ -63,7 +80,8 @@ class ISpool(zope.interface.Interface):
     def publish(name):
         """Move tmp/NAME to new/NAME in one atomic step that cannot overwrite. Returns its path (str).
 
-        Raises FileExistsError if an unread file has that name.
+        Raises FileExistsError if something has that name there: mostly an unread file; its text
+        says what.
         """
 
     def sync():
@@ -92,7 +110,10 @@ class IIncoming(IByteSink):
         """Throw away what was received, and begin anew."""
 
     def complete(modified):
-        """All of it has come. It is given the server's modification time (int), unless that is None."""
+        """All of it has come; no more data are taken.
+
+        modified -- the server's modification time (int), which it is given; None: it has none
+        """
 
     def discard():
         """Remove it from the disk; may be called twice."""

@@ -9,6 +9,8 @@ import string
 import time
 from typing import NamedTuple
 
+from zeit.cds.text import printable
+
 
 MARK = 'zeit.cds'
 HIDDEN = '?'            # the start of a process that runs, but which no /proc shows to us
@@ -20,17 +22,21 @@ _in_use = set()         # tokens under which threads of this process work at pre
 
 
 class Owner(NamedTuple):
-    """A process, as named by the token in a lock file. The token is a file name's worth of printable ASCII."""
+    """A process, as named by the token in a lock file.
+
+    The token is a file name's worth of printable ASCII.
+    """
 
     host: str
     machine: str        # tells hosts of one name apart, and containers from their host
     boot: str           # changes with each start of the machine
     pid: str
-    start: str          # clock ticks from boot to the process' start: a number is given again, but not with the same start
+    start: str          # clock ticks from boot to the process' start: a number is given again, but
+                        # not with the same start
     user: str
     since: str          # when the token was made, by this machine's clock (UTC)
     lock: str           # name of the lock file that it is for
-    unique: str         # of a length of its own, so that the mere size of a lock file tells whose it is
+    unique: str         # of a length of its own: the mere size of a lock file tells whose it is
 
     @classmethod
     def me(cls, lock='read'):
@@ -50,23 +56,30 @@ class Owner(NamedTuple):
 
     @property
     def token(self):
-        return ','.join([MARK, *('%s=%s' % (key, _quoted(value[:LONGEST])) for key, value in self._asdict().items())])
+        return ','.join([MARK, *('%s=%s' % (key, _quoted(value[:LONGEST]))
+                                 for key, value in self._asdict().items())])
 
     def __str__(self):
-        return 'process %s of user %s on host %s since %s' % (self.pid, self.user, self.host, self.since)
+        # Whoever can write a lock file can have it say anything.
+        return 'process %s of user %s on host %s since %s' % tuple(
+            printable(field[:LONGEST]) for field in (self.pid, self.user, self.host, self.since))
 
     @property
     def here(self):
         """Is it certainly a process of this machine? bool
 
-        Hosts without a machine-id look all the same if they share a name: only the start of the machine tells them in_thread.
+        Hosts without a machine-id look all the same if they share a name: only the start of the
+        machine tells one from another.
         """
         return (self.host, self.machine) == (_host(), _machine()) and (
             self.boot == _boot() or _machine_id() != '')
 
     @property
     def gone(self):
-        """Has the process certainly ended? False also if that can't be told, as for one on another host. bool"""
+        """Has the process certainly ended? bool
+
+        False also if that can't be told, as for one on another host.
+        """
         if not self.here:
             return False
         return self.boot != _boot() or _start(self.pid) not in (self.start, HIDDEN)
@@ -124,10 +137,12 @@ def _machine_id():
 @functools.cache
 def _machine():
     try:
-        space = os.readlink('/proc/self/ns/pid')    # process numbers mean nothing outside of their name space
+        # process numbers mean nothing outside of their name space
+        space = os.readlink('/proc/self/ns/pid')
     except OSError:
         space = ''
-    # The identity of a machine is not for others to know (machine-id(5)): this much does not give it away.
+    # The identity of a machine is not for others to know (machine-id(5)): this much does not give
+    # it away.
     return '%08x' % binascii.crc32(('%s %s' % (_machine_id(), space)).encode())
 
 
@@ -137,13 +152,19 @@ def _boot():
 
 
 def _start(pid):
-    """Clock ticks, str; '' if there is no such process; HIDDEN while it runs, but there is no /proc, or one with hidepid."""
+    """Clock ticks, str; '' if there is no such process.
+
+    HIDDEN while it runs, but there is no /proc, or one with hidepid.
+    pid -- also what a lock file says, which may be anything
+    """
+    if not (str(pid).isascii() and str(pid).isdigit()):
+        return ''
     fields = _read('/proc/%s/stat' % pid).rpartition(')')[2].split()
     if len(fields) > 19:
         return fields[19] if fields[0] not in 'ZX' else ''
     try:
         os.kill(int(pid), 0)
-    except (ProcessLookupError, ValueError, OverflowError):
+    except (ProcessLookupError, OverflowError):
         return ''
     except PermissionError:
         pass

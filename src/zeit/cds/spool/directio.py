@@ -1,7 +1,8 @@
 """Large files on their way to the disk, past the system's page cache.
 
-There each byte would be copied once more, and wait until a sync has the disk write it. Here a thread hands full blocks
-straight to the disk (open(2), O_DIRECT) while the network fills the next one; so the sync finds next to nothing left to do.
+There each byte would be copied once more, and wait until a sync has the disk write it. Here a
+thread hands full blocks straight to the disk (open(2), O_DIRECT) while the network fills the next
+one; so the sync finds next to nothing left to do.
 """
 import collections
 import contextlib
@@ -10,33 +11,45 @@ import mmap
 import os
 import queue
 import threading
+from typing import NamedTuple
 
 from zeit.cds.net.scheduler import in_thread
 
 
-SIZE = 4 * 2**20        # bytes of a block
-EACH = 2                # blocks that a file may use: one is filled while the other is written
-SECONDS = 6             # when so many blocks are in use in all, nobody gets a second one
-TOGETHER = 8            # when so many are, further ones are little; when more are, nobody begins a file before his last is written
-LITTLE = 256 * 1024     # bytes of a little block
-ALIGNED = 4096          # bytes; what disks and file systems want offsets, lengths and addresses to be multiples of
+ALIGNED = 4096          # bytes; disks want offsets, lengths and addresses to be multiples of it
+
+
+class BlockTuning(NamedTuple):
+    """Figures of Blocks that may be other ones."""
+
+    size: int = 4 * 2**20       # bytes of a block
+    each: int = 2               # blocks that a file may use: one is filled, the other written
+    second_until: int = 6       # when so many blocks are in use in all, nobody gets a second one
+    most: int = 8               # when so many are, further ones are little; when more are, nobody
+    #                             begins a file before his last one is written
+    little: int = 256 * 1024    # bytes of a little block
 
 
 class Blocks:
     """The memory that large files share."""
 
-    def __init__(self):
+    def __init__(self, tuning=BlockTuning()):  # noqa: B008  (a tuple never changes)
+        self._tuning = tuning
         self._free, self._taken = [], 0
         self._lock = threading.Lock()
 
     def take(self, held):
-        """A block for a file that holds so many of them (int): a memoryview; None if it has to do with those."""
+        """A block for a file that holds so many of them (int): a memoryview.
+
+        None if the file has to do with those.
+        """
+        tuning = self._tuning
         with self._lock:
-            if held and (held == EACH or self._taken >= SECONDS):
+            if held and (held == tuning.each or self._taken >= tuning.second_until):
                 return None
-            size = SIZE if self._taken < TOGETHER else LITTLE
+            size = tuning.size if self._taken < tuning.most else tuning.little
             self._taken += 1
-            if size == SIZE and self._free:
+            if size == tuning.size and self._free:
                 return self._free.pop()
         memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         with contextlib.suppress(AttributeError, OSError):      # in one piece, where the system can
@@ -46,18 +59,24 @@ class Blocks:
     @property
     def are_scarce(self):
         """Should somebody wait until some are given back? bool"""
-        return self._taken > TOGETHER
+        return self._taken > self._tuning.most
 
     def give(self, block):
         """It is of no use any more."""
         with self._lock:
             self._taken -= 1
-            if len(block) == SIZE:
+            if len(block) == self._tuning.size:
                 self._free.append(block)
 
 
 class BlockWriter:
-    """Writes one file block by block, in a thread of its own. What goes wrong there, the next call raises: OSError."""
+    """Writes one file block by block, in a thread of its own.
+
+    What goes wrong there, the next call raises: OSError.
+
+    It has more than ten attributes, since they are what two threads know of one file: its place on
+    the disk, the blocks that go to and fro, and how the other one ends.
+    """
 
     def __init__(self, fd, offset, blocks):
         """
@@ -70,7 +89,7 @@ class BlockWriter:
         self._is_direct = False
         self._can_be_direct = hasattr(os, 'O_DIRECT')
         self._block, self._count = None, 0      # what is being filled, and how far it is
-        self._held, self._free = 0, collections.deque()     # blocks; those of them that may be filled
+        self._held, self._free = 0, collections.deque()     # blocks; those that may be filled
         self._freed = threading.Event()
         self._full = queue.SimpleQueue()
         self._ended = False
@@ -85,7 +104,7 @@ class BlockWriter:
         """A memoryview to fill, from its beginning."""
         if self._block is None:
             self._block, self._count = self._next(), 0
-        self._complain()
+        self._check()
         return self._block[self._count:]
 
     def filled(self, count):
@@ -108,7 +127,7 @@ class BlockWriter:
         """Wait until all is written. Other tasks wait, too."""
         self.end()
         self._wait()
-        self._complain()
+        self._check()
 
     def _wait(self):
         if self._thread is not None:
@@ -120,7 +139,7 @@ class BlockWriter:
         with contextlib.suppress(OSError):
             self.join()
 
-    def _complain(self):
+    def _check(self):
         if self._error is not None:
             raise self._error
 
@@ -175,11 +194,13 @@ class BlockWriter:
             direct = self._can_be_direct and len(data) >= ALIGNED
             try:
                 self._be_direct(direct)
-                count = os.pwrite(self._fd, data[:len(data) & -ALIGNED] if direct else data, self._offset)
+                some = data[:len(data) & -ALIGNED] if direct else data
+                count = os.pwrite(self._fd, some, self._offset)
             except OSError:
                 if not direct:
                     raise
-                self._can_be_direct = False     # the file system can't, or not so; if the disk is ill, the usual way shows it, too
+                # The file system can't, or not so; if the disk is ill, the usual way shows it, too.
+                self._can_be_direct = False
                 continue
             if not direct:      # let the disk begin with it
                 os.posix_fadvise(self._fd, self._offset, count, os.POSIX_FADV_DONTNEED)
@@ -188,5 +209,6 @@ class BlockWriter:
 
     def _be_direct(self, wanted):
         if wanted != self._is_direct:
-            fcntl.fcntl(self._fd, fcntl.F_SETFL, self._flags | os.O_DIRECT if wanted else self._flags)
+            flags = self._flags | os.O_DIRECT if wanted else self._flags
+            fcntl.fcntl(self._fd, fcntl.F_SETFL, flags)
             self._is_direct = wanted

@@ -35,7 +35,8 @@ from zeit.cds.interfaces import (
 )
 from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.main import DEFAULTS, import_, utility
-from zeit.cds.spool.store import FileSink, Incoming, Spool
+from zeit.cds.spool.inbox import FileSink, Spool
+from zeit.cds.spool.incoming import Incoming
 from zeit.cds.testing.layers import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.tests.importing import Importing, recorded
 

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     'pipelined': BELOW_ALL,
     'net': BELOW_ALL,
     'ftp': SESSIONS | {'net'},
-    'file': SESSIONS | {'net'},
+    'file': BELOW_ALL,
     'lock': SESSIONS | {'net'},
     'spool': BELOW_ALL | {'net'},
     'transfer': SESSIONS | {'net.scheduler', 'events'},

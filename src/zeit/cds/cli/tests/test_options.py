@@ -193,7 +193,7 @@ class Startup(unittest.TestCase):
               'shutil', 'urllib.parse', 'random', 'ctypes')
 
     def test_a_command_begins_without_what_it_may_not_need(self):
-        code = ('import sys, zeit.cds.cli.exchange, zeit.cds.cli.options, zeit.cds.ftp.session, zeit.cds.lock.lockfile, zeit.cds.spool.store; '
+        code = ('import sys, zeit.cds.cli.exchange, zeit.cds.cli.options, zeit.cds.ftp.session, zeit.cds.lock.lockfile, zeit.cds.spool.inbox; '
                 'zeit.cds.cli.options.parser("cds-import"); print(*sys.modules)')
         done = subprocess.run([sys.executable, '-S', '-c', code], capture_output=True, text=True, check=True,
                               env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))})

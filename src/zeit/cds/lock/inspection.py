@@ -1,0 +1,146 @@
+"""The locks of others: whose they are, whether they may be broken, and breaking them.
+
+Only who finds one needs this.
+"""
+import logging
+
+from zeit.cds.interfaces import Locked, LockInfo, PermanentError, ReplyError
+from zeit.cds.lock.directory import contents, locked, MUTEX, present, RENEWAL
+from zeit.cds.lock.token import Owner
+from zeit.cds.text import printable
+
+
+log = logging.getLogger(__name__)
+
+
+# ---------------------------------------------------------------- what is there
+
+def inspect(session):
+    """See ILockFile."""
+    return [info for name in (*present(session), MUTEX)
+            if (info := current(session, name)) is not None]
+
+
+def current(session, name, clock=True):
+    """The LockInfo of what has that name now; None if there is nothing.
+
+    clock -- shall it tell the age? The server's clock is not to be had for nothing.
+    """
+    if name == MUTEX:
+        return mutex(session)
+    try:
+        held = contents(session, name)
+    except ReplyError as e:
+        log.debug('Lock file %s cannot be read: %s', name, e)
+        held = b''
+    # What tells one lock of a foreign program from the next is mostly its time: asked for last.
+    entry = session.stat(name)
+    if held is None or entry is None:
+        return None
+    owner, since = parsed(held), entry.modified
+    now = session.clock() if clock and since is not None else None
+    return LockInfo(name, str(owner or 'unknown'), owner is not None, since,
+                    None if now is None else now - since, held)
+
+
+def mutex(session):
+    """The LockInfo of the mutex; None if there is none."""
+    if not session.exists(MUTEX):
+        return None
+    try:
+        names = sorted(session.names(MUTEX))
+    except ReplyError as e:
+        log.debug('The mutex has just been left: %s', e)
+        return None
+    owners = [str(Owner.parse(name) or 'unknown') for name in names]
+    return LockInfo(MUTEX, ', '.join(owners) or 'unknown', True,
+                    contents='\n'.join(names).encode('utf-8', 'surrogateescape'))
+
+
+def parsed(held):
+    """The Owner that a lock file's contents (bytes) name; None if it is foreign."""
+    return Owner.parse(held.decode('ascii', 'replace'))
+
+
+# ---------------------------------------------------------------- breaking it by request
+
+def break_(session, lock):
+    """See ILockFile."""
+    now = current(session, lock.name, clock=False)
+    if now is None:
+        raise PermanentError('The lock %s is not there any more.' % printable(lock.name))
+    if not same(lock, now):
+        error = Locked('The lock %s is another one now, held by %s. It was not removed.' % (
+            printable(lock.name), now.owner))
+        error.add_note('See who holds it now, and decide again.')
+        raise error
+    if lock.name == MUTEX:
+        for name in filter(None, names_in(lock)):
+            session.remove_directory('%s/%s' % (MUTEX, name))
+        session.remove_directory(MUTEX)
+    else:
+        session.remove(lock.name)
+
+
+def same(shown, now):
+    """Are these two LockInfo of one lock? bool
+
+    Our contents differ each time. Those of other programs need not: there it is the time that
+    tells, as far as the server does.
+    """
+    if shown.contents != now.contents:
+        return False
+    return now.ours or None in (shown.since, now.since) or shown.since == now.since
+
+
+def names_in(lock):
+    return lock.contents.decode('utf-8', 'surrogateescape').split('\n')
+
+
+# ---------------------------------------------------------------- breaking it since its owner died
+
+def break_dead(session, name, stale_after):
+    """Remove a lock file that a process of ours left when it died.
+
+    stale_after -- seconds after which one of another host that was not renewed may be broken
+    Raises Locked if it is somebody else's.
+    """
+    if (judged := judge(session, name, stale_after)) is not None:
+        log.warning('Lock file %s was left by %s: %s. Removing it.', name, *judged)
+        session.remove(name)
+        try:
+            session.remove(RENEWAL)
+        except PermanentError as e:
+            log.debug('It was not renewing it: %s', e)
+
+
+def judge(session, name, stale_after):
+    """Owner of a lock file, and why it may be broken; None if it is gone.
+
+    Raises Locked if it may not be broken.
+    """
+    try:
+        held = contents(session, name)
+    except ReplyError as e:
+        log.debug('Lock file %s cannot be read: %s', name, e)
+        held = b''
+    owner = None if held is None else parsed(held)
+    reason = owner and (owner.over or stale(session, name, owner, stale_after))
+    if owner and not reason:
+        raise locked(name, owner)
+    if name not in present(session):
+        return None     # its owner has removed it since we looked, and ended
+    if not reason:
+        raise locked(name)
+    return owner, reason
+
+
+def stale(session, name, owner, stale_after):
+    """Why this lock file may be broken although its owner may live, str; '' if it may not."""
+    if owner.here:
+        return ''
+    entry = session.stat(name)
+    clock = entry and session.clock()
+    if clock is None or entry.modified is None or clock - entry.modified <= stale_after * 10**9:
+        return ''
+    return 'it was not renewed for %d s' % ((clock - entry.modified) // 10**9)
