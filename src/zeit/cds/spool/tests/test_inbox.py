@@ -3,7 +3,6 @@ import errno
 import os
 import shutil
 import tempfile
-import unittest
 
 from zeit.cds.feed import Feed
 from zeit.cds.interfaces import FileRefused, SpoolError
@@ -375,8 +374,3 @@ class FirstUsedAsRoot(InboxCase):
                      'chown nobody %s %s' % (self.at('import.lock'), self.at('tmp'))):
             self.assertIn(text, said)
         self.assertNotIn(self.at('new'), said)
-
-
-def test_suite():
-    return unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (
-        Files, Refusal, Obstacles, Leftovers, FirstUsedAsRoot)))

@@ -193,8 +193,3 @@ class Keeping(OutboxCase):
             self.assertRaises(SpoolError, outbox.retire, 'b')
         with open(self.at(RECORD)) as f:
             self.assertEqual(1, len(f.readlines()))
-
-
-def test_suite():
-    return unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (
-        Notes, Appending, Keeping)))

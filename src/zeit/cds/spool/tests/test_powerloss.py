@@ -4,7 +4,6 @@ See `zeit.cds.spool.tests.powerloss` for the model.
 """
 import itertools
 import os
-import unittest
 
 from zeit.cds.spool import directio
 from zeit.cds.spool.incoming import Tuning
@@ -211,8 +210,3 @@ class Journals(OutboxCase):
             known = sum(start <= end for start in starts[1:])
             self.assertEqual(list('abc')[:max(0, known - 1) // 2], [note.name for note in notes])
             self.assertLessEqual(set(begun), set(temporaries))
-
-
-def test_suite():
-    return unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (
-        Importing, Exporting, Journals)))
