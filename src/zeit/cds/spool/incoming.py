@@ -49,6 +49,11 @@ class Memory:
         """It is of no use any more."""
         self._free.append(buffer)
 
+    @property
+    def is_for_large_ones(self):
+        """Is a large file on its way, which may take all room, and give it back soon? bool"""
+        return self._blocks is not None and self._blocks.are_in_use
+
     def block_writer(self, fd, offset):
         """What writes a large file from there on."""
         from zeit.cds.spool import directio  # few runs need it
@@ -78,14 +83,14 @@ class Incoming:
         self._modified = None
 
     def open(self):
-        """Make the file. Raises FileExistsError."""
+        """Make the file. Raises OSError, among them FileExistsError."""
         try:
             self.fd = os.open(self.name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666,
                               dir_fd=self._directory)
-        except FileExistsError:
-            raise
         except OSError as e:
-            raise self.error(e) from e
+            if e.errno in UNSUITABLE:
+                raise self.error(e) from e
+            raise       # also when there is no room: others would have none, either
 
     # ------------------------------------------------------------ errors
 
@@ -99,8 +104,8 @@ class Incoming:
         """The SpoolError of an OSError: a FileRefused if others may follow."""
         if error.errno in UNSUITABLE:
             return self.refused("the spool's file system refuses it: %s" % error.strerror)
-        if error.errno in NO_ROOM and self._passed_as_large:
-            # A small one would hardly be the only one that finds no room.
+        if error.errno in NO_ROOM and (self._passed_as_large or self._memory.is_for_large_ones):
+            # Else it would hardly be the only one that finds no room.
             return self.refused('there is no room for it: %s. Make room' % error.strerror)
         return self._spool._error(error)
 
