@@ -128,17 +128,18 @@ class Incoming:
         return buffer if left >= len(buffer) else buffer[:left]
 
     def advance(self, count):
+        buffer = self._buffer
         try:
-            if self._buffer is None:
+            if buffer is None:
                 self._writer.filled(count)
             else:
-                data = self._buffer[:count]
-                while data:
-                    data = data[os.write(self.fd, data):]
+                done = os.write(self.fd, buffer[:count])
+                while done < count:
+                    done += os.write(self.fd, buffer[done:count])
         except OSError as e:
             raise self.error(e) from e
         self.size += count
-        if self._buffer is not None and self.size >= self._memory.tuning.large:
+        if buffer is not None and self._passed_as_large:
             self._give_back()
 
     @spool_errors
