@@ -186,7 +186,9 @@ class Exporting(OutboxCase):
         self.taken()
         self.assertEqual(['a'], outbox.expire())
         steps, spool = self.taken(), os.path.basename(self.path)
-        self.assertEqual([('unlink', 'cur', 'a'), ('sync file', RECORD + '.new'),
+        inode = steps[1][1]
+        self.assertEqual([('unlink', 'cur', 'a'), ('create', inode, spool, RECORD + '.new'),
+                          ('sync', inode),
                           ('rename', spool, RECORD + '.new', spool, RECORD)], steps)
 
 
