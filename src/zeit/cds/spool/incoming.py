@@ -20,6 +20,11 @@ UNSUITABLE = errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EISDIR, errno
 NO_ROOM = errno.ENOSPC, errno.EDQUOT
 
 
+def unsuitable(error):
+    """What an OSError with such a number says of a file: a sentence."""
+    return "the spool's file system refuses it: %s" % error.strerror
+
+
 class Tuning(NamedTuple):
     """Figures of a Spool that may be other ones."""
 
@@ -103,7 +108,7 @@ class Incoming:
     def error(self, error):
         """The SpoolError of an OSError: a FileRefused if others may follow."""
         if error.errno in UNSUITABLE:
-            return self.refused("the spool's file system refuses it: %s" % error.strerror)
+            return self.refused(unsuitable(error))
         if error.errno in NO_ROOM and (self._passed_as_large or self._memory.is_for_large_ones):
             # Else it would hardly be the only one that finds no room.
             return self.refused('there is no room for it: %s. Make room' % error.strerror)

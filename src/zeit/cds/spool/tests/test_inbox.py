@@ -1,4 +1,5 @@
 """The incoming side of a spool: names, files on their way through it, leftovers, publication."""
+import errno
 import os
 import shutil
 import tempfile
@@ -10,7 +11,7 @@ from zeit.cds.spool import filesystem
 from zeit.cds.spool.inbox import FileSink, PARTS, Spool
 from zeit.cds.spool.incoming import Tuning
 from zeit.cds.spool.tests.cases import as_somebody_else, InboxCase, NOBODY
-from zeit.cds.spool.tests.recorder import BROKEN, System
+from zeit.cds.spool.tests.recorder import BROKEN, error, System
 
 
 class Files(InboxCase):
@@ -134,6 +135,16 @@ class Obstacles(InboxCase):
         self.make('cur', 'target')
         os.symlink('../cur/target', self.at('new', 'a'))
         self.assertTrue(self.spool.unread('a'))
+
+    def test_a_name_that_this_file_system_does_not_even_look_for(self):
+        """Some take less than 255 bytes, or text only: the other files come nevertheless."""
+        with System() as system:
+            system.fail('stat', error(errno.ENAMETOOLONG), lambda name: name == 'long')
+            self.assertFalse(self.spool.unread('long'))
+            system.fail('stat', BROKEN, lambda name: name == 'other')
+            self.assertRaises(SpoolError, self.spool.unread, 'other')
+        with self.assertRaisesRegex(FileRefused, 'refuses it: File name too long'):
+            self.spool.create('long')
 
     def test_who_only_looks_is_told_as_well(self):
         os.mkdir(self.at('new', 'a'))
