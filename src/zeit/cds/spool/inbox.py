@@ -18,7 +18,14 @@ from zeit.cds.interfaces import Entry, FileRefused, IFileSink, ISpool
 from zeit.cds.net.scheduler import in_thread
 from zeit.cds.spool import filesystem
 from zeit.cds.spool.filesystem import status_of
-from zeit.cds.spool.incoming import Comparison, Incoming, Memory, Tuning
+from zeit.cds.spool.incoming import (
+    Comparison,
+    Incoming,
+    Memory,
+    Tuning,
+    UNSUITABLE,
+    unsuitable,
+)
 from zeit.cds.spool.store import NAME_MAX, NOT_ALLOWED, ReadOnly, spool_errors, Store
 
 
@@ -174,7 +181,13 @@ class Spool(Store):
         return self._waits('new', self._new, name) or self._waits('tmp', self._tmp, name)
 
     def _waits(self, where, directory, name):
-        status = status_of(directory, name)
+        try:
+            status = status_of(directory, name)
+        except OSError as e:
+            if e.errno not in UNSUITABLE:
+                raise
+            self._obstacles[name] = unsuitable(e)
+            return False
         if status is None:
             return False
         if stat.S_ISREG(status.st_mode) or where == 'new' and self._is_link_to_file(name, status):
