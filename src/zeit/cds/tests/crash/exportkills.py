@@ -58,15 +58,10 @@ def run_export(server, store_dir, last=NEVER, **settings):
         steps = ExportSteps(last)
         steps.watch()
         feed = Feed(store_dir=store_dir, hostname=server.host, port=server.port, user=server.user,
-<<<<<<< HEAD
                     password=server.password, ftp_dir='/', timeout=20, retries=1,
                     direction='export', **settings)
         outcome = Export(feed, FTPConnection(), LockFile(Tuning(mutex_grace=1.0)),
-                         outbox.FileSource())()
-=======
-                    password=server.password, ftp_dir='/', timeout=20, retries=1, direction='export', **settings)
-        outcome = Export(feed, FTPConnection(), LockFile(), FileSource())()
->>>>>>> spool
+                         FileSource())()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
 
