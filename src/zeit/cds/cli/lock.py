@@ -79,7 +79,8 @@ def described(feed, lock):
     """A LockInfo in words, fit for a terminal, whatever lock utility it is from."""
     text = '%s: %s, held by %s' % (report.label(feed), printable(lock.name), printable(lock.owner))
     if lock.since is not None:
-        text += ', written ' + time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime(lock.since // 10**9))
+        text += ', written ' + time.strftime('%Y-%m-%d %H:%M:%S UTC',
+                                             time.gmtime(lock.since // 10**9))
     if lock.age is not None:
         text += ' (%d s ago)' % (lock.age // 10**9)
     return text

@@ -211,7 +211,7 @@ class IPipelined(zope.interface.Interface):
 
     session = zope.interface.Attribute('The ICDSSession')
 
-    def batch(later=False):
+    def batch(later=False, ahead=False):
         """A context manager, whose value is an IBatch.
 
         At its exit its operations are done; what one of them raises stays with its IPending.
@@ -219,6 +219,7 @@ class IPipelined(zope.interface.Interface):
 
         later -- they may as well go out with the next thing that this session does, and do so
             before it
+        ahead -- a transfer follows at once, and may be prepared meanwhile: a hint
         """
 
     def entries(heard=None, also=None):
@@ -268,7 +269,7 @@ class ILockFile(zope.interface.Interface):
         """Remove a lock file (or mutex), whoever holds it, for a person who knows what they do.
 
         lock -- the LockInfo that the person was shown. Raises Locked if another one is there
-            now; nothing is removed then.
+            now; nothing is removed then. Raises PermanentError if there is none any more.
         """
 
 

@@ -132,7 +132,7 @@ class Lock:
         if meanwhile is not None:
             meanwhile(also)
         if not asked:
-            with pipelined(session).batch() as batch:
+            with pipelined(session).batch(ahead=True) as batch:
                 also(batch)
         return asked[0]
 

@@ -76,7 +76,7 @@ class Mutex:
         line = pipelined(session)
         self.entered = time.monotonic()
         self.held = True
-        with line.batch() as batch:
+        with line.batch(ahead=True) as batch:
             made, seen = batch.make_directory(MUTEX), ask(batch)
         try:
             made.get()
@@ -112,17 +112,19 @@ class Mutex:
             log.debug('The mutex has just been left: %s', e)
             self._empty_since = None
             return False
+        if not names:
+            return self._forgotten(session)
+        self._empty_since = None
         for name in names:
             owner = Owner.parse(name)
             if owner is not None and (reason := owner.over):
                 return self._remove_dead(session, name, owner, reason)
-        return self._forgotten(session, not names)
+        return False
 
-    def _forgotten(self, session, empty):
+    def _forgotten(self, session):
+        """Remove one without a name, if it has been there for long. Was it we who did? bool"""
         now = time.monotonic()
-        if not empty:
-            self._empty_since = None
-        elif self._empty_since is None:
+        if self._empty_since is None:
             self._empty_since = now
         elif now - self._empty_since >= self._tuning.mutex_grace:
             self._empty_since = None
@@ -133,7 +135,6 @@ class Mutex:
 
     def _remove_dead(self, session, name, owner, reason):
         """Only one of us can remove the name in it; that one goes on. Is it we? bool"""
-        self._empty_since = None
         if not removed(session, '%s/%s' % (MUTEX, name)):
             return False
         log.warning('The mutex %s was left by %s: %s. Removing it.', MUTEX, owner, reason)

@@ -1,10 +1,11 @@
 """Many sessions in one thread: while one waits for the network, others go on.
 
-A thread for each session would do the same, but all of them want Python's lock back after each system call, and for
-small files, which are little else than system calls, that takes longer than the calls themselves.
+A thread for each session would do the same, but all of them want Python's lock back after each
+system call, and for small files, which are little else than system calls, that takes longer than
+the calls themselves.
 
-Whoever waits calls `wait`, `sleep` or `in_thread`. In a task of a Scheduler they let other tasks go on; elsewhere they block, so
-that the same code serves a single session, too.
+Whoever waits calls `wait`, `sleep` or `in_thread`. In a task of a Scheduler they let other tasks go
+on; elsewhere they block, so that the same code serves a single session, too.
 """
 import collections
 import contextlib
@@ -17,11 +18,15 @@ import time
 import greenlet
 
 
+LONG = 3600.0       # seconds
 READ, WRITE = select.POLLIN, select.POLLOUT
 
 
 def wait(sock, event, seconds):
-    """Until a socket is ready for `event`, READ or WRITE. Raises TimeoutError after so many seconds."""
+    """Until a socket is ready for `event`, READ or WRITE.
+
+    Raises TimeoutError after so many seconds.
+    """
     task = greenlet.getcurrent()
     if isinstance(task, Task):
         task.scheduler._wait(task, sock.fileno(), event, seconds)
@@ -48,15 +53,71 @@ def checkpoint():
         task.scheduler._switch()
 
 
-def in_thread(function, *args, join=False):
-    """Call a function that blocks, such as a sync of the disk, in a thread of its own; returns, or raises, what it does.
+def in_thread(function, *args, join=False, thread=None):
+    """Call a function that blocks, such as a sync of the disk, in a thread of its own.
 
     join -- wait for the function's end even if the scheduler ends meanwhile
+    thread -- the Thread to call it in, also outside of a task
+    Returns, or raises, what the function does.
     """
     task = greenlet.getcurrent()
     if isinstance(task, Task):
-        return task.scheduler._in_thread(function, args, join)
+        return task.scheduler._in_thread(function, args, join, thread)
+    if thread is not None:
+        return thread.call(function, *args)
     return function(*args)
+
+
+class Thread:
+    """A thread that lasts, for calls that have to come from one and the same."""
+
+    def __init__(self):
+        from queue import SimpleQueue  # few runs need it
+        self._calls = SimpleQueue()
+        self._thread = None
+
+    def start(self, function):
+        """Have it call a function, which raises nothing, after those that came before."""
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, daemon=True, name='zeit.cds-session')
+            thread.start()
+            self._thread = thread
+        self._calls.put(function)
+
+    def call(self, function, *args):
+        """Have it call a function, and wait for that. Returns, or raises, what that does."""
+        outcome, done = Outcome(), threading.Event()
+        self.start(lambda: (outcome.of(function, args), done.set()))
+        done.wait()
+        return outcome.get()
+
+    def end(self):
+        """End when all has been called; may be called twice."""
+        if self._thread is not None:
+            self._thread = None
+            self._calls.put(None)
+
+    def _run(self):
+        while (function := self._calls.get()) is not None:
+            function()
+
+
+class Outcome:
+    """What a function returned, or raised, elsewhere."""
+
+    def __init__(self):
+        self._result = self._error = None
+
+    def of(self, function, args=()):
+        try:
+            self._result = function(*args)
+        except BaseException as e:
+            self._error = e
+
+    def get(self):
+        if self._error is not None:
+            raise self._error
+        return self._result
 
 
 class Task(greenlet.greenlet):
@@ -88,7 +149,10 @@ class Signal:
 
 
 class Scheduler:
-    """Runs tasks, one at a time, in the thread that calls `turn`; a context manager that ends them all."""
+    """Runs tasks, one at a time, in the thread that calls `turn`.
+
+    A context manager that ends them all.
+    """
 
     def __init__(self):
         self._parent = greenlet.getcurrent()
@@ -110,10 +174,37 @@ class Scheduler:
         self.end()
 
     def spawn(self, function):
-        """Have a function run as a task, from the next turn on. What it raises, `turn` raises."""
+        """Have a function run as a task, from the next turn on. What it raises, `turn` raises.
+
+        Returns the Task.
+        """
         task = Task(self, function, self._parent)
         self._tasks.add(task)
         self._ready.append(task)
+        return task
+
+    def call(self, function, interrupt=None):
+        """Run a function as a task, while others go on. Returns, or raises, what it does.
+
+        interrupt -- called if something else raises meanwhile, most likely a signal's handler: it
+            has the function come to its end soon, which is awaited before that is raised
+        After the scheduler's end the function is merely called.
+        """
+        if self._ended:
+            return function()
+        outcome, interruption = Outcome(), None
+        task = self.spawn(lambda: outcome.of(function))
+        while not task.dead:
+            try:
+                self.turn(LONG)
+            except BaseException as e:
+                if interruption is not None or interrupt is None:
+                    raise
+                interruption = e
+                interrupt()
+        if interruption is not None:
+            raise interruption
+        return outcome.get()
 
     def turn(self, seconds):
         """Let all tasks go on that can, once; wait at most so many seconds until one can."""
@@ -186,38 +277,38 @@ class Scheduler:
             self._poll.unregister(fd)
         rested = [task for task in self._sleeping if task.until <= now]
         self._sleeping.difference_update(rested)
-        self._soonest = min((task.until for task in [*self._waiting.values(), *self._sleeping]), default=math.inf)
+        waiting = [*self._waiting.values(), *self._sleeping]
+        self._soonest = min((task.until for task in waiting), default=math.inf)
         for task in [*rested, *(task for _, task in late)]:
             self._resume(task, False)
 
-    def _in_thread(self, function, args, join):
+    def _in_thread(self, function, args, join, thread):
         if self._wakeup is None:
             self._wakeup = os.pipe()
             self._poll.register(self._wakeup[0], READ)
-        task, outcome = greenlet.getcurrent(), []
+        task, outcome = greenlet.getcurrent(), Outcome()
+        ended = threading.Event() if join else None
 
         def run():
-            try:
-                outcome.extend((function(*args), None))
-            except BaseException as e:
-                outcome[:] = None, e
+            outcome.of(function, args)
             self._done.append(task)
             with self._guard:
                 if self._wakeup is not None:
                     os.write(self._wakeup[1], b'.')
+            if join:
+                ended.set()
 
-        thread = threading.Thread(target=run, daemon=True, name='zeit.cds-thread')
         try:
-            thread.start()
+            if thread is None:
+                threading.Thread(target=run, daemon=True, name='zeit.cds-thread').start()
+            else:
+                thread.start(run)
         except RuntimeError:        # there are too many
             return function(*args)
         try:
             self._switch()
         except BaseException:
             if join:
-                thread.join()
+                ended.wait()
             raise
-        result, error = outcome
-        if error is not None:
-            raise error
-        return result
+        return outcome.get()

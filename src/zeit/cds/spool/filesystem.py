@@ -44,11 +44,12 @@ def renameat2():
 def move(source, name, target, new_name):
     """Rename from one open directory into another, atomically, and never overwrite.
 
-    Raises FileExistsError, OSError.
+    Returns whether that was one step for a power failure, too: if it wasn't, sync the target before
+    the source, lest the file is in neither afterwards. Raises FileExistsError, OSError.
     """
     if (rename := renameat2()) is not None:
         if rename(source, os.fsencode(name), target, os.fsencode(new_name), RENAME_NOREPLACE) == 0:
-            return
+            return True
         error = _last_error(name)
         if error.errno not in (errno.ENOSYS, errno.EINVAL):
             raise error
@@ -56,6 +57,7 @@ def move(source, name, target, new_name):
     # one file, which Spool.leftovers and Outbox.retire recognise.
     os.link(name, new_name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
     os.unlink(name, dir_fd=source)
+    return False
 
 
 # ---------------------------------------------------------------- syncing

@@ -18,7 +18,14 @@ from zeit.cds.interfaces import Entry, FileRefused, IFileSink, ISpool
 from zeit.cds.net.scheduler import in_thread
 from zeit.cds.spool import filesystem
 from zeit.cds.spool.filesystem import status_of
-from zeit.cds.spool.incoming import Comparison, Incoming, Memory, Tuning
+from zeit.cds.spool.incoming import (
+    Comparison,
+    Incoming,
+    Memory,
+    Tuning,
+    UNSUITABLE,
+    unsuitable,
+)
 from zeit.cds.spool.store import NAME_MAX, NOT_ALLOWED, ReadOnly, spool_errors, Store
 
 
@@ -144,7 +151,10 @@ class Disk:
 
 @zope.interface.implementer(ISpool)
 class Spool(Store):
-    """See ISpool."""
+    """See ISpool.
+
+    It has an attribute more than ten, since publications have to be synced in two ways.
+    """
 
     lock_file = LOCK
     waits = 'what has not arrived yet stays on the server'
@@ -152,7 +162,7 @@ class Spool(Store):
 
     def __init__(self, path, tuning=Tuning()):  # noqa: B008
         self._tuning = tuning
-        self._unsynced = False
+        self._unsynced = self._two_steps = False    # publications
         self._obstacles = {}        # {name: why no file can get it}
         self._parts, self._memory, self._disk = Parts(), Memory(tuning), Disk(tuning.many)
         super().__init__(path)
@@ -171,7 +181,13 @@ class Spool(Store):
         return self._waits('new', self._new, name) or self._waits('tmp', self._tmp, name)
 
     def _waits(self, where, directory, name):
-        status = status_of(directory, name)
+        try:
+            status = status_of(directory, name)
+        except OSError as e:
+            if e.errno not in UNSUITABLE:
+                raise
+            self._obstacles[name] = unsuitable(e)
+            return False
         if status is None:
             return False
         if stat.S_ISREG(status.st_mode) or where == 'new' and self._is_link_to_file(name, status):
@@ -256,6 +272,8 @@ class Spool(Store):
 
     @spool_errors
     def commit(self, incomings):
+        if not incomings:
+            return
         # Those that an earlier call has moved, before it was told of one that it refused, are done.
         incomings = [incoming for incoming in incomings if incoming.fd >= 0]
         in_thread(self._disk.sync, incomings, self._tmp, join=True)    # it uses open files
@@ -273,6 +291,8 @@ class Spool(Store):
         in_thread(self._sync_names, join=True)
 
     def _sync_names(self):
+        if self._two_steps:     # as tmp is about to forget what was published
+            os.fsync(self._new)
         for fd in self._tmp, self._parts.fd:
             os.fsync(fd)
 
@@ -281,7 +301,8 @@ class Spool(Store):
     @spool_errors
     def publish(self, name):
         try:
-            filesystem.move(self._tmp, name, self._new, name)
+            if not filesystem.move(self._tmp, name, self._new, name):
+                self._two_steps = True
         except FileExistsError as e:
             raise FileExistsError(self._what_is_in_new(name)) from e
         self._unsynced = True
@@ -298,7 +319,7 @@ class Spool(Store):
         if self._unsynced:
             os.fsync(self._new)
             os.fsync(self._tmp)
-            self._unsynced = False
+            self._unsynced = self._two_steps = False
 
 
 class ReadOnlySpool(ReadOnly, Spool):

@@ -191,6 +191,7 @@ class Outbox(Store):
     @spool_errors
     def finish(self):
         if self._journal.is_settled and not self._sent:
+            self.sync()     # else a power failure might bring back what nobody knows of any more
             self._journal.forget()
 
     @spool_errors

@@ -2,7 +2,8 @@
 import os
 
 from zeit.cds.ftp.session import FTPConnection
-from zeit.cds.lock.lockfile import LockFile, MUTEX
+from zeit.cds.lock.directory import MUTEX
+from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.spool.journal import JOURNAL, RECORD
 from zeit.cds.spool.outbox import FileSource, LOCK, Outbox
 from zeit.cds.tests.importing import Importing, put, recorded

@@ -8,16 +8,17 @@ import tempfile
 import gocept.filestore.filestore
 
 from zeit.cds.feed import Feed
+from zeit.cds.ftp.pipelining import TUNING
 from zeit.cds.ftp.session import FTPConnection
-from zeit.cds.lock.lockfile import LockFile, MUTEX
+from zeit.cds.lock.directory import MUTEX
+from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.spool.inbox import FileSink, LOCK, Spool
 from zeit.cds.testing.logs import recorded
 from zeit.cds.transfer.importing import Import
-from zeit.cds.transfer.worker import SMALL
 
 
 MEMORY = '/dev/shm'
-NOT_SMALL = SMALL + 1       # bytes of a file after which nothing is sent ahead of time
+NOT_SMALL = TUNING.small + 1       # bytes of a file after which nothing is sent ahead of time
 WHEN = 1_700_000_000        # seconds since 1970: when files of the tests were last changed
 
 

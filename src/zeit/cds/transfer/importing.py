@@ -1,18 +1,46 @@
 """The import: what happens in which order, and what a failure means.
 
-It knows the interfaces, not the network and not the disk. See ``zeit.cds.interfaces`` for the life of a file.
+It knows the interfaces, not the network and not the disk. See ``zeit.cds.interfaces`` for the life
+of a file.
 """
 import logging
 
 from zeit.cds.events import FileImported, notify
-from zeit.cds.interfaces import IFileSink, ReplyError
+from zeit.cds.interfaces import FTPError, IFileSink, ReplyError
+from zeit.cds.pipelined import pipelined
 from zeit.cds.text import printable
+from zeit.cds.transfer.download import Download, GONE
+from zeit.cds.transfer.exchange import further_sessions
 from zeit.cds.transfer.jobs import DROPPED
-from zeit.cds.transfer.run import FILES_A_SESSION, LOCKS, LONG_LISTING, Run
-from zeit.cds.transfer.worker import GONE, Worker
+from zeit.cds.transfer.run import LOCKS, Run
 
 
 log = logging.getLogger('zeit.cds')
+
+
+class Listing:
+    """The directory's listing, which mostly comes while the lock is made sure of."""
+
+    def __init__(self, heard):
+        """
+        heard -- called with the number of entries so far (int), as they come
+        """
+        self._heard = heard
+        self._listed = None         # entries, or the ReplyError of the server, that came meanwhile
+
+    def come(self, session, also):
+        """See `meanwhile` of Directory.locked."""
+        try:
+            self._listed = pipelined(session).entries(self._heard, also)
+        except ReplyError as e:
+            self._listed = e
+
+    def get(self, session):
+        """The entries: a list. Raises ReplyError, ConnectionLost."""
+        listed, self._listed = self._listed, None
+        if isinstance(listed, ReplyError):
+            raise listed
+        return pipelined(session).entries(self._heard) if listed is None else listed
 
 
 class Import(Run):
@@ -21,10 +49,10 @@ class Import(Run):
     lock_name = 'read'
     beginning = 'Starting import.'
     spools = IFileSink
-    worker = Worker
 
-    def __init__(self, *args):
-        super().__init__(*args)
+    def __init__(self, *args, **kw):
+        super().__init__(*args, **kw)
+        self._listing = Listing(self._hear)
         self._vanished = []                 # files that weren't there when we came to fetch them
         self._listing_was_cut_off = False   # perhaps
 
@@ -32,7 +60,7 @@ class Import(Run):
         with self._sink.open(self.feed) as self._spool:
             log.info('Accessed filestore %s', self._spool.path)
             leftovers = self._spool.leftovers()
-            with self._locked_directory(lists=not leftovers) as self._held:
+            with self._directory.locked(self.lock_name, None if leftovers else self._listing.come):
                 self._recover(leftovers)
                 entries = self._select()
                 if not entries and not leftovers:
@@ -40,6 +68,9 @@ class Import(Run):
                 while entries:
                     self._exchange(entries)
                     entries = self._select() if self._listing_was_cut_off else ()
+
+    def _strategy(self, jobs):
+        return Download(self._spool, self.tuning, jobs)
 
     # ------------------------------------------------------------ what a killed run left
 
@@ -54,39 +85,45 @@ class Import(Run):
         self._spool.sync()
 
     def _keep(self, left, reason):
-        self._settled_names.add(left.name)
-        self._skip(left.name, "%s. It is kept in tmp, and published when the server's copy is gone" % reason, failed=True)
+        self._selection.settle(left.name)
+        self._skip(left.name, "%s. It is kept in tmp, and published when the server's copy is gone"
+                   % reason, failed=True)
 
     def _finish(self, left):
-        there = self._persist(lambda session: session.facts(left.name).get())
-        if there is not None and self._persist(lambda session: self._same(session, left, there)):
+        there = self._stat(left.name)
+        if there is not None and self._persist(
+                lambda session: self._same(session, left, there)):
             self._spool.secure(left.name)
             try:
-                self._persist(lambda session: session.remove(left.name).get())
+                self._persist(lambda session: session.remove(left.name))
             except ReplyError as e:
-                if self._persist(lambda session: session.facts(left.name).get()) is not None:
+                if self._stat(left.name) is not None:
                     return self._keep(left, 'the server refuses to remove it: %s' % e)
             log.info('File removed on server: %s', printable(left.name))
         self._publish(left.name, left.size)
 
+    def _stat(self, name):
+        return self._persist(lambda session: session.stat(name))
+
     def _same(self, session, left, there):
-        """Is the server's file the one that we have? By size and time, or without a time by what is in it."""
+        """Is the server's file the one that we have? By size and time, or without a time by what is
+        in it."""
         if there.size not in (None, left.size):
             return False
         if there.modified is not None:
             return there.modified == left.modified
-        incoming = self._spool.create(left.name)
+        comparison = self._spool.comparison(left.name)
         try:
-            session.fetch(left.name, incoming.write)
-            return self._spool.same(left.name, incoming)
+            session.read(left.name, comparison)
+            return comparison.equal
         finally:
-            incoming.discard()
+            comparison.discard()
 
     def _publish(self, name, size):
         try:
             path = self._spool.publish(name)
-        except FileExistsError:
-            return self._skip(name, "an older file of this name is unread in 'new'; it waits in 'tmp'")
+        except FileExistsError as e:
+            return self._skip(name, "%s; it waits in 'tmp'" % e)
         log.info("Moved from 'tmp' to 'new': %s", printable(name))
         self.outcome.files += 1
         self.outcome.bytes += size
@@ -94,29 +131,19 @@ class Import(Run):
 
     # ------------------------------------------------------------ which files
 
+    def _hear(self, files):
+        """So many files are in the directory, at least: open the sessions for them meanwhile."""
+        self._directory.sessions.expect(
+            further_sessions(self._directory, files, 0, self.tuning))
+
     def _select(self):
-        listed = self._persist(lambda session: list(session.list()))
-        self._listing_was_cut_off = len(listed) >= LONG_LISTING
-        chosen = self._choose(entry for entry in listed if entry.name not in LOCKS)
-        few = len(chosen) < FILES_A_SESSION * self.feed.connections
+        listed = self._persist(self._listing.get)
+        self._listing_was_cut_off = len(listed) >= self.tuning.long_listing
+        chosen = self._selection.choose(entry for entry in listed if entry.name not in LOCKS)
+        few = len(chosen) < self.tuning.files_a_session * self.feed.connections
         if few and any(entry.size is None for entry in chosen):
-            chosen = self._persist(lambda session: self._measured(session, chosen))
+            chosen = self._persist(lambda session: measured(pipelined(session), chosen))
         return chosen
-
-    @staticmethod
-    def _measured(session, entries):
-        """The entries with their sizes, which the listing did not tell: large files pay for further sessions, however few."""
-        pendings = {entry.name: session.facts(entry.name) for entry in entries if entry.size is None}
-
-        def measured(entry):
-            if entry.name not in pendings:
-                return entry
-            try:
-                return pendings[entry.name].get() or entry
-            except ReplyError:
-                return entry        # what is wrong with it will show when it is its turn
-
-        return [measured(entry) for entry in entries]
 
     def _objection(self, entry):
         if reason := self._spool.impossible(entry.name):
@@ -130,17 +157,45 @@ class Import(Run):
     # ------------------------------------------------------------ what became of them
 
     def _settle(self, job):
-        if job.state == DROPPED and job.reason == GONE:
+        if job.state == DROPPED and job.dropped.reason == GONE:
             self._vanished.append(job.name)
-        super()._settle(job)
+            self._selection.settle(job.name)
+        else:
+            super()._settle(job)
 
     def _exchanged(self):
         """Files that weren't there when we came to fetch them: does the server still list them?"""
         vanished, self._vanished = self._vanished, []
-        if vanished:
-            listed = {entry.name for entry in self._persist(lambda session: session.list())}
-            for name in vanished:
-                if name in listed:
-                    self._skip(name, 'the server lists it, but knows no regular file under this name', failed=True)
-                else:
-                    self._skip(name, 'somebody else has taken it away')
+        if not vanished:
+            return
+        try:
+            listed = {entry.name for entry in self._persist(self._listing.get)}
+        except FTPError as e:
+            return self._tell_of(vanished, 'it was not there, and the server does not tell what '
+                                           'became of it: %s' % e, True)
+        self._tell_of((name for name in vanished if name in listed),
+                      'the server lists it, but knows no regular file under this name', True)
+        self._tell_of((name for name in vanished if name not in listed),
+                      'somebody else has taken it away', False)
+
+    def _tell_of(self, names, reason, failed):
+        for name in names:
+            self._skip(name, reason, failed)
+
+
+def measured(line, entries):
+    """The entries with their sizes, which the listing did not tell: large files pay for further
+    sessions, however few they are."""
+    with line.batch() as batch:
+        pendings = {entry.name: batch.stat(entry.name, time=False)
+                    for entry in entries if entry.size is None}
+
+    def one(entry):
+        if entry.name not in pendings:
+            return entry
+        try:
+            return pendings[entry.name].get() or entry
+        except ReplyError:
+            return entry        # what is wrong with it will show when it is its turn
+
+    return [one(entry) for entry in entries]

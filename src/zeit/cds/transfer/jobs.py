@@ -1,12 +1,13 @@
 """The files of a run: in which state each is, and who does what next.
 
-Several tasks of a Scheduler work on them: a worker for each session fetches files and removes them on the server; the run
-itself commits them to the disk, many at a time, and publishes them in the order of the listing::
+Several tasks of a Scheduler work on them: a worker for each session transfers files and finalizes
+them on the server (an import removes them there, an export gives them their names); the run itself
+makes them durable here, many at a time, and publishes them in the order of the listing::
 
-    take()      received()      committed()     removed()     settled()
-    FETCHING -> RECEIVED     -> COMMITTED    -> REMOVED    -> published
-       |           (worker)       (run)          (worker)      (run)
-       +----> DROPPED, for a reason
+    take()           transferred()    durable()    finalized()    settled()
+    WAITING -> TRANSFERRING -> TRANSFERRED -> DURABLE -> FINALIZED -> done
+                  |          (worker)      (run)     (worker)      (run)
+                  +----> DROPPED, for a reason
 """
 import collections
 import contextlib
@@ -20,30 +21,40 @@ from zeit.cds.net.scheduler import Signal
 
 log = logging.getLogger('zeit.cds')
 
-FETCHING, RECEIVED, COMMITTED, REMOVED, DROPPED = range(5)
+WAITING, TRANSFERRING, TRANSFERRED, DURABLE, FINALIZED, DROPPED = range(6)
 
-WINDOW = 10000          # so many files may be underway, counted from the oldest that isn't published yet, and
-UNCOMMITTED = 256       # so many received ones (each an open file) may wait for the disk
-GROUP = 64              # so many are worth a commit at once; fewer wait
-HASTE = 3               # so many files may be lost on the way, and fetched again, for commands that came too early
-PATIENCE = 0.05         # seconds for others to come, unless no worker has anything else to do
+
+class Dropped(Exception):
+    """The file is not exchanged in this run.
+
+    reason -- str; '' if it was not even tried
+    failed -- is something wrong, or is it merely not its turn? bool
+    """
+
+    def __init__(self, reason, failed):
+        super().__init__(reason, failed)
+        self.reason, self.failed = reason, failed
+
+
+NOT_TRIED = Dropped('', False)
 
 
 class Job:
     """One file of the run."""
 
-    __slots__ = ('entry', 'state', 'incoming', 'size', 'before', 'tries', 'due', 'reason', 'failed', 'lines')
+    __slots__ = ('entry', 'state', 'file', 'size', 'before', 'begun', 'tries', 'due', 'dropped',
+                 'lines')
 
     def __init__(self, entry):
         self.entry = entry
-        self.state = FETCHING
-        self.before = None      # Entry: what it was when we began to fetch it
-        self.incoming = None
+        self.state = WAITING
+        self.file = None        # its IIncoming, or IOutgoing
         self.size = 0
-        self.tries = 0
-        self.due = 0.0          # value of time.monotonic() before which its removal isn't tried again
-        self.reason = None
-        self.failed = False
+        self.before = None      # Entry: what it was when its transfer began first
+        self.begun = False      # has the transfer of this `file` begun?
+        self.tries = 0          # to finalize it
+        self.due = 0.0          # value of time.monotonic() before which that isn't tried again
+        self.dropped = None     # Dropped
         self.lines = []         # for the log, while an older file's lines are not complete
 
     @property
@@ -51,200 +62,282 @@ class Job:
         return self.entry.name
 
 
-class Backlog:
-    """The jobs of a run."""
+class Order:
+    """Which job is next, and which are underway, oldest first."""
 
-    def __init__(self, entries, retries):
+    def __init__(self, entries, window):
         """
         entries -- iterable of Entry in the order of publication
-        retries -- how often the removal of one file is tried again
+        window -- so many may be underway
+        """
+        self._entries = iter(entries)
+        self._window = window
+        self._again = collections.deque()
+        self.exhausted = False
+        self.jobs = collections.deque()     # underway
+        self.active = 0     # of these, neither finalized nor dropped
+
+    def next(self, begins):
+        """The next Job, None if there is none. begins -- may it be one that nobody began?"""
+        if self._again:
+            return self._again.popleft()
+        if not begins or self.exhausted or len(self.jobs) >= self._window:
+            return None
+        entry = next(self._entries, None)
+        if entry is None:
+            self.exhausted = True
+            return None
+        job = Job(entry)
+        self.jobs.append(job)
+        self.active += 1
+        return job
+
+    def put_back(self, job):
+        job.state = WAITING
+        self._again.append(job)
+
+    @property
+    def settled(self):
+        """Is the oldest at its end? bool"""
+        return bool(self.jobs) and self.jobs[0].state in (FINALIZED, DROPPED)
+
+    def pop(self):
+        """The oldest is done. Returns whether another may now be underway in its place, bool."""
+        self.jobs.popleft()
+        return len(self.jobs) == self._window - 1
+
+
+class Transferred:
+    """Jobs whose files are here, or there, as a whole, but not durable yet."""
+
+    def __init__(self, tuning):
+        self._group, self._gather = tuning.group, tuning.gather
+        self._jobs = []
+        self._since = 0.0       # value of time.monotonic() when the first of these came
+
+    def __len__(self):
+        return len(self._jobs)
+
+    def add(self, job):
+        if not self._jobs:
+            self._since = time.monotonic()
+        self._jobs.append(job)
+
+    def take(self):
+        jobs, self._jobs = self._jobs, []
+        return jobs
+
+    def due(self, everybody_waits):
+        """So many seconds from now it will be time for a commit, if nothing else happens: float,
+        inf if there is none.
+
+        Small files come faster than a disk can sync one by one, so some are let gather.
+        """
+        if not self._jobs:
+            return math.inf
+        if len(self._jobs) >= self._group or everybody_waits:
+            return 0.0
+        return max(0.0, self._since + self._gather - time.monotonic())
+
+
+class Durable:
+    """Jobs to be finalized on the server, now, or after a pause."""
+
+    def __init__(self):
+        self.now = collections.deque()
+        self.later = collections.deque()    # the server refused them for the moment
+        self.awaited = False                # does a worker wait for the first of those?
+
+    def take(self, most):
+        if self.later:
+            self.remind(time.monotonic())
+        return [self.now.popleft() for _ in range(min(most, len(self.now)))]
+
+    def remind(self, now):
+        """What is due is to be finalized now. now -- value of time.monotonic()"""
+        while self.later and self.later[0].due <= now:
+            self.now.append(self.later.popleft())
+
+
+class Crew:
+    """How many workers there are."""
+
+    def __init__(self):
+        self.all = 0
+        self.ever = 0
+        self.connecting = 0     # have no session yet, or none any more
+        self.waiting = 0        # have nothing to do until something is durable
+
+
+class Jobs:
+    """The jobs of a run."""
+
+    def __init__(self, entries, retries, tuning):
+        """
+        entries -- iterable of Entry in the order of publication
+        retries -- how often it is tried again to finalize one file
+        tuning -- Tuning
         """
         self.retries = retries
-        self.tries = retries    # to remove a file; and one a session, since a server that restarts ends them all
-        self._entries = iter(entries)
-        self._exhausted = self._abandoned = False
-        self._jobs = collections.deque()        # underway, oldest first
-        self._again = collections.deque()
-        self._received = []
-        self._since = 0.0       # value of time.monotonic() when the first of these came
-        self._committed = collections.deque()
-        self._refused = collections.deque()     # jobs whose removal is to be tried again after a pause
-        self._resting = False   # does a worker wait for that?
-        self._active = 0        # jobs that are neither removed on the server nor dropped
-        self._workers = 0
-        self._connecting = 0    # workers that have no session yet, or none any more
-        self._waiting = 0       # workers that have nothing to do until something is committed
+        self.error = None           # what the run ends with
+        self._abandoned = False
+        self._uncommitted = tuning.uncommitted
+        self._order, self._transferred = Order(entries, tuning.window), Transferred(tuning)
+        self._durable, self._crew = Durable(), Crew()
         self._changed = Signal()
-        self.haste = HASTE      # how often a server may still show that it does not bear commands before it is their turn
-        self.error = None
 
     # ------------------------------------------------------------ for workers
 
     def enter(self):
         """A worker begins."""
-        self._workers += 1
-        self.tries += 1
+        self._crew.all += 1
+        self._crew.ever += 1
+
+    @property
+    def tries(self):
+        """How often to try to finalize one file when sessions get lost: one more for each session,
+        since a server that restarts ends them all."""
+        return self.retries + self._crew.ever
 
     @contextlib.contextmanager
     def connecting(self):
-        """A worker begins a session: nobody waits for that once there is nothing more to do."""
-        self._connecting += 1
+        """A worker begins a session: nobody waits for that when there is nothing more to do."""
+        self._crew.connecting += 1
         try:
             yield
         finally:
-            self._connecting -= 1
+            self._crew.connecting -= 1
 
     def leave(self, error=None):
-        """A worker ends. Its error ends the run, unless it's merely a lost session and others go on."""
-        self._workers -= 1
-        if error is not None and not (isinstance(error, FTPError) and (self._workers or self.idle)):
+        """A worker ends. Its error ends the run, unless it's merely a lost session, and others go
+        on."""
+        self._crew.all -= 1
+        lost = isinstance(error, FTPError) and (self._crew.all or self.idle)
+        if error is not None and not lost:
             self.stop(error)
         self._changed.notify()
 
     def take(self, wait=True):
-        """The next Job to fetch; None if there is none (now, or at all, or committed files are to be removed first, or
-        somebody has to `rest` until some are)."""
+        """The next Job to transfer.
+
+        None if there is none (now, or at all, or durable ones are to be finalized first, or
+        somebody has to `wait` until some are)
+        """
         while True:
-            if self.error is None and (job := self._next()):
+            if self.error is None and (job := self._next()) is not None:
+                job.state = TRANSFERRING
                 return job
-            if not wait or self._committed or self.idle or self._refused and not self._resting:
+            durable = self._durable
+            if not wait or durable.now or self.idle or durable.later and not durable.awaited:
                 return None
-            self._waiting += 1
-            self._changed.wait()
-            self._waiting -= 1
+            self._crew.waiting += 1
+            try:
+                self._changed.wait()
+            finally:
+                self._crew.waiting -= 1
 
     def _next(self):
-        if self._again:
-            return self._again.popleft()
-        if self._exhausted or len(self._jobs) >= WINDOW or len(self._received) >= UNCOMMITTED:
-            return None
-        entry = next(self._entries, None)
-        if entry is None:
-            self._exhausted = True
-            return None
-        job = Job(entry)
-        self._jobs.append(job)
-        self._active += 1
-        return job
+        return self._order.next(begins=len(self._transferred) < self._uncommitted)
 
     @property
     def idle(self):
         """Will there be nothing more to do for a worker? bool"""
-        return self._abandoned or not self._active and (self._exhausted or self.error is not None)
+        return self._abandoned or not self._order.active and (
+            self._order.exhausted or self.error is not None)
 
-    def to_remove(self, most):
-        """Up to so many jobs whose files are durable here and are now to be removed on the server."""
-        if self._refused:
-            self._remind(time.monotonic())
-        return [self._committed.popleft() for _ in range(min(most, len(self._committed)))]
-
-    def received(self, job, incoming):
-        """The whole file is here."""
-        job.state, job.incoming, job.size = RECEIVED, incoming, incoming.size
-        if not self._received:
-            self._since = time.monotonic()
-        self._received.append(job)
+    def transferred(self, job):
+        """The whole file has come, or gone."""
+        job.state, job.size = TRANSFERRED, job.file.size
+        self._transferred.add(job)
 
     def put_back(self, job):
-        """Who took it can't begin with it: somebody else will, if the run goes on."""
+        """Who took it can't go on with it: somebody else will, if the run goes on."""
         if self.error is None:
-            self._again.append(job)
+            self._order.put_back(job)
         else:
-            self._settle(job, DROPPED)
+            self.drop(job, NOT_TRIED)
         self._changed.notify()
 
-    def drop(self, job, reason, failed):
-        """The file is not imported in this run: something is wrong (failed), or it is not its turn."""
-        job.reason, job.failed = reason, failed
+    def drop(self, job, dropped):
+        """It is not exchanged in this run. dropped -- Dropped"""
+        job.dropped = dropped
         self._settle(job, DROPPED)
 
-    def removed(self, job):
-        """The server's copy is gone."""
-        self._settle(job, REMOVED)
+    def to_finalize(self, most):
+        """Up to so many jobs whose files are durable, and are now to be finalized."""
+        return self._durable.take(most)
+
+    def finalized(self, job):
+        """The server has done its part."""
+        self._settle(job, FINALIZED)
 
     def _settle(self, job, state):
-        job.state = state
-        self._active -= 1
+        job.state, job.file = state, None
+        self._order.active -= 1
         if self.idle:
             self._changed.notify()
 
-    def not_removed(self, job):
-        """It isn't known whether the server's copy is gone: somebody has to see to it."""
-        self._committed.append(job)
+    def not_finalized(self, job):
+        """It isn't known whether it is finalized: somebody has to see to it."""
+        self._durable.now.append(job)
         self._changed.notify()
 
-    def remove_later(self, job, seconds):
-        """The server refused to remove it for the moment: let it be asked again after so many seconds."""
+    def finalize_later(self, job, seconds):
+        """The server refused it for the moment: let it be asked again after so many seconds."""
         job.due = time.monotonic() + seconds
-        self._refused.append(job)
+        self._durable.later.append(job)
         self._changed.notify()
 
-    def rest(self, wait):
-        """Let a worker that has nothing else to do wait until the next of these may be removed.
+    def wait(self, wait):
+        """Let a worker that has nothing else to do wait until the next of these may be finalized.
 
         wait -- callable that waits so many seconds, and tells whether that was cut short
         """
-        self._resting = True
-        self._waiting += 1
-        cut_short = wait(self._refused[0].due - time.monotonic())
-        self._waiting -= 1
-        self._resting = False
-        self._remind(math.inf if cut_short else time.monotonic())
+        durable = self._durable
+        durable.awaited = True
+        self._crew.waiting += 1
+        try:
+            cut_short = wait(durable.later[0].due - time.monotonic())
+        finally:
+            self._crew.waiting -= 1
+            durable.awaited = False
+        durable.remind(math.inf if cut_short else time.monotonic())
         self._changed.notify()
 
-    def _remind(self, now):
-        while self._refused and self._refused[0].due <= now:
-            self._committed.append(self._refused.popleft())
-
-    # ------------------------------------------------------------ for the one who commits and publishes
+    # ------------------------------------------------------------ for who commits and publishes
 
     @property
     def unfinished(self):
         """Is there more to come? bool"""
-        working = self._workers - (self._connecting if self.idle else 0)
-        return bool(working or self._received or self._ready())
+        working = self._crew.all - (self._crew.connecting if self.idle else 0)
+        return bool(working or self._transferred or self._order.settled)
 
     @property
     def seconds_to_commit(self):
-        """So many seconds from now it will be time to commit what is here, if nothing else happens: float, inf if none is.
-
-        Small files come faster than a disk can sync one by one, so they are let come together.
-        """
-        if not self._received:
-            return math.inf
-        if len(self._received) >= GROUP or self._waiting == self._workers:
-            return 0.0
-        return max(0.0, self._since + PATIENCE - time.monotonic())
-
-    def _ready(self):
-        return bool(self._jobs) and self._jobs[0].state in (REMOVED, DROPPED)
+        """So many seconds from now it will be time to commit what was transferred, if nothing else
+        happens: float, inf if nothing was."""
+        return self._transferred.due(self._crew.waiting == self._crew.all)
 
     def to_commit(self):
-        """All jobs whose files are here, but not durable yet."""
-        jobs, self._received = self._received, []
-        return jobs
+        """All jobs that were transferred, and are not durable yet."""
+        return self._transferred.take()
 
-    def committed(self, jobs):
+    def durable(self, jobs):
         """They are durable now."""
         for job in jobs:
-            job.state, job.incoming = COMMITTED, None
-            self._committed.append(job)
+            job.state = DURABLE
+            self._durable.now.append(job)
         self._changed.notify()
 
     def settled(self):
         """Iterate over the jobs that are next in order and come to nothing more but publication."""
-        while self._ready():
-            yield self._jobs[0]
-            self._jobs.popleft()
-            if len(self._jobs) == WINDOW - 1:
+        order = self._order
+        while order.settled:
+            yield order.jobs[0]
+            if order.pop():
                 self._changed.notify()
-            for line in self._jobs[0].lines if self._jobs else ():
+            for line in order.jobs[0].lines if order.jobs else ():
                 log.info(*line)
-
-    @property
-    def together(self):
-        """May a session send commands before it is their turn, where the server is known to bear it? bool"""
-        return self.haste > 0
 
     def stop(self, error):
         """Begin no further file; the run ends with this error."""
@@ -261,7 +354,7 @@ class Backlog:
 
     def log(self, job, text, *args):
         """A line at INFO. The lines of one file follow each other, in the order of publication."""
-        if self._jobs and self._jobs[0] is job:
+        if self._order.jobs and self._order.jobs[0] is job:
             log.info(text, *args)
         else:
             job.lines.append((text, *args))

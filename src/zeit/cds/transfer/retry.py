@@ -1,4 +1,4 @@
-"""Trying again what can pass by itself: on a new connection, a few times, with growing pauses, under the run's limit."""
+"""Trying again what can pass by itself: a few times, with growing pauses, until the deadline."""
 import logging
 import time
 
@@ -11,8 +11,6 @@ from zeit.cds.net.scheduler import in_thread
 log = logging.getLogger('zeit.cds')
 
 PASSING = (TemporaryError, ConnectionLost)
-FIRST_PAUSE = 0.5       # seconds, doubled each time
-LONGEST_PAUSE = 30.0
 
 
 @zope.interface.implementer(IDeadline)
@@ -42,33 +40,39 @@ class Deadline:
         self._end = max(self._end, time.monotonic() + seconds)
 
 
-class Patience:
+class RetryPolicy:
     """How often, and until when, a run tries again."""
 
-    def __init__(self, retries, seconds, stopped):
+    def __init__(self, retries, deadline, stopped, tuning):
         """
         retries -- how often after the first failure
-        seconds -- how long from now on
+        deadline -- IDeadline
         stopped -- threading.Event that ends each pause, and forbids further tries
+        tuning -- Tuning
         """
         self._retries = retries
-        self._end = time.monotonic() + seconds
+        self._deadline = deadline
         self._stopped = stopped
+        self._first, self._longest = tuning.first_pause, tuning.longest_pause
 
-    @property
-    def left(self):
-        """Seconds of the run that are left; negative when they are used up. float"""
-        return self._end - time.monotonic()
+    def call(self, verb):
+        """Call `verb`, again and again when what failed may pass by itself. Returns what it
+        returns, or raises what it raised last."""
+        try:
+            return verb()
+        except PASSING as e:
+            return self.again(e, verb)
 
     def again(self, error, verb):
-        """Call `verb` again and again after `error`, which is one of PASSING. Returns what it returns, or raises
-        what it raised last."""
+        """The same after a first try that raised `error`, which is one of PASSING."""
         import tenacity  # most runs never need it, and it takes longer to import than a login
         tries = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(PASSING),
-            stop=tenacity.stop_any(tenacity.stop_after_attempt(self._retries + 1), self._no_more),
-            wait=tenacity.wait_exponential_jitter(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE, jitter=FIRST_PAUSE),
-            sleep=lambda seconds: in_thread(self._stopped.wait, seconds), before_sleep=self._tell, reraise=True)
+            stop=tenacity.stop_any(
+                tenacity.stop_after_attempt(self._retries + 1), self._no_more),
+            wait=tenacity.wait_exponential_jitter(
+                multiplier=self._first, max=self._longest, jitter=self._first),
+            sleep=self.wait, before_sleep=self._tell, reraise=True)
         for attempt in tries:
             with attempt:
                 if attempt.retry_state.attempt_number == 1:
@@ -76,17 +80,17 @@ class Patience:
                 return verb()
 
     def pause(self, failures):
-        """Seconds that shall pass after so many failures, for what does not wait in `again`: float; 0 if the run allows no
-        further try."""
-        seconds = min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE)
-        return 0.0 if self._stopped.is_set() or self.left < seconds else seconds
+        """Seconds that shall pass after so many failures, for what does not wait in `again`: float;
+        0 if the run allows no further try."""
+        seconds = min(self._first * 2 ** (failures - 1), self._longest)
+        return 0.0 if self._stopped.is_set() or self._deadline.left < seconds else seconds
 
-    def rest(self, seconds):
+    def wait(self, seconds):
         """Wait so many seconds, while others go on. True if the run was stopped meanwhile. bool"""
-        return in_thread(self._stopped.wait, max(0.0, seconds))
+        return in_thread(self._stopped.wait, max(0.0, min(seconds, self._deadline.left)))
 
     def _no_more(self, state):
-        return self._stopped.is_set() or self.left < state.upcoming_sleep
+        return self._stopped.is_set() or self._deadline.left < state.upcoming_sleep
 
     @staticmethod
     def _tell(state):

@@ -6,13 +6,12 @@ import os
 import shutil
 import tempfile
 import threading
-import unittest.mock
 
 from hypothesis import given, settings, strategies
 
 from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.interfaces import Locked
-from zeit.cds.lock import lockfile as lock
+from zeit.cds.lock.directory import Tuning
 from zeit.cds.spool.store import FileSink
 from zeit.cds.testing.layers import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.tests.crash.races import alone, WatchedLockFile
@@ -21,6 +20,7 @@ from zeit.cds.transfer.importing import Import
 
 
 LIMIT = 30      # seconds until something must have happened
+TUNING = Tuning(mutex_wait=0.5, mutex_grace=3 * LIMIT)
 
 
 class Gate:
@@ -72,15 +72,15 @@ class GatedConnection(FTPConnection):
     def __init__(self, gate):
         self.gate = gate
 
-    def open(self, feed):
-        session = super().open(feed)
-        transmit = session._control.transmit
+    def open(self, *args, **kw):
+        session = super().open(*args, **kw)
+        transmit = session.control.transmit
 
         def gated(data):
             self.gate()
             return transmit(data)
 
-        session._control.transmit = gated
+        session.control.transmit = gated
         return session
 
 
@@ -102,7 +102,7 @@ class Actor(threading.Thread):
 
 
 class Interleaving(Importing, ServerTestCase):
-    """Nothing is lost, nothing comes twice, and nobody works in the directory while another does."""
+    """Nothing is lost, nothing comes twice, nobody works in the directory while another does."""
 
     layer = PYFTPDLIB_LAYER
 
@@ -123,7 +123,7 @@ class Interleaving(Importing, ServerTestCase):
     def importer(self, n):
         return Actor(lambda gate: Import(
             self.feed(store_dir=self.spools[n], connections=1), GatedConnection(gate),
-            WatchedLockFile(self.directory), FileSink())())
+            WatchedLockFile(self.directory, tuning=TUNING), FileSink())())
 
     def export(self, gate):
         with contextlib.closing(self.server.connect()) as ftp:
@@ -152,7 +152,8 @@ class Interleaving(Importing, ServerTestCase):
         return True
 
     def consume_all(self):
-        for self.store_dir in self.spools:
+        for path in self.spools:
+            self.store_dir = path
             self.taken.extend(self.consume().values())
 
     def play(self, turns):
@@ -182,8 +183,7 @@ class Interleaving(Importing, ServerTestCase):
     def test_any_order(self, turns):
         self.begin()
         try:
-            with recorded(), unittest.mock.patch.object(lock, 'MUTEX_WAIT', 0.5), \
-                    unittest.mock.patch.object(lock, 'MUTEX_GRACE', 3 * LIMIT):
+            with recorded():
                 first, second, exporter = self.play(turns)
             self.assertIsNone(exporter)
             for outcome in first, second:
@@ -192,7 +192,8 @@ class Interleaving(Importing, ServerTestCase):
             self.assertEqual(sorted(self.offered), sorted(self.taken))
             self.assertEqual({}, self.there)
             self.assertEqual([], os.listdir(self.directory))      # no note of an overlap
-            for self.store_dir in self.spools:
+            for path in self.spools:
+                self.store_dir = path
                 self.assert_nothing_left()
         finally:
             self.end()

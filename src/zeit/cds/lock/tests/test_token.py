@@ -28,7 +28,8 @@ class Tokens(unittest.TestCase):
 
     def test_what_zeit_cds_did_not_make_is_no_owner(self):
         token = Owner.me().token
-        for text in ('', 'zeit.cds', 'zeit.cds,', 'other' + token, token + ',x=1', token.partition(',pid')[0], 'read', '\n'):
+        for text in ('', 'zeit.cds', 'zeit.cds,', 'other' + token, token + ',x=1',
+                     token.partition(',pid')[0], 'read', '\n'):
             self.assertIsNone(Owner.parse(text), text)
         self.assertIsNotNone(Owner.parse(token + '\r\n'))
 
@@ -38,7 +39,21 @@ class Tokens(unittest.TestCase):
             found = Owner.parse(token)
             self.assertTrue(found is None or isinstance(found.gone, bool))
 
-    @given(strategies.lists(strategies.text(max_size=10), min_size=len(Owner._fields), max_size=len(Owner._fields)))
+    @given(strategies.lists(strategies.text(), min_size=len(Owner._fields),
+                            max_size=len(Owner._fields)))
+    def test_in_words_it_is_printable_and_short(self, values):
+        text = str(Owner(*values))
+        self.assertTrue(text.isprintable(), text)
+        self.assertLess(len(text), 2000)
+
+    def test_what_a_forged_one_says_is_escaped(self):
+        for field in 'pid', 'user', 'host', 'since':
+            text = str(Owner.me()._replace(**{field: 'x\n\x1b[2J\u202e' + 'y' * 1000}))
+            self.assertIn(r'x\x0a\x1b[2J\x202ey', text)
+            self.assertLess(len(text), 250)
+
+    @given(strategies.lists(strategies.text(max_size=10), min_size=len(Owner._fields),
+                            max_size=len(Owner._fields)))
     def test_token_round_trips(self, values):
         try:
             ''.join(values).encode()
@@ -76,7 +91,8 @@ class Gone(unittest.TestCase):
             self.assertTrue(Owner.me()._replace(boot='other').gone)
 
     def test_a_host_with_a_long_name_knows_itself(self):
-        with unittest.mock.patch('socket.gethostname', lambda: 'import-of-the-newsroom-28391234-' * 2):
+        with unittest.mock.patch('socket.gethostname',
+                                 lambda: 'import-of-the-newsroom-28391234-' * 2):
             owner = Owner.parse(Owner.me().token)
             self.assertTrue(owner.here)
             self.assertTrue(owner._replace(start='1').gone)
@@ -87,6 +103,11 @@ class Gone(unittest.TestCase):
 
     def test_a_number_that_is_none_is(self):
         self.assertTrue(Owner.me()._replace(pid='no number').gone)
+
+    def test_a_path_or_no_text_at_all_is_no_number(self):
+        for pid in '', '\0', '../self', '../../tmp/x', '-1', '\u0661', '1 ':
+            with self.subTest(pid=pid):
+                self.assertTrue(Owner.me()._replace(pid=pid).gone)
 
     def test_a_number_that_nobody_can_have_is(self):
         self.assertTrue(Owner.me()._replace(pid='9' * 30).gone)
@@ -146,7 +167,8 @@ class Gone(unittest.TestCase):
                 cached.cache_clear()
         identity = {'/etc/machine-id': owner._machine_id()}
         owner._boot()       # stays what it is
-        with unittest.mock.patch('zeit.cds.lock.token._read', lambda path: {**identity, **contents}.get(path, '')):
+        with unittest.mock.patch('zeit.cds.lock.token._read',
+                                 lambda path: {**identity, **contents}.get(path, '')):
             forget()
             try:
                 yield

@@ -15,10 +15,12 @@ import time
 from zeit.cds.feed import Feed
 from zeit.cds.ftp.control import Control
 from zeit.cds.ftp.session import FTPConnection
-from zeit.cds.lock import lockfile as lock
+from zeit.cds.lock.directory import Tuning
 from zeit.cds.lock.lockfile import LockFile
-from zeit.cds.spool import outbox
-from zeit.cds.spool import store as spool
+from zeit.cds.spool import filesystem
+from zeit.cds.spool.journal import JOURNAL
+from zeit.cds.spool.outbox import FileSource
+from zeit.cds.spool.tests.recorder import MODULES
 from zeit.cds.testing.servers import SERVERS
 from zeit.cds.tests.crash.kills import (
     CountedOs,
@@ -42,8 +44,9 @@ class ExportSteps(Steps):
         counted = CountedOs(self)
         for name in CALLS:
             setattr(counted, name, self.before(getattr(os, name)))
-        outbox.os = spool.os = counted
-        outbox.move = self.around(outbox.move)
+        for module in MODULES:
+            module.os = counted
+        filesystem.move = self.around(filesystem.move)
 
 
 def run_export(server, store_dir, last=NEVER, **settings):
@@ -52,19 +55,19 @@ def run_export(server, store_dir, last=NEVER, **settings):
     """
     def child():
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
-        lock.MUTEX_GRACE = 1.0
         steps = ExportSteps(last)
         steps.watch()
         feed = Feed(store_dir=store_dir, hostname=server.host, port=server.port, user=server.user,
                     password=server.password, ftp_dir='/', timeout=20, retries=1,
                     direction='export', **settings)
-        outcome = Export(feed, FTPConnection(), LockFile(), outbox.FileSource())()
+        outcome = Export(feed, FTPConnection(), LockFile(Tuning(mutex_grace=1.0)),
+                         FileSource())()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
 
 
 class ExportMatrix:
-    """A server, and what is done at each kill point."""
+    """A server, and what is done at each kill point. (Six of its attributes are the arguments.)"""
 
     def __init__(self, server, files, connections=1, consume=False, renew=False, atomic=True):
         """
@@ -146,7 +149,7 @@ class ExportMatrix:
         """After the run that follows the killed one."""
         there = contents(self.server.directory)
         left = [name for name in there if name.startswith(b'.') or name in (b'read', b'write')]
-        journal = os.path.join(self.store_dir, outbox.JOURNAL)
+        journal = os.path.join(self.store_dir, JOURNAL)
         if left or os.path.getsize(journal):
             self.wrong.append('step %d: left behind: %r, %d bytes of notes' % (step, left,
                                                                                os.path.getsize(journal)))

@@ -20,14 +20,13 @@ import traceback
 from zeit.cds.feed import Feed
 from zeit.cds.ftp.control import Control
 from zeit.cds.ftp.session import FTPConnection
-from zeit.cds.lock import lockfile as lock
-from zeit.cds.lock.lockfile import LockFile, MUTEX
-from zeit.cds.spool import directio as blocks
-from zeit.cds.spool import store as spool
+from zeit.cds.lock import directory
+from zeit.cds.lock.lockfile import LockFile
+from zeit.cds.spool import filesystem, incoming
 from zeit.cds.spool.inbox import FileSink
+from zeit.cds.spool.tests.recorder import MODULES
 from zeit.cds.testing.servers import SERVERS
 from zeit.cds.tests.importing import contents, new_spool, put, WHEN
-from zeit.cds.transfer import worker
 from zeit.cds.transfer.importing import Import
 
 
@@ -68,10 +67,12 @@ class Steps:
     def watch(self):
         """From now on, for the rest of this process."""
         Control.transmit = self.around(Control.transmit)
-        spool.os = blocks.os = CountedOs(self)
-        spool.move = self.before(spool.move)
-        if (syncfs := spool._syncfs()) is not None:
-            spool._syncfs = lambda: self.before(syncfs)
+        counted = CountedOs(self)
+        for module in MODULES:
+            module.os = counted
+        filesystem.move = self.before(filesystem.move)
+        if (syncfs := filesystem.syncfs()) is not None:
+            filesystem.syncfs = lambda: self.before(syncfs)
 
 
 class CountedOs:
@@ -110,12 +111,12 @@ def run_import(server, store_dir, last=NEVER, **settings):
     """
     def child():
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
-        lock.MUTEX_GRACE, worker.LARGE = 1.0, LARGE
         steps = Steps(last)
         steps.watch()
         feed = Feed(store_dir=store_dir, hostname=server.host, port=server.port, user=server.user,
                     password=server.password, ftp_dir='/', timeout=20, retries=1, **settings)
-        outcome = Import(feed, FTPConnection(), LockFile(), FileSink())()
+        outcome = Import(feed, FTPConnection(), LockFile(directory.Tuning(mutex_grace=1.0)),
+                         FileSink(incoming.Tuning(large=LARGE)))()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
 
@@ -213,7 +214,8 @@ class Matrix:
 
     def check_nothing_left(self, step):
         """After the run that follows the killed one."""
-        left = contents(self.server.directory).keys() & {b'read', b'write', MUTEX.encode()}
+        locks = {b'read', b'write', directory.MUTEX.encode()}
+        left = contents(self.server.directory).keys() & locks
         parts = [name for name in os.listdir(os.path.join(self.store_dir, 'tmp'))
                  if name.startswith('.')]
         if left or parts:
@@ -223,8 +225,8 @@ class Matrix:
         """Was each version that the server offered published once, and is nothing left?"""
         self.take()
         self.check_nothing_left(step)
-        tmp = os.path.join(self.store_dir, 'tmp')
-        rest = contents(self.server.directory).keys() | contents(tmp).keys()
+        rest = contents(self.server.directory).keys() | contents(os.path.join(self.store_dir,
+                                                                              'tmp')).keys()
         if rest:
             self.wrong.append('step %d: never finished: %r' % (step, rest))
         for version in set(self.taken):
@@ -252,7 +254,7 @@ def main():
     parser = argparse.ArgumentParser(
         prog='kill-matrix',
         description='Kill an import at each of its steps, run it again, and look what became of '
-                    'the files. Prints how many kill points there were.')
+                                        'the files. Prints how many kill points there were.')
     parser.add_argument('--files', type=int, default=20)
     parser.add_argument('--points', type=int,
                         help='so many steps of each kind of run, evenly spread (default: all)')

@@ -19,7 +19,8 @@ import traceback
 from zeit.cds.feed import Feed
 from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.interfaces import Locked
-from zeit.cds.lock.lockfile import LockFile, MUTEX
+from zeit.cds.lock.directory import MUTEX
+from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.spool.inbox import FileSink
 from zeit.cds.testing.servers import SERVERS
 from zeit.cds.tests.importing import contents, new_spool, put
@@ -37,12 +38,13 @@ class WatchedLockFile(LockFile):
     too.
     """
 
-    def __init__(self, directory):
+    def __init__(self, directory, **kw):
+        super().__init__(**kw)
         self.directory = directory
 
     @contextlib.contextmanager
-    def hold(self, *args):
-        with super().hold(*args) as lock:
+    def hold(self, *args, **kw):
+        with super().hold(*args, **kw) as lock:
             with alone(self.directory):
                 yield lock
 
@@ -238,8 +240,8 @@ def main():
     parser.add_argument('--servers', nargs='+', default=[kind.name for kind in SERVERS],
                         help='(default: all)')
     parser.add_argument('--naive', action='store_true',
-                        help='one of the processes is a peer that looks, then stores its lock file, '
-                             'without a mutex')
+                        help='one of the processes is a peer that looks, then stores its lock '
+                             'file, without a mutex')
     options = parser.parse_args()
     bad = 0
     for kind in [kind for kind in SERVERS if kind.name in options.servers]:

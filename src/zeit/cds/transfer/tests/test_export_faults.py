@@ -10,16 +10,16 @@ import shutil
 import unittest
 
 from zeit.cds.feed import Feed
-from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.interfaces import ConnectionLost, FTPError, PermanentError
-from zeit.cds.main import run_export
-from zeit.cds.spool.outbox import JOURNAL
+from zeit.cds.spool.journal import JOURNAL
 from zeit.cds.testing.faulty.server import FaultyServer, On
-from zeit.cds.tests.importing import contents, new_spool, put, recorded
-from zeit.cds.transfer.tests.test_faults import FOUR, patched, QUICK
+from zeit.cds.testing.logs import recorded
+from zeit.cds.tests.importing import contents, new_spool, put
+from zeit.cds.transfer.tests.faulty import new_run, QUICK
 
 
 FILES = {name: (name * 50 + '\n').encode() * 60 for name in 'abcdef'}
+FOUR = QUICK._replace(files_a_session=1)
 PART = '.c.*'               # temporary name of the file c
 LARGE = 12 * 2**20          # bytes: worth resuming
 SILENT = {'timeout': 0.3}
@@ -110,8 +110,7 @@ class Faults(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.store_dir)
         for name, data in self.files.items():
             put(os.path.join(self.store_dir, 'new'), name, data)
-        with FaultyServer(script=fault.script, **fault.server) as server, patched(
-                {**QUICK, **(FOUR if sessions > 1 else {})}):
+        with FaultyServer(script=fault.script, **fault.server) as server:
             outcome = self.run_export(server, sessions, **fault.settings)
             self.assert_promises(server, outcome, sessions)
             taken = self.take(server)
@@ -125,9 +124,10 @@ class Faults(unittest.TestCase):
 
     def run_export(self, server, sessions, **settings):
         with recorded() as self.log:
-            return run_export(Feed(**{**dict(
+            feed = Feed(**{**dict(
                 store_dir=self.store_dir, hostname=server.host, port=server.port, user=server.user, direction='export',
-                password=server.password, connections=sessions, timeout=10, retries=2, limit=100), **settings}))
+                password=server.password, connections=sessions, timeout=10, retries=2, limit=100), **settings})
+            return new_run(feed, QUICK if sessions == 1 else FOUR)()
 
     def assert_promises(self, server, outcome, sessions):
         fault = self.fault
@@ -176,25 +176,3 @@ for fault in FAULTS:
     for character in () if 'character' in fault.server else ('pure-ftpd', 'pyftpdlib'):
         add(dataclasses.replace(fault, name='%s by %s' % (fault.name, character),
                                 server={'character': character, **fault.server}), 4)
-
-
-class Together(unittest.TestCase):
-    """STOR, and what goes out in one write with it."""
-
-    def test_replies_to_what_was_read_too_early_end_the_session(self):
-        """Each would pass for the reply to another command."""
-        with FaultyServer(script=(On('STOR', 'x').swallow('450 Busy.', 2),), **HASTY) as server:
-            feed = Feed(store_dir='/', hostname=server.host, port=server.port, user=server.user, password=server.password,
-                        timeout=10)
-            with FTPConnection().open(feed) as session:
-                session.store('old', b'1')
-                renamed = []
-
-                def ride():
-                    session.size('x')
-                    renamed.append(session.rename('old', 'new'))
-
-                with self.assertRaises(ConnectionLost):
-                    session.store('x', b'2', ride, together=True)
-                self.assertFalse(session.alive)
-                self.assertRaises(ConnectionLost, renamed[0].get)

@@ -3,9 +3,9 @@ import os
 
 from zeit.cds.main import run_export
 from zeit.cds.net.tests.test_tls import TLSTest
+from zeit.cds.testing.logs import recorded
 from zeit.cds.testing.servers import ProFTPD, PureFTPD, PyFTPD, VsFTPD
 from zeit.cds.tests.importing import contents, put
-from zeit.cds.transfer.tests.test_faults import logged
 
 
 FILES = {b'large.bin': bytes(range(256)) * 4 * 3072, b'empty': b'', **{b'%02d.xml' % n: b'%d\n' % n * 500 for n in range(14)}}
@@ -26,7 +26,7 @@ class Servers(TLSTest):
     def check_export(self, server, connections):
         for name, data in FILES.items():
             put(os.path.join(self.store_dir, 'new'), name, data)
-        with logged() as log:
+        with recorded() as log:
             outcome = run_export(self.feed(server, connections=connections, direction='export'))
         self.assertTrue(outcome.successful, log.text)
         self.assertEqual([], log.complaints)

@@ -10,13 +10,13 @@ from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.testing.layers import on_servers
 from zeit.cds.testing.process import free_port
 from zeit.cds.tests.exporting import Exporting, HookedSource
-from zeit.cds.transfer.tests.test_importing import LATIN_1, NO_LATIN_1, two_hundred
+from zeit.cds.transfer.tests.files import LATIN_1, NO_LATIN_1, two_hundred
 
 
 class NeverOpened:
     """An ICDSConnection that nobody may use."""
 
-    def open(self, feed):
+    def open(self, feed, deadline, like=None):
         raise AssertionError('A connection was opened.')
 
 
@@ -264,9 +264,9 @@ class Failures(Exporting):
         locks = []
 
         class Looking(LockFile):
-            def hold(self, session, name, feed, reopen):
+            def hold(self, session, name, feed, reopen, meanwhile=None):
                 locks.append(name)
-                return super().hold(session, name, feed, reopen)
+                return super().hold(session, name, feed, reopen, meanwhile)
 
         self.offer('a', b'data')
         self.run_export(lock=Looking())

@@ -1,29 +1,22 @@
 """Each fault of the table, on one session and on four, and one plain run after it."""
 import contextlib
-import io
-import logging
 import os
 import shutil
 import tempfile
 import unittest
-from unittest import mock
 
 import zope.event
 
 from zeit.cds.feed import Feed
-from zeit.cds.main import run_import
 from zeit.cds.testing.faulty.server import Content, FaultyServer
+from zeit.cds.testing.logs import recorded
 from zeit.cds.tests.faults import ALL, DAY, FAULTS, FILES, NAMES, PASSWORD
 from zeit.cds.tests.importing import contents, put
+from zeit.cds.transfer.tests.faulty import new_run, QUICK
 
 
+FOUR = QUICK._replace(files_a_session=1)
 SECRETS = (PASSWORD, PASSWORD[:8], PASSWORD[8:])
-QUICK = {       # pauses that are of use between machines only
-    'zeit.cds.transfer.retry.FIRST_PAUSE': 0.005, 'zeit.cds.transfer.retry.LONGEST_PAUSE': 0.02,
-    'zeit.cds.lock.lockfile.PAUSE': 0.002, 'zeit.cds.lock.lockfile.PAUSE_ALONE': 0.002,
-    'zeit.cds.transfer.jobs.PATIENCE': 0.002,
-}
-FOUR = {'zeit.cds.transfer.run.FILES_A_SESSION': 1}
 
 
 class WatchedServer(FaultyServer):
@@ -43,46 +36,6 @@ class WatchedServer(FaultyServer):
     def locks(self):
         """Lock files and mutex that are there: list of str."""
         return sorted({*self.files, *self.directories} & {'read', 'write', '.cds-mutex'})
-
-
-class Log(logging.StreamHandler):
-    """All that is logged, with tracebacks, as `text`; warnings and worse as `complaints`."""
-
-    def __init__(self):
-        super().__init__(io.StringIO())
-        self.complaints = []
-
-    def emit(self, record):
-        super().emit(record)
-        if record.levelno >= logging.WARNING:
-            self.complaints.append(record.getMessage())
-
-    @property
-    def text(self):
-        return self.stream.getvalue()
-
-
-@contextlib.contextmanager
-def logged(level=logging.DEBUG):
-    log, handler = logging.getLogger('zeit.cds'), Log()
-    before = log.level, log.propagate
-    log.addHandler(handler)
-    log.setLevel(level)
-    log.propagate = False
-    try:
-        yield handler
-    finally:
-        log.level, log.propagate = before
-        log.setLevel(before[0])
-        log.removeHandler(handler)
-
-
-@contextlib.contextmanager
-def patched(values):
-    with contextlib.ExitStack() as stack:
-        for name, value in values.items():
-            stack.enter_context(mock.patch(name, value))
-        yield
 
 
 def command_lines():
@@ -130,8 +83,8 @@ class Exchange:
             password=PASSWORD, ftp_dir='/', timeout=5, retries=2, connections=self.sessions), **settings})
         zope.event.subscribers.append(self.events.append)
         try:
-            with patched({**QUICK, **self.fault.patches, **(FOUR if self.sessions > 1 else {})}), logged() as self.log:
-                outcome = run_import(feed)
+            with recorded() as self.log:
+                outcome = new_run(feed, QUICK if self.sessions == 1 else FOUR)()
         finally:
             zope.event.subscribers.remove(self.events.append)
         return outcome

@@ -1,5 +1,4 @@
 """Runs after a run that did not come to its end: what it left behind never keeps other files from being exchanged."""
-import contextlib
 import errno
 import os
 import shutil
@@ -9,11 +8,14 @@ from unittest import mock
 from zeit.cds.feed import Feed
 from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.interfaces import Locked, LoginRefused, RunLimitReached
-from zeit.cds.main import run_export, run_import
-from zeit.cds.spool.outbox import JOURNAL, Outbox
+from zeit.cds.spool.journal import JOURNAL
+from zeit.cds.spool.outbox import Outbox
 from zeit.cds.testing.faulty.server import FaultyServer, On
-from zeit.cds.tests.importing import contents, new_spool, put, recorded
-from zeit.cds.transfer import upload as uploader
+from zeit.cds.testing.logs import recorded
+from zeit.cds.tests.importing import contents, new_spool, put
+from zeit.cds.transfer.naming import folded
+from zeit.cds.transfer.retry import Deadline
+from zeit.cds.transfer.tests.faulty import new_run, QUICK
 
 
 ONLY_DIRECT = {'without': ('RNFR', 'RNTO')}
@@ -22,7 +24,7 @@ DATA = b'0123456789' * 100
 
 class Recovering(unittest.TestCase):
 
-    procedure = None    # run_import or run_export
+    tuning = QUICK
     direction = None
 
     def serve(self, *script, files=(), **more):
@@ -42,6 +44,9 @@ class Recovering(unittest.TestCase):
     def spool(self, name):
         return contents(os.path.join(self.store_dir, name))
 
+    def run_it(self, feed):
+        return new_run(feed, self.tuning)()
+
     @property
     def there(self):
         return dict(self.server.files.data)
@@ -49,7 +54,7 @@ class Recovering(unittest.TestCase):
     def exchange(self, **settings):
         """Run once; the Outcome, of a run that came to its end."""
         with recorded() as self.log:
-            outcome = self.procedure(self.feed(**settings))
+            outcome = new_run(self.feed(**settings), self.tuning)()
         self.assertIsNone(outcome.error)
         self.assertFalse({'read', 'write'} & set(self.there))
         return outcome
@@ -57,7 +62,6 @@ class Recovering(unittest.TestCase):
 
 class Imports(Recovering):
 
-    procedure = staticmethod(run_import)
     direction = 'import'
 
     def test_a_leftover_that_the_server_does_not_remove(self):
@@ -88,12 +92,12 @@ class Imports(Recovering):
         self.serve(On('DELE', 'a').reply('450 Busy.'), files={'a': DATA})
         self.exchange()
         with mock.patch('zeit.cds.transfer.retry.Patience.left', -1.0), recorded():
-            self.assertIsInstance(self.procedure(self.feed()).error, RunLimitReached)
+            self.assertIsInstance(self.run_it(self.feed()).error, RunLimitReached)
         self.assertEqual(({b'a'}, {'a'}), (set(self.spool('tmp')), set(self.there)))
 
     def test_what_shows_the_time_of_the_server_stays_there_once_at_most(self):
         self.serve(On('DELE', '.cds-clock').reply('550 No.'))
-        with FTPConnection().open(self.feed()) as session:
+        with FTPConnection().open(self.feed(), Deadline(60)) as session:
             self.assertIsNotNone(session.clock())
             self.assertIsNotNone(session.clock())
             self.assertEqual({'.cds-clock'}, set(self.there))
@@ -109,7 +113,6 @@ class Imports(Recovering):
 
 class Exports(Recovering):
 
-    procedure = staticmethod(run_export)
     direction = 'export'
 
     def assert_done(self):
@@ -158,24 +161,24 @@ class Exports(Recovering):
         self.offer('a')
         self.offer('b')
         self.exchange()
-        runs = []
         with recorded():
-            outcome = run_export(self.feed(), lambda run: runs.append(run) or contextlib.nullcontext())
+            run = new_run(self.feed())
+            outcome = run()
         self.assertEqual((2, 0), (outcome.files, outcome.waiting))
-        self.assertEqual((2, 2, len(DATA), len(DATA)), runs[0].progress)
+        self.assertEqual((2, 2, len(DATA), len(DATA)), run.progress)
 
     def test_a_run_that_found_the_directory_locked_leaves_nothing_to_be_seen_to(self):
         self.serve(files={'read': b'foreign'})
         self.offer('a')
         with recorded():
-            self.assertIsInstance(self.procedure(self.feed()).error, Locked)
+            self.assertIsInstance(self.run_it(self.feed()).error, Locked)
         self.assert_done()
 
     def test_a_lock_that_could_not_be_removed_is_looked_for_by_the_next_run(self):
         self.serve(On('DELE', 'write').drop_control(), On('PASS', skip=1).reply('530 No.'))
         self.offer('a')
         with recorded():
-            self.assertIsInstance(self.procedure(self.feed()).error, LoginRefused)
+            self.assertIsInstance(self.run_it(self.feed()).error, LoginRefused)
         self.assertIn('write', self.there)
         with Outbox(self.store_dir, '') as outbox:
             self.assertTrue(outbox.marked)
@@ -186,7 +189,7 @@ class Exports(Recovering):
         self.exchange()
         self.server.files['read'] = b'foreign'
         with recorded():
-            self.assertIsInstance(self.procedure(self.feed()).error, Locked)
+            self.assertIsInstance(self.run_it(self.feed()).error, Locked)
         self.server.files.pop('read')
         self.server.files.pop('a')
         self.exchange()
@@ -271,7 +274,7 @@ class Exports(Recovering):
                 mock.patch.object(Outbox, 'mark', side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))):
             self.offer('b')
             with recorded():
-                self.procedure(self.feed(keep=1))
+                self.run_it(self.feed(keep=1))
         self.assertEqual({}, self.spool('cur'))
 
     def test_names_that_are_one_to_the_server(self):
@@ -279,10 +282,10 @@ class Exports(Recovering):
         for older, newer in ('Flash', 'flash'), ('flash', 'FLASH'):
             self.serve(On('SIZE', newer).reply('213 5'), files={older: b'older'})
             self.offer(newer)
-            with mock.patch('zeit.cds.transfer.exporting.MANY', 1):
-                self.assertEqual([newer], [name for name, reason in self.exchange().skipped])
+            self.tuning = self.tuning._replace(many=1)
+            self.assertEqual([newer], [name for name, reason in self.exchange().skipped])
             self.assertEqual({older: b'older'}, self.there)
 
     def test_folded(self):
-        self.assertEqual(uploader.folded('MU\u0308LLER'), uploader.folded('m\xfcller'))
-        self.assertNotEqual(uploader.folded('a'), uploader.folded('b'))
+        self.assertEqual(folded('MU\u0308LLER'), folded('m\xfcller'))
+        self.assertNotEqual(folded('a'), folded('b'))

@@ -1,0 +1,174 @@
+"""Files come from the server, and are removed there when they are durable here."""
+import logging
+
+import zope.interface
+
+from zeit.cds.interfaces import IByteSink, PermanentError, TemporaryError
+from zeit.cds.text import printable
+from zeit.cds.transfer.jobs import Dropped
+from zeit.cds.transfer.worker import Strategy
+
+
+log = logging.getLogger('zeit.cds')
+
+GONE = 'it is not there (any more), or not under this name'
+
+
+@zope.interface.implementer(IByteSink)
+class Limited:
+    """An IIncoming, into which a server that sends without end does not send for ever."""
+
+    __slots__ = 'buffer', '_file', '_size', '_most'
+
+    def __init__(self, file, size, surplus):
+        """
+        size -- int: how large the file is supposed to be
+        surplus -- so many bytes more may come
+        """
+        self.buffer = file.buffer
+        self._file, self._size, self._most = file, size, size + surplus
+
+    def advance(self, count):
+        self._file.advance(count)
+        if self._file.size > self._most:
+            raise Dropped('the server sends more and more, %d bytes of a file of %d' % (
+                self._file.size, self._size), True)
+
+
+class Download(Strategy):
+    """See Strategy."""
+
+    failure = 'it could not be fetched: %s'
+    uncertain = 'it could not be removed on the server: %s. It is kept in tmp for the next run'
+
+    def __init__(self, spool, tuning, jobs):
+        """
+        spool -- ISpool
+        tuning -- Tuning
+        jobs -- Jobs
+        """
+        self._spool, self._jobs = spool, jobs
+        self._resume, self._surplus = tuning.resume, tuning.surplus
+        self.finalizations = tuning.removals
+
+    def create(self, job):
+        return self._spool.create(job.name, job.entry.size)
+
+    # ------------------------------------------------------------ before
+
+    def prepare(self, line, job, asked):
+        incoming, before = job.file, self._look(line, job, asked)
+        if job.before is None:
+            self._jobs.log(job, 'Downloading: %s', printable(job.name))
+        elif (incoming.size >= self._resume and before.modified is not None
+              and before == job.before):
+            log.debug('Resuming %s at %d', printable(job.name), incoming.size)
+            return incoming.size
+        job.before = before
+        if incoming.size:
+            incoming.restart()
+        return 0
+
+    def _look(self, line, job, asked):
+        """The Entry of the file as it is now. Raises Dropped if it is none.
+
+        What the listing says is good enough, unless it is silent, or calls it empty: a pipe looks
+        so too, and to fetch one would block the whole server. A large file's time is of interest.
+        """
+        entry, now = job.entry, None
+        if job.before is None and told(entry):
+            now = entry
+        elif (now := asked.get() if asked is not None else self._stat(line, job)) is None:
+            raise Dropped('it is no regular file' if entry.kind else GONE, False)
+        if now.modified is None and (now.size or 0) >= self._resume:
+            now = self._stat(line, job, time=True) or now
+        return now
+
+    def ask_before(self, batch, job):
+        return None if told(job.entry) else batch.stat(job.name, time=self._time(job))
+
+    def _time(self, job):
+        """Is the time worth a question? Where the listing tells it, it comes with the size."""
+        return job.entry.modified is not None or (
+            (job.before or job.entry).size or 0) >= self._resume
+
+    def _stat(self, line, job, time=None):
+        with line.batch() as batch:
+            pending = batch.stat(job.name, time=self._time(job) if time is None else time)
+        return pending.get()
+
+    # ------------------------------------------------------------ the transfer
+
+    def transfer(self, line, job, offset, also):
+        incoming, before = job.file, job.before
+        sink = incoming
+        if before.size is not None:
+            sink = Limited(incoming, before.size, self._surplus)
+        try:
+            line.read(before, sink, offset, also)
+        except PermanentError as e:
+            if offset:
+                incoming.restart()
+                raise TemporaryError('It cannot be resumed: %s' % e) from e
+            raise self._why(line, job, e) from e
+
+    def _why(self, line, job, error):
+        if not line.session.alive or self._stat(line, job) is None:
+            return Dropped(GONE, False)
+        return Dropped('the server refuses it: %s' % error, True)
+
+    # ------------------------------------------------------------ after
+
+    def ask_after(self, batch, job):
+        return batch.stat(job.name, regular=job.before is job.entry, time=self._time(job))
+
+    def verify(self, line, job, asked, resumed):
+        """Is it also still what it was when we began? Raises Dropped, TemporaryError."""
+        incoming, before = job.file, job.before
+        after = asked.get() if asked is not None else self._stat(line, job)
+        if after is not None and after.size not in (None, incoming.size):
+            after = self._stat(line, job)       # perhaps it told of a link, not of the file
+        if after is None:
+            raise Dropped('it vanished while it was fetched', False)
+        if changed(before, after):
+            raise Dropped('it changed while it was fetched; a later run takes it', False)
+        self._check_size(incoming, after.size if after.size is not None else before.size, resumed)
+        incoming.complete(after.modified if after.modified is not None else before.modified)
+
+    @staticmethod
+    def _check_size(incoming, size, resumed):
+        received = incoming.size
+        if size in (None, received):
+            return
+        if resumed or received > size:
+            incoming.restart()      # what is here is no beginning of the file
+        raise TemporaryError('%d bytes came of a file of %d' % (received, size))
+
+    # ------------------------------------------------------------ removing
+
+    def finalize(self, batch, job):
+        return batch.remove(job.name)
+
+    def finalized(self, job):
+        self._jobs.log(job, 'File removed on server: %s', printable(job.name))
+
+    def refused(self, line, job, error):
+        if self._stat(line, job) is None:
+            return True
+        self._jobs.drop(job, Dropped(
+            'the server refuses to remove it: %s. It is kept in tmp, and published when the '
+            "server's copy is gone" % error, True))
+        return False
+
+
+def told(entry):
+    """Does the listing tell enough of a file? bool"""
+    return entry.kind == 'file' and entry.size
+
+
+def changed(before, after):
+    """Is it known that these two Entries tell of different contents? bool"""
+    for one, other in (before.size, after.size), (before.modified, after.modified):
+        if None not in (one, other) and one != other:
+            return True
+    return False

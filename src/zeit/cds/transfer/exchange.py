@@ -1,0 +1,112 @@
+"""The exchange of some files by workers, one in each session.
+
+The run itself makes durable what they transferred, and settles what is at its end.
+"""
+from zeit.cds.interfaces import FileRefused
+from zeit.cds.transfer.jobs import Dropped, Jobs
+from zeit.cds.transfer.worker import Worker
+
+
+class Exchange:
+    """One way to the end for some files: `run`."""
+
+    def __init__(self, entries, strategy, directory, spool, stop, tuning):
+        """
+        entries -- list of Entry in the order of publication
+        strategy -- function of a Jobs that gives what the workers do: a Download, or an Upload
+        directory -- Directory, whose lock is held
+        spool -- ISpool, or IOutbox
+        stop -- Stop
+        tuning -- Tuning
+        """
+        self.jobs = Jobs(entries, directory.feed.retries, tuning)
+        self._directory, self._spool, self._stop = directory, spool, stop
+        self._tick = tuning.tick
+        self._committing = False
+        number = further_sessions(directory, len(entries),
+                                  sum(entry.size or 0 for entry in entries), tuning)
+        strategy = strategy(self.jobs)
+        directory.sessions.expect(number)
+        self._workers = [Worker(self.jobs, strategy, directory, first=n == 0)
+                         for n in range(1 + number)]
+
+    @property
+    def moved(self):
+        """Bytes of files transferred so far, int. Any thread may ask."""
+        return sum(worker.moved for worker in self._workers)
+
+    def run(self, settle):
+        """Returns when all files are at their end; else raises what ends the run.
+
+        settle -- is called with each job that is at its end, in the order of publication
+        """
+        tasks, jobs = self._directory.tasks, self.jobs
+        for worker in self._workers:
+            tasks.spawn(worker.run)
+        try:
+            while jobs.unfinished or self._committing:
+                self._turn(tasks, jobs)
+                for job in jobs.settled():
+                    settle(job)
+        except BaseException as e:
+            self._break_off(e)
+            raise
+
+    def _turn(self, tasks, jobs):
+        deadline, stop = self._directory.deadline, self._stop
+        tasks.turn(min(self._tick, deadline.left, jobs.seconds_to_commit))
+        if stop.error is not None:
+            jobs.stop(stop.error)
+        if stop.aborted:
+            raise stop.error
+        deadline.check()
+        if not self._committing and jobs.seconds_to_commit <= 0:
+            self._committing = True
+            tasks.spawn(self._commit)
+
+    def _break_off(self, error):
+        self.jobs.abandon(error)
+        self._stop.event.set()
+        self._directory.sessions.abort()
+        self._directory.tasks.end()
+        discard(self.jobs.to_commit())
+
+    def _commit(self):
+        jobs = self.jobs.to_commit()
+        try:
+            while jobs and (refused := self._refused(jobs)) is not None:
+                jobs = [job for job in jobs if job.file is not refused.incoming]
+        except BaseException:
+            discard(jobs)
+            raise
+        finally:
+            self._committing = False
+        self.jobs.durable(jobs)
+
+    def _refused(self, jobs):
+        """Commit; None if all are durable, else the FileRefused that tells of one of them, which is
+        dropped: the others have to be committed once more."""
+        try:
+            self._spool.commit([job.file for job in jobs])
+        except FileRefused as e:
+            job = next((job for job in jobs if job.file is e.incoming), None)
+            if job is None:
+                raise
+            job.file.discard()
+            self.jobs.drop(job, Dropped(str(e), True))
+            return e
+        return None
+
+
+def discard(jobs):
+    for job in jobs:
+        job.file.discard()
+
+
+def further_sessions(directory, files, size, tuning):
+    """How many sessions pay for their login, beside the first. size -- bytes of all files"""
+    for_size = size // tuning.bytes_a_session
+    if directory.sessions.first.latency < tuning.long_line:
+        for_size = min(for_size, tuning.near)
+    return max(0, min(directory.feed.connections - 1, files - 1,
+                      max(files // tuning.files_a_session, for_size)))
