@@ -28,6 +28,7 @@ from zeit.cds.interfaces import (
     ILock,
     ILockFile,
     Locked,
+    RunLimitReached,
 )
 from zeit.cds.lock.directory import ask, locked, Tuning
 from zeit.cds.lock.mutex import Mutex
@@ -192,7 +193,7 @@ class Lock:
         if session.alive:
             try:
                 return self._clear(session)
-            except FTPError as e:
+            except (FTPError, RunLimitReached) as e:    # for this, `reopen` allows some time more
                 log.debug('Lock file %s could not be removed in this session: %s', self.name, e)
         for last in False, True:
             with reopen() as session:

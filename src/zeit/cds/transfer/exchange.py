@@ -75,7 +75,7 @@ class Exchange:
         jobs = self.jobs.to_commit()
         try:
             while jobs and (refused := self._refused(jobs)) is not None:
-                jobs = [job for job in jobs if job.file is not refused.incoming]
+                jobs.remove(refused)
         except BaseException:
             discard(jobs)
             raise
@@ -84,8 +84,8 @@ class Exchange:
         self.jobs.durable(jobs)
 
     def _refused(self, jobs):
-        """Commit; None if all are durable, else the FileRefused that tells of one of them, which is
-        dropped: the others have to be committed once more."""
+        """Commit; None if all are durable, else one of them, which was refused and is dropped: the
+        others have to be committed once more."""
         try:
             self._spool.commit([job.file for job in jobs])
         except FileRefused as e:
@@ -94,7 +94,7 @@ class Exchange:
                 raise
             job.file.discard()
             self.jobs.drop(job, Dropped(str(e), True))
-            return e
+            return job
         return None
 
 

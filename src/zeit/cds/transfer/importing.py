@@ -106,12 +106,12 @@ class Import(Run):
         return self._persist(lambda session: session.stat(name))
 
     def _same(self, session, left, there):
-        """Is the server's file the one that we have? By size and time, or without a time by what is
-        in it."""
+        """Is the server's file the one that we have? By size and time, or else by what is in it:
+        ours need not have the server's time, where the listing told none."""
         if there.size not in (None, left.size):
             return False
-        if there.modified is not None:
-            return there.modified == left.modified
+        if there.modified is not None and there.modified == left.modified:
+            return True
         comparison = self._spool.comparison(left.name)
         try:
             session.read(left.name, comparison)

@@ -41,7 +41,6 @@ class Sessions:
         self._all = []
         self._openings = []     # Opening, which nobody waits for yet
         self._expected = 0      # so many further ones were ever said to be needed at once
-        self._aborted = False
         self._blocking = False  # do they need threads?
 
     def open(self, instead=None):
@@ -54,8 +53,6 @@ class Sessions:
             self._all = [session for session in self._all if session is not instead]
         session = self._open()
         self._all.append(session)
-        if self._aborted:
-            session.abort()
         return session
 
     def _open(self):
@@ -118,7 +115,6 @@ class Sessions:
 
     def abort(self):
         """Have whatever goes on in them end at once. Any thread may do that."""
-        self._aborted = True
         for session in list(self._all):
             session.abort()
 

@@ -122,5 +122,5 @@ AHEAD = [
     far('next commands while the last reply is underway', On('RETR').stall(0.05, at='done'),
         commands={'USER': 1}, settings={'connections': 1}, few=True),
     far('next commands break a transfer off', On('RETR', 'c.xml', times=1).stall(0.05),
-        commands={'RETR c.xml': 2}),
+        commands={'RETR c.xml': 2}, settings={'connections': 1}, few=True),
 ]

@@ -84,8 +84,9 @@ PORTS = [
     passes('epsv port beyond all', On('EPSV', times=1).reply('229 Extended (|||99999|)')),
     passes('pasv nonsense', On('EPSV').refuse(),
            On('PASV', times=1).reply('227 (1,2,3,4,999,999)')),
-    passes('epsv 421', On('EPSV', skip=2, times=1).reply('421 Bye.')),
-    passes('control dropped at epsv', On('EPSV', skip=2, times=1).drop_control(), few=True),
+    passes('epsv 421', On('EPSV', session=1, skip=2, times=1).reply('421 Bye.')),
+    passes('control dropped at epsv', On('EPSV', session=1, skip=2, times=1).drop_control(),
+           few=True),
 ]
 
 SHAPED = [

@@ -16,11 +16,12 @@ from zeit.cds.interfaces import (
     Entry,
     ICDSConnection,
     ICDSSession,
+    IPipelined,
     PermanentError,
 )
 from zeit.cds.lock.directory import Tuning as LockTuning
 from zeit.cds.lock.lockfile import LockFile
-from zeit.cds.net.scheduler import sleep
+from zeit.cds.net.scheduler import checkpoint, sleep
 from zeit.cds.spool.inbox import FileSink
 from zeit.cds.spool.outbox import FileSource
 from zeit.cds.testing.logs import recorded
@@ -78,6 +79,8 @@ class Server:
         self.latency = 0.01
         self.sessions, self.calls, self.likes = [], [], []
         self.threads = set()
+        self.readers = []       # sessions that read
+        self.pipelined = None   # what makes the IPipelined of a session, if it is its own
         for name, data in dict(files).items():
             self.put(name, data)
 
@@ -85,7 +88,11 @@ class Server:
         session = Session(self, len(self.sessions) + 1, deadline)
         self.likes.append(like)
         self.sessions.append(session)
-        session.call('open', lambda: None)
+        try:
+            session.call('open', lambda: None)
+        except BaseException:
+            session.close()
+            raise
         return session
 
     def put(self, name, data, modified=WHEN):
@@ -106,6 +113,17 @@ class Server:
     def called(self, verb):
         """First arguments of all calls of that verb."""
         return [args[0] for done, args in self.calls if done == verb]
+
+    def count(self, verb):
+        """How often was it called?"""
+        return sum(done == verb for done, args in self.calls)
+
+    def names(self):
+        return set(os.listdir(self.directory))
+
+    def take(self, name):
+        """Somebody else takes a file."""
+        os.unlink(os.path.join(self.directory, name))
 
     def stored(self, name):
         """The name under which it keeps what is called so."""
@@ -131,7 +149,12 @@ class Session:
     def __exit__(self, *_):
         self.close()
 
+    def __conform__(self, interface):
+        if interface is IPipelined and self.server.pipelined is not None:
+            return self.server.pipelined(self)
+
     def call(self, verb, function, *args):
+        checkpoint()        # as one that waits for a network
         self.server.calls.append((verb, args))
         self.server.threads.add((self.number, threading.current_thread()))
         faults = [fault for fault in self.server.faults if fault.strikes(self, verb, args)]
@@ -188,6 +211,8 @@ class Session:
         return self.call('stat', lambda: self._entry(name), name)
 
     def read(self, name, sink, offset=0):
+        self.server.readers.append(self)
+
         def read():
             count = 0
             with open(self.path(name), 'rb') as f:

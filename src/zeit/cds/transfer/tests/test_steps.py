@@ -62,7 +62,7 @@ class StepTest(ServerTest):
             server = self.serve(On('EPRT', times=1).reply('202 Superfluous.'), character=character)
             self.assertEqual(0, self.check(server, active=True))
             self.assertEqual([1, 1], [len(server.commands(verb)) for verb in ('EPRT', 'USER')])
-            self.assertIn('we do, since its answer is not 200: 202 Superfluous.', self.log.complaints[0])
+            self.assertIn('we do, since its answer is not 200: 202 Superfluous', self.log.complaints[0])
             for n in range(1, 5):
                 with self.subTest(character=character, n=n):
                     server = self.serve(On('EPRT', skip=n, times=1).reply('226 Done.', done=True), character=character)
