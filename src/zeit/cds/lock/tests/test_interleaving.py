@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies
 from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.interfaces import Locked
 from zeit.cds.lock.directory import Tuning
-from zeit.cds.spool.store import FileSink
+from zeit.cds.spool.inbox import FileSink
 from zeit.cds.testing.layers import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.tests.crash.races import alone, WatchedLockFile
 from zeit.cds.tests.importing import Importing, new_spool, recorded
