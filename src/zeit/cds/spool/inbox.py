@@ -37,8 +37,11 @@ PARTS = '.parts-'       # beginning of the name of a directory for files that ar
 class FileSink:
     """Spools on a local file system."""
 
-    def __init__(self, tuning=Tuning()):  # noqa: B008  (a tuple never changes)
-        self._tuning = tuning
+    _tuning = Tuning()
+
+    def __init__(self, tuning=None):
+        if tuning is not None:
+            self._tuning = tuning
 
     def open(self, feed):
         return Spool(feed.store_dir, self._tuning)
@@ -160,7 +163,7 @@ class Spool(Store):
     waits = 'what has not arrived yet stays on the server'
     directories = 'tmp', 'new'
 
-    def __init__(self, path, tuning=Tuning()):  # noqa: B008
+    def __init__(self, path, tuning=Tuning()):  # noqa: B008  (a tuple never changes)
         self._tuning = tuning
         self._unsynced = self._two_steps = False    # publications
         self._obstacles = {}        # {name: why no file can get it}

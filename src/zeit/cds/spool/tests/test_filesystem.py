@@ -1,6 +1,7 @@
 """What a spool asks of the file system that Python does not have."""
 import errno
 import os
+from types import SimpleNamespace
 
 from zeit.cds.spool import filesystem
 from zeit.cds.spool.tests.cases import InSpool
@@ -83,15 +84,17 @@ class Kinds(Directories):
             with self.assertRaisesRegex(OSError, 'Input/output error'):
                 filesystem.sync_all(self.fds[0])
 
-    def test_old_systems(self):
-        class Uname:
-            sysname, release = 'Linux', '5.7.19-generic'
-
-        filesystem.syncfs.cache_clear()
+    def test_which_systems_have_a_syncfs_that_tells(self):
         self.addCleanup(filesystem.syncfs.cache_clear)
-        with System() as system:
-            system.uname = Uname
-            self.assertIsNone(filesystem.syncfs())
+        for name, number, tells in (
+                ('Linux', '5.7.19-generic', False), ('Linux', '5.8.0', True),
+                ('Linux', '6.1.0-13-amd64', True), ('Darwin', '23.1.0', False)):
+            with System() as system:
+                system.filesystem(_call=lambda name, *types: name)
+                system.uname = lambda name=name, number=number: SimpleNamespace(
+                    sysname=name, release=number)
+                filesystem.syncfs.cache_clear()
+                self.assertEqual(tells, filesystem.syncfs() is not None)
 
     def test_room(self):
         self.assertLess(0, filesystem.room(self.fds[0]))

@@ -84,6 +84,14 @@ class Notes(OutboxCase):
         self.assertIn(JOURNAL, str(caught.exception))
         self.assertIn('Remove the directory', caught.exception.__notes__[0])
 
+    def test_a_further_export_leaves_no_file_open(self):
+        outbox = self.begun()
+        outbox.finish()
+        before = os.listdir('/proc/self/fd')
+        outbox.mark()
+        outbox.begin([])
+        self.assertEqual(len(before), len(os.listdir('/proc/self/fd')))
+
     def test_nobody_waits_for_a_pipe(self):
         signal.alarm(10)        # which would end the tests
         self.addCleanup(signal.alarm, 0)
