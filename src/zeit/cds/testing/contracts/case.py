@@ -1,4 +1,5 @@
 """What the suites for sessions share: how one is opened, and what a test puts into it."""
+import functools
 import os
 import time
 
@@ -23,8 +24,8 @@ FEATURES = {
     'foreign names': 'names that are no UTF-8 come through',
 }
 NAMES = [
-    'plain', 'a b', 'a  b', '-rf', 'Köln', 'Ko\u0308ln', '%41', '100%', '*', '?', 'a*b', '[a]', '..foo',
-    '...', '.dot', "o'clock", '"quoted"', 'a;b', 'a\\b', '#', '~', 'STOR x', 'n' * 255]
+    'plain', 'a b', 'a  b', '-rf', 'Köln', 'Ko\u0308ln', '%41', '100%', '*', '?', 'a*b', '[a]',
+    '..foo', '...', '.dot', "o'clock", '"quoted"', 'a;b', 'a\\b', '#', '~', 'STOR x', 'n' * 255]
 FOREIGN_NAMES = [os.fsdecode(name) for name in (b'K\xf6ln', b'\xff', b'a\xff\xffb')]
 
 
@@ -117,6 +118,7 @@ class Oops(Exception):
     """What a sink or a source of a test raises."""
 
 
+@functools.cache
 def data(size):
     """Bytes of which no two parts are alike, so that each one that is lost or doubled shows."""
     return b''.join(b'%08x' % number for number in range(size // 8 + 1))[:size]
