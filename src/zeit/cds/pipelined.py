@@ -79,7 +79,7 @@ class AtOnce:
         self.session = session
 
     @contextlib.contextmanager
-    def batch(self, later=False):
+    def batch(self, later=False, ahead=False):
         batch = Batch(self.session)
         yield batch
         if batch.error is not None:

@@ -1,7 +1,6 @@
-"""The control connection: commands out, replies in, several to a round trip (RFC 959, 4 and 5.4)."""
+"""The control connection: commands out, replies in, several to a round trip (RFC 959, 4, 5.4)."""
 import collections
 import logging
-import math
 import time
 
 import zope.interface
@@ -51,51 +50,28 @@ class Pending:
         if not self._done:
             self._control.flush()
         if not self._done:
-            raise ConnectionLost('The session has ended before there was an answer.')
+            raise ConnectionLost('The session has ended before there was an answer')
         if self._error is not None:
             raise self._error
         return self._value
 
 
-@zope.interface.implementer(IPending)
-class Facts:
-    """What SIZE and MLST say together.
-
-    SIZE tells whether there is a regular file, and how large the target of a symbolic link is: to MLST, a pipe is a
-    file on some servers, and a link is as large as the path in it. MLST tells the time as MLSD does.
-    """
-
-    __slots__ = ('_size', '_mlst')
-
-    def __init__(self, size, mlst):
-        self._size, self._mlst = size, mlst
-
-    def get(self):
-        entry, described = self._size.get(), self._mlst.get()
-        if entry is None or described is None:
-            return None
-        if entry.kind is None:          # the server does not know SIZE
-            return described if described.kind in ('file', None) else None
-        return entry._replace(modified=described.modified)
-
-
 class Control:
-    """Sends commands and reads replies on a Stream.
+    """Sends commands and reads replies on a Stream, whose deadline holds here, too.
 
-    Anything that fails here ends the connection: `alive` is False then, all that was queued or unanswered has failed,
-    and ConnectionLost is raised.
+    Anything that fails here ends the connection: `alive` is False then, all that was queued or
+    unanswered has failed, and ConnectionLost is raised. RunLimitReached ends it as well, unless
+    nothing was sent.
     """
 
-    def __init__(self, stream, deadline=math.inf):
+    def __init__(self, stream):
         """
         stream -- Stream; its `timeout` is also what a reply as a whole may take
-        deadline -- value of time.monotonic() after which a reply is no longer waited for
         """
         self.alive = True
-        self.telnet = False     # does the server take 0xff for Telnet's IAC, so that it has to be doubled (RFC 854)?
-        self.secret = ''        # what the server may quote in its next reply, and what no log shall show
+        self.telnet = False     # does 0xff have to be doubled? See Quirks.
+        self.secret = ''        # what the server may quote in its next reply, and no log shall show
         self.stream = stream
-        self._deadline = deadline
         self.before = None      # what to call before the next commands go out
         self._replies = protocol.ReplyReader()
         self._queue = collections.deque()
@@ -108,20 +84,35 @@ class Control:
 
     def transmit(self, data):
         """Send bytes that are whole command lines."""
+        if not self.alive:
+            raise self.lost(ConnectionLost('The session has ended'))
+        if (deadline := self.stream.deadline) is not None:
+            deadline.check()    # while nothing is owed, so that others can still clean up here
         try:
             self.stream.sendall(data)
         except (OSError, ValueError) as e:
             raise self.lost(e) from e
+        except BaseException:
+            self.close()        # who knows how much the server has of it
+            raise
 
     def reply(self):
-        """The next Reply, which may be preliminary. Raises ConnectionLost after `timeout` seconds, and for a 421."""
+        """The next Reply, which may be preliminary.
+
+        Raises ConnectionLost after `timeout` seconds, and for a 421.
+        """
         try:
             reply = self._replies.next() or self._wait()
         except (OSError, ValueError) as e:
             raise self.lost(e) from e
         except ProtocolError as e:
-            raise self.lost(ProtocolError('The server answered the password with what is no FTP reply.')
-                            if self.secret else e) from None
+            raise self.lost(ProtocolError(
+                'The server answered the password with what is no FTP reply.')
+                if self.secret else e) from None
+        except BaseException as e:      # the reply is still to come
+            self.lost(e if isinstance(e, RunLimitReached) else
+                      ConnectionLost('The session has ended'))
+            raise
         if self.secret:
             reply = reply._replace(text=reply.text.replace(self.secret, '***'))
         if log.isEnabledFor(logging.DEBUG):
@@ -135,7 +126,8 @@ class Control:
         for _ in range(PRELIMINARY):
             if (reply := self.reply()).code >= 200:
                 return reply
-        raise self.lost(ProtocolError('The server sends one preliminary reply after the other: %s' % (reply,)))
+        raise self.lost(ProtocolError(
+            'The server sends one preliminary reply after the other: %s' % (reply,)))
 
     def ask(self, *commands):
         """Send what is queued and these commands in one write; the list of their final replies."""
@@ -143,20 +135,17 @@ class Control:
         return [self.final() for _ in commands]
 
     def begin(self, *command):
-        """Send what is queued and this command in one write; its first reply, which may be preliminary."""
+        """Send what is queued and this command in one write; its first reply, perhaps a 1yz."""
         self.issue(command)
         return self.reply()
 
     def issue(self, *commands):
-        """Send what is queued and these commands in one write; their replies are still to be read."""
-        taken = self.step()
-        while self._queue:
-            self._exchange(taken)
-            taken = self.step()
-        self._exchange(taken, b''.join([self.line(*c) for c in commands]))
+        """Send what is queued and these commands in one write; their replies are unread."""
+        self._exchange(self.last_step(), *commands)
 
     def _wait(self):
-        # The limit is for the reply as a whole: a server that sends a byte now and then is as good as silent.
+        # The limit is for the reply as a whole: a server that sends a byte now and then is as good
+        # as silent.
         end = time.monotonic() + self.stream.timeout
         while True:
             data = self.stream.recv(65536)
@@ -165,11 +154,7 @@ class Control:
             self._replies.receive(data)
             if reply := self._replies.next():
                 return reply
-            now = time.monotonic()
-            if now > self._deadline:
-                self.lost(TimeoutError())
-                raise RunLimitReached('The run took too long. Its last reply from the server came byte by byte.')
-            if now > end:
+            if time.monotonic() > end:
                 raise TimeoutError
 
     def line(self, verb, argument=None):
@@ -193,11 +178,14 @@ class Control:
         if self.alive:
             self._queue.append(pending)
         else:
-            pending.fail(ConnectionLost('The session has ended.'))
+            pending.fail(ConnectionLost('The session has ended'))
         return pending
 
     def step(self, size=0):
-        """Take from the queue what fits into one write, together with `size` other bytes: a list of Pending."""
+        """Take from the queue what fits into one write, together with `size` other bytes.
+
+        Returns a list of Pending.
+        """
         taken = []
         while self._queue and len(taken) < STEP_COMMANDS:
             size += len(self._queue[0].line)
@@ -206,34 +194,46 @@ class Control:
             taken.append(self._queue.popleft())
         return taken
 
+    def last_step(self):
+        """Take all that is queued; what does not fit into one write is done first."""
+        taken = self.step()
+        while self._queue:
+            self._exchange(taken)
+            taken = self.step()
+        return taken
+
     def answer(self, taken):
         """Read the replies for some Pendings whose commands were sent."""
         for n, pending in enumerate(taken):
             try:
                 pending.answer(self.final())
-            except ConnectionLost as e:     # also when a reply fits no command: then we are out of step
+            except ConnectionLost as e:     # also when a reply fits no command: out of step
                 self.give_up(taken[n:], e)
                 raise self.lost(e)
+            except BaseException as e:
+                self.give_up(taken[n:], e)
+                self.close()
+                raise
 
     def flush(self):
         """Send all that is queued, and read the replies."""
         while taken := self.step():
             self._exchange(taken)
 
-    def _exchange(self, taken, more=b''):
-        """Send the commands of some Pendings, and more, in one write; read the replies for the Pendings."""
+    def _exchange(self, taken, *commands):
+        """Send the commands of some Pendings, and more, in one write; read what is for the
+        Pendings."""
         try:
-            self._get_ready()
-            self.transmit(b''.join([p.line for p in taken]) + more)
+            lines = [p.line for p in taken]
+            lines += [self.line(*command) for command in commands]
+            if (before := self.before) is not None:
+                self.before = None
+                before()
+            self.transmit(b''.join(lines))
         except BaseException as e:
             self.give_up(taken, e)
             raise
         self.answer(taken)
-
-    def _get_ready(self):
-        if self.before is not None:
-            before, self.before = self.before, None
-            before()
 
     @staticmethod
     def give_up(pendings, error):
@@ -245,8 +245,9 @@ class Control:
 
     def lost(self, reason):
         """End the connection because of an exception; returns the ConnectionLost to raise."""
-        if not isinstance(reason, ConnectionLost):
-            text = ('The server was silent for %g s.' % self.stream.timeout if isinstance(reason, TimeoutError)
+        if not isinstance(reason, (ConnectionLost, RunLimitReached)):
+            text = ('The server was silent for %g s' % self.stream.timeout
+                    if isinstance(reason, TimeoutError)
                     else 'The connection was lost: %s' % (reason or type(reason).__name__))
             reason = ConnectionLost(text)
         self.give_up(self._queue, reason)
@@ -262,11 +263,21 @@ class Control:
     def secure(self, tunnel):
         """Go on inside TLS."""
         if not self._replies.empty:
-            raise UntrustedServer('Plain text after the reply to AUTH TLS: somebody tampers with the connection.')
+            raise UntrustedServer('Plain text after the reply to AUTH TLS: somebody tampers with '
+                                  'the connection.')
         try:
             self.stream = tunnel.wrap(self.stream)
         except OSError as e:
             raise self.lost(e) from e
+
+    def quit(self):
+        """Say goodbye, if that needs no waiting, and nobody waits for the answer; and close."""
+        if self.alive:
+            try:
+                self.stream.send_at_once(self.line('QUIT'))
+            except (OSError, ValueError) as e:
+                log.debug('While saying QUIT: %s', e)
+        self.close()
 
     def close(self):
         self.alive = False

@@ -1,6 +1,7 @@
 """The language of FTP, without any I/O: bytes in, replies and entries out.
 
-Replies and commands: RFC 959; EPSV, EPRT: RFC 2428; FEAT: RFC 2389; MLSD, MLST, SIZE, MDTM: RFC 3659.
+Replies and commands: RFC 959; EPSV, EPRT: RFC 2428; FEAT: RFC 2389; MLSD, MLST, SIZE, MDTM: RFC
+3659.
 """
 import datetime
 import functools
@@ -9,7 +10,7 @@ import re
 import sys
 from typing import NamedTuple
 
-from zeit.cds.interfaces import Entry, ProtocolError
+from zeit.cds.interfaces import Entry, NotSupported, ProtocolError, ReplyError
 from zeit.cds.text import printable
 
 
@@ -21,7 +22,7 @@ _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors(
 _CODE = re.compile(rb'[1-6][0-9]{2}(?=[ \-]|$)')
 _UNSENDABLE = re.compile(rb'[\r\n\0]')
 _EPSV = re.compile(r'\(([!-~])\1\1([0-9]{1,5})\1\)')
-_PASV = re.compile(r'([0-9]{1,3}),([0-9]{1,3}),([0-9]{1,3}),([0-9]{1,3}),([0-9]{1,3}),([0-9]{1,3})')
+_PASV = re.compile(r'(?:[0-9]{1,3},){4}([0-9]{1,3}),([0-9]{1,3})')
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 _TIME = re.compile(r'([0-9]{8})([0-9]{2})([0-9]{2})([0-9]{2})(?:\.([0-9]+))?', re.ASCII)
 
@@ -40,11 +41,27 @@ class Reply(NamedTuple):
 
     @property
     def positive(self):
-        """True for 2yz and 3yz: what was asked for was done, or goes on as it should. 1yz is no final reply."""
+        """True for 2yz and 3yz: what was asked for was done, or goes on as it should.
+
+        1yz is no final reply.
+        """
         return 200 <= self.code < 400
 
     def __str__(self):
-        return printable('%d %s' % (self.code, self.text[:500])).strip()
+        """For a person, within a sentence of ours: so without the dot of theirs."""
+        return printable('%d %s' % (self.code, self.text[:500])).rstrip(' .')
+
+
+NOT_SUPPORTED = 500, 502, 503, 504
+
+
+def error(reply):
+    """The fitting exception for a reply that is no success: see ReplyError.of."""
+    if reply.code not in NOT_SUPPORTED:
+        return ReplyError.of(reply)
+    found = NotSupported(str(reply))
+    found.reply = reply
+    return found
 
 
 class ReplyReader:
@@ -55,7 +72,7 @@ class ReplyReader:
         self._lines = []
 
     def receive(self, data):
-        """Take bytes from the control connection. Raises ProtocolError if they can't become a reply."""
+        """Take bytes from the control connection."""
         self._data, self._at = self._data[self._at:] + data, 0
 
     @property
@@ -69,11 +86,13 @@ class ReplyReader:
             line, self._at = self._data[self._at:end].rstrip(b'\r'), end + 1
             if not self._lines:
                 if not _CODE.match(line):
-                    raise ProtocolError('The server sent what is no FTP reply: %s' % printable(_decode(line[:80])))
+                    raise ProtocolError('The server sent what is no FTP reply: %s'
+                                        % printable(_decode(line[:80])))
                 if line[3:4] != b'-':
                     return Reply(int(line[:3]), _decode(line[4:]))
             self._lines.append(line)
-            if len(self._lines) > 1 and line[:3] == self._lines[0][:3] and line[3:4] in (b' ', b''):
+            if (len(self._lines) > 1 and line[:3] == self._lines[0][:3]
+                    and line[3:4] in (b' ', b'')):
                 return self._complete()
             self._limit(sum(map(len, self._lines)) if len(self._lines) % 64 == 0 else 0)
         self._limit(len(self._data) - self._at)
@@ -97,12 +116,17 @@ def _decode(data):
 # ---------------------------------------------------------------- commands
 
 def command(verb, argument=None):
-    """The bytes of a command line. Raises ValueError for an argument that would end the line or can't be sent."""
+    """The bytes of a command line.
+
+    Raises ValueError for an argument that would end the line or can't be sent.
+    """
     line = os.fsencode(verb if argument is None else '%s %s' % (verb, argument))
     if _UNSENDABLE.search(line):
-        raise ValueError('CR, LF and NUL cannot be sent in an FTP command: %s' % printable(verb))
+        raise ValueError('CR, LF and NUL cannot be sent in an FTP command: %s'
+                         % printable(verb))
     if len(line) > MAX_COMMAND:
-        raise ValueError('An FTP command of %d bytes is too long: %s' % (len(line), printable(verb)))
+        raise ValueError('An FTP command of %d bytes is too long: %s'
+                         % (len(line), printable(verb)))
     return line + b'\r\n'
 
 
@@ -119,9 +143,9 @@ def epsv_port(reply):
 def pasv_port(reply):
     """The port of a 227 reply to PASV; its host is never used. Raises ProtocolError."""
     match = _PASV.search(reply.text)
-    if not match or int(match[5]) > 255 or int(match[6]) > 255:
+    if not match or int(match[1]) > 255 or int(match[2]) > 255:
         raise ProtocolError('The server answered PASV with: %s' % (reply,))
-    return int(match[5]) * 256 + int(match[6])
+    return int(match[1]) * 256 + int(match[2])
 
 
 def eprt(host, port):
@@ -135,10 +159,14 @@ def port(host, port):
 
 
 def features(reply):
-    """The features of a 211 reply to FEAT: {name in upper case: parameters}. Anything but 211 means none."""
+    """The features of a 211 reply to FEAT: {name in upper case: parameters}.
+
+    Anything but 211 means none.
+    """
     if reply.code != 211:
         return {}
-    pairs = (line.strip().partition(' ') for line in reply.text.split('\n')[1:-1] if line.startswith(' '))
+    pairs = (line.strip().partition(' ') for line in reply.text.split('\n')[1:-1]
+             if line.startswith(' '))
     return {name.upper(): parameters for name, _, parameters in pairs}
 
 
@@ -162,7 +190,8 @@ def time(text):
     hour, minute, second = int(hour), int(minute), int(second)
     if (days := _days(date)) is None or hour > 23 or minute > 59 or second > 60:
         return None
-    return (((days * 24 + hour) * 60 + minute) * 60 + second) * 10**9 + int(((fraction or '') + '000000000')[:9])
+    nanoseconds = int(((fraction or '') + '000000000')[:9])
+    return (((days * 24 + hour) * 60 + minute) * 60 + second) * 10**9 + nanoseconds
 
 
 @functools.lru_cache(1000)
@@ -181,9 +210,10 @@ _KINDS = {'file': 'file', 'dir': 'dir', 'cdir': 'self', 'pdir': 'self'}
 
 
 def mlsx_entry(line):
-    """The Entry of one line of MLSD or MLST (RFC 3659, 7.2), given as bytes; None if it does not parse.
+    """The Entry of one line of MLSD or MLST (RFC 3659, 7.2), bytes; None if it does not parse.
 
-    `kind` is 'self' for the directory itself and its parent. A size that is no number is taken as unknown.
+    `kind` is 'self' for the directory itself and its parent. A size that is no number is taken as
+    unknown.
     """
     return _mlsx_entry(_decode(line))
 
@@ -231,8 +261,8 @@ class Lines:
     def receive(self, data):
         """Take a piece; returns the list of lines (bytes, without their end) that it completed.
 
-        Lines end with CRLF; only a listing that has none uses bare LF. Hence a LF inside a name stays visible there.
-        Raises ProtocolError if a line is longer than any name can be.
+        Lines end with CRLF; only a listing that has none uses bare LF. Hence a LF inside a name
+        stays visible there. Raises ProtocolError if a line is longer than any name can be.
         """
         self._rest += data
         if self._end is None and b'\n' in self._rest:
@@ -242,8 +272,8 @@ class Lines:
         else:
             *lines, self._rest = self._rest.split(self._end)
         if len(self._rest) > MAX_LISTING_LINE:
-            raise ProtocolError('The server sent a directory listing with a line of more than %d bytes.'
-                                % MAX_LISTING_LINE)
+            raise ProtocolError('The server sent a directory listing with a line of more than %d '
+                                'bytes.' % MAX_LISTING_LINE)
         return [line for line in lines if line]
 
     def finish(self):

@@ -211,7 +211,7 @@ class IPipelined(zope.interface.Interface):
 
     session = zope.interface.Attribute('The ICDSSession')
 
-    def batch(later=False):
+    def batch(later=False, ahead=False):
         """A context manager, whose value is an IBatch.
 
         At its exit its operations are done; what one of them raises stays with its IPending.
@@ -219,6 +219,7 @@ class IPipelined(zope.interface.Interface):
 
         later -- they may as well go out with the next thing that this session does, and do so
             before it
+        ahead -- a transfer follows at once, and may be prepared meanwhile: a hint
         """
 
     def entries(heard=None, also=None):

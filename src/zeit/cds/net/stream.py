@@ -14,12 +14,13 @@ FAIR = 1024 * 1024      # bytes that come or go without a pause until others hav
 
 
 def connect(host, port, seconds):
-    """A connected, non-blocking socket. Raises OSError, and UnicodeError for what can be no host name.
+    """A connected, non-blocking socket. Raises OSError, and UnicodeError for what can be no host
+    name.
 
     seconds -- limit for each of the host's addresses
     """
     error = OSError('No address')
-    for family, kind, protocol, _, address in _addresses(host, port):
+    for family, _, _, _, address in _addresses(host, port):
         try:
             return connect_to(family, address, seconds)
         except OSError as e:
@@ -33,7 +34,8 @@ def _addresses(host, port):
     try:
         return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
     except (socket.gaierror, UnicodeError):
-        return in_thread(socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)     # may ask a name server
+        # It may ask a name server.
+        return in_thread(socket.getaddrinfo, host, port, 0, socket.SOCK_STREAM)
 
 
 def connect_to(family, address, seconds):
@@ -42,7 +44,10 @@ def connect_to(family, address, seconds):
 
 
 def connecting(family, address):
-    """A non-blocking socket that has begun to connect, while its owner does something else. Raises OSError."""
+    """A non-blocking socket that has begun to connect, while its owner does something else.
+
+    Raises OSError.
+    """
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         number = sock.connect_ex(address)
@@ -97,7 +102,10 @@ class Listener:
             raise
 
     def accept(self, seconds):
-        """The connection, a non-blocking socket; the port is free then. Raises OSError, TimeoutError."""
+        """The connection, a non-blocking socket; the port is free then.
+
+        Raises OSError, TimeoutError.
+        """
         end = time.monotonic() + seconds
         try:
             while True:
@@ -110,7 +118,8 @@ class Listener:
                     sock.setblocking(False)
                     return sock
                 sock.close()
-                log.warning('Turned away: a data connection from %s, which is not the server.', address[0])
+                log.warning('Turned away: a data connection from %s, which is not the server.',
+                            address[0])
         finally:
             self.close()
 
@@ -121,17 +130,23 @@ class Listener:
 class Stream:
     """A connected, non-blocking socket that seems to block, but lets other tasks go on.
 
-    All verbs raise OSError, and TimeoutError if nothing came or went for `timeout` seconds.
+    All verbs raise OSError, TimeoutError if nothing came or went for `timeout` seconds, and
+    RunLimitReached once the deadline has passed, as soon as they have to wait, or a lot of bytes
+    came or went.
     """
 
-    def __init__(self, sock, timeout):
-        self.socket, self.timeout = sock, timeout
+    def __init__(self, sock, timeout, deadline=None):
+        """
+        timeout -- seconds
+        deadline -- IDeadline, which limits each wait; None: there is none
+        """
+        self.socket, self.timeout, self.deadline = sock, timeout, deadline
         self._count = 0     # bytes without a pause
 
     def recv(self, size):
         """Bytes that are expected to come rather than to be here already; b'' at the end."""
         while True:
-            wait(self.socket, READ, self.timeout)
+            self._wait(READ, self.timeout)
             try:
                 return self.socket.recv(size)
             except BlockingIOError:
@@ -140,7 +155,7 @@ class Stream:
     def comes(self, seconds):
         """Does anything come, or the end, within so many seconds? bool"""
         try:
-            wait(self.socket, READ, seconds)
+            self._wait(READ, seconds)
         except TimeoutError:
             return False
         return True
@@ -174,20 +189,35 @@ class Stream:
                 data = data[count:]
                 self._be_fair(count)
 
+    def _wait(self, event, seconds):
+        if (deadline := self.deadline) is None:
+            return wait(self.socket, event, seconds)
+        try:
+            wait(self.socket, event, deadline.limit(seconds))
+        except TimeoutError:
+            deadline.check()
+            raise
+
     def _pause(self, event, seconds=None):
         self._count = 0
-        wait(self.socket, event, self.timeout if seconds is None else seconds)
+        self._wait(event, self.timeout if seconds is None else seconds)
 
     def _be_fair(self, count):
         self._count += count
         if self._count > FAIR:
             self._count = 0
+            if self.deadline is not None:
+                self.deadline.check()
             checkpoint()
 
     def abort(self):
-        """Make whoever waits on it fail at once. Any thread may do that."""
+        """Make whoever waits on it fail at once. Any thread may do that.
+
+        Not by the socket's own verb: that of an SSLSocket drops its TLS object first, and whoever
+        reads or writes then does so in plain text.
+        """
         try:
-            self.socket.shutdown(socket.SHUT_RDWR)
+            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
         except OSError:
             pass        # it was closed or never connected: nobody waits
 

@@ -16,7 +16,8 @@ class TLSStream(Stream):
     def _persist(self, verb, *args):
         """Call a verb of the SSLSocket, until it needs to wait no more.
 
-        The limit is for all of it: bytes that come now and then, and are no whole record yet, are as good as silence.
+        The limit is for all of it: bytes that come now and then, and are no whole record yet, are
+        as good as silence.
         """
         end = None
         while True:
@@ -47,9 +48,9 @@ class TLSStream(Stream):
             data = data[count:]
             self._be_fair(count)
 
-    def finish(self):
-        """Tell the other side that the data are complete, and wait for its answer for a short while."""
-        self.timeout = GOODBYE
+    def finish(self, seconds=GOODBYE):
+        """Tell the other side that the data are complete; it has so many seconds for its answer."""
+        self.timeout = seconds
         try:
             self._persist(self.socket.unwrap).close()
         except (OSError, ValueError):
@@ -57,7 +58,10 @@ class TLSStream(Stream):
 
 
 class Tunnel:
-    """Wraps the sockets of one FTP session in TLS 1.2 or later; certificate and host name are verified."""
+    """Wraps the sockets of one FTP session in TLS 1.2 or later.
+
+    Certificate and host name are verified.
+    """
 
     def __init__(self, feed):
         """Raises UntrustedServer if the feed's `ca_file` can't be used."""
@@ -65,24 +69,27 @@ class Tunnel:
         try:
             self._context = ssl.create_default_context(cafile=feed.ca_file)
         except (OSError, ssl.SSLError) as e:
-            raise UntrustedServer('The CA file %s cannot be used: %s' % (feed.ca_file, e)) from e
+            raise UntrustedServer(
+                'The CA file %s cannot be used: %s' % (feed.ca_file, e)) from e
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
 
     def wrap(self, stream, control=None):
         """Do the handshake on a Stream; returns a TLSStream.
 
-        control -- the TLSStream whose TLS session a data connection continues. It is looked up for each transfer,
-            since TLS 1.3 gives out new tickets all the time.
+        control -- the TLSStream whose TLS session a data connection continues. It is looked up for
+            each transfer, since TLS 1.3 gives out new tickets all the time.
         Raises UntrustedServer, and OSError if the connection broke, which may pass by itself.
         """
         tls = TLSStream(self._context.wrap_socket(
-            stream.socket, server_hostname=self._hostname, suppress_ragged_eofs=False, do_handshake_on_connect=False,
-            session=control.socket.session if control else None), self._timeout)
+            stream.socket, server_hostname=self._hostname, suppress_ragged_eofs=False,
+            do_handshake_on_connect=False, session=control.socket.session if control else None),
+            self._timeout, stream.deadline)
         try:
             tls._persist(tls.socket.do_handshake)
         except ssl.SSLCertVerificationError as e:
             tls.close()
-            error = UntrustedServer('The certificate of %s cannot be trusted: %s' % (self._hostname, e.verify_message))
+            error = UntrustedServer('The certificate of %s cannot be trusted: %s' % (
+                self._hostname, e.verify_message))
             error.add_note('If it is right, give the file of its certificate authority as ca_file.')
             raise error from e
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError):

@@ -1,0 +1,189 @@
+"""Commands without data that may share a round trip: the verbs of IBatch in those of FTP.
+
+SIZE tells whether there is a regular file, and how large the target of a symbolic link is. To
+MLST, a pipe is a file on some servers, and a link is as large as the path in it; but it tells the
+time as MLSD does.
+"""
+import logging
+
+import zope.interface
+
+from zeit.cds.ftp import protocol
+from zeit.cds.interfaces import Entry, IBatch, IPending
+
+
+log = logging.getLogger(__name__)
+
+NOT_IMPLEMENTED = (500, 501, 502, 504, 522)
+
+
+def done(reply):
+    """What most commands want: 2yz, and nothing more."""
+    if reply.code // 100 != 2:
+        raise protocol.error(reply)
+
+
+@zope.interface.implementer(IPending)
+class Known:
+    """An outcome that needs no command; or a ValueError, for a name that can't be sent."""
+
+    __slots__ = ('_value', '_error')
+
+    def __init__(self, value, error=None):
+        self._value, self._error = value, error
+
+    def get(self):
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+@zope.interface.implementer(IPending)
+class Stat:
+    """An Entry, by what several commands tell. Each argument is a Pending, or None."""
+
+    __slots__ = ('_session', '_name', '_size', '_described', '_modified', '_there')
+
+    def __init__(self, session, name, size=None, described=None, modified=None, there=None):
+        """
+        size -- of the Entry that SIZE gives
+        described -- of that of MLST
+        modified -- of the time that MDTM gives
+        there -- of bool: has RNFR found anything? The server does not know SIZE, then.
+        """
+        self._session, self._name = session, name
+        self._size, self._described, self._modified = size, described, modified
+        self._there = there
+
+    def get(self):
+        if self._there is not None:
+            return self._session.search(self._name, self._there.get())
+        entry = self._size.get() if self._size is not None else None
+        if self._described is not None:
+            return self._with_description(entry)
+        if entry is None:
+            return None
+        if entry.kind is None:
+            log.debug('The server does not know SIZE')
+            return self._session.stat(self._name)
+        return entry if self._modified is None else entry._replace(modified=self._modified.get())
+
+    def _with_description(self, entry):
+        described = self._described.get()
+        if self._size is not None and entry is None or described is None:
+            return None
+        if described.kind == 'unsupported':     # MLST is announced, but not there
+            return self._session.stat(self._name)
+        if entry is not None and entry.kind is not None:
+            return entry._replace(modified=described.modified)
+        if described.kind == 'file':
+            return described
+        if self._size is None and self._session.knows_size:
+            return self._session.stat(self._name)   # a link perhaps, where none was expected
+        return None
+
+
+@zope.interface.implementer(IBatch)
+class FTPBatch:
+    """Queues commands, which go out with the session's next write. See IBatch."""
+
+    __slots__ = ('_session', '_control')
+
+    def __init__(self, session):
+        """
+        session -- FTPSession
+        """
+        self._session, self._control = session, session.control
+
+    def _later(self, interpret, verb, argument):
+        try:
+            return self._control.later(interpret, verb, argument)
+        except ValueError as e:
+            return Known(None, e)
+
+    def stat(self, name, regular=False, time=True):
+        session = self._session
+        mlst, size = session.knows_mlst, session.knows_size
+        if time and mlst:
+            sized = None if regular or not size else self._later(self._size(name), 'SIZE', name)
+            return Stat(session, name, sized, self._later(self._described(name), 'MLST', name))
+        if size:
+            return Stat(session, name, self._later(self._size(name), 'SIZE', name),
+                        modified=self._later(modified, 'MDTM', name) if time else None)
+        if mlst:
+            return Stat(session, name, None, self._later(self._described(name), 'MLST', name))
+        return Stat(session, name, there=self._later(is_there, 'RNFR', name))
+
+    def _size(self, name):
+        def size(reply):
+            if reply.code == 213:
+                return Entry(name, protocol.size(reply), None, 'file')
+            if reply.code in NOT_IMPLEMENTED:
+                self._session.lacks('SIZE')
+                return Entry(name)
+            return missing(reply)
+        return size
+
+    def _described(self, name):
+        def described(reply):
+            if reply.code == 250:
+                entry = protocol.mlst_entry(reply)
+                if entry is None or entry.kind in ('file', None):
+                    return Entry(name, entry and entry.size, entry and entry.modified, 'file')
+                return entry._replace(name=name)
+            # 501 is pyftpdlib's answer for a missing file.
+            if reply.code in NOT_IMPLEMENTED and reply.code != 501:
+                self._session.lacks('MLST')
+                return Entry(name, kind='unsupported')
+            return missing(reply)
+        return described
+
+    def remove(self, name):
+        return self._later(done, 'DELE', name)
+
+    def rename(self, source, target):
+        replies = []
+
+        def renamed(reply):
+            # If RNFR was refused, its reply tells why, that of RNTO only that it came out of turn.
+            if replies[0].code // 100 in (4, 5):
+                raise protocol.error(replies[0])
+            done(reply)
+
+        try:
+            protocol.command('RNTO', target)    # both, or none
+            self._control.later(replies.append, 'RNFR', source)
+        except ValueError as e:
+            return Known(None, e)
+        return self._control.later(renamed, 'RNTO', target)
+
+    def make_directory(self, name):
+        return self._later(done, 'MKD', name)
+
+    def remove_directory(self, name):
+        return self._later(done, 'RMD', name)
+
+    def stored_name(self, name):
+        return self._later(called, 'MLST', name) if self._session.knows_mlst else Known(None)
+
+
+def missing(reply):
+    """None, for a reply that says that there is no such file. Raises TemporaryError."""
+    if reply.code // 100 != 5:
+        raise protocol.error(reply)
+
+
+def modified(reply):
+    """The time of a reply to MDTM; None where there is none."""
+    return protocol.time(reply.text) if reply.code == 213 else None
+
+
+def is_there(reply):
+    """Has RNFR found anything? bool; None if the server does not know it."""
+    return None if reply.code in NOT_IMPLEMENTED else reply.code == 350
+
+
+def called(reply):
+    """The name in a reply to MLST; None where there is none."""
+    entry = protocol.mlst_entry(reply) if reply.code == 250 else None
+    return entry and entry.name.rpartition('/')[2]
