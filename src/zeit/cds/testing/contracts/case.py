@@ -25,7 +25,8 @@ FEATURES = {
 }
 NAMES = [
     'plain', 'a b', 'a  b', '-rf', 'Köln', 'Ko\u0308ln', '%41', '100%', '*', '?', 'a*b', '[a]',
-    '..foo', '...', '.dot', "o'clock", '"quoted"', 'a;b', 'a\\b', '#', '~', 'STOR x', 'n' * 255]
+    '..foo', '...', '.dot', "o'clock", '"quoted"', 'a;b', 'a\\b', '#', '~', '~x', 'STOR x',
+    'n' * 255]
 FOREIGN_NAMES = [os.fsdecode(name) for name in (b'K\xf6ln', b'\xff', b'a\xff\xffb')]
 
 
@@ -38,14 +39,15 @@ class SessionCase:
         feed(**kw)      the IFeed of the directory, with these settings changed
         directory       a LocalDirectory, or something that has its methods
 
-    and may say what its server lacks, with the reason. Then is tested that it tells so (None),
-    or nothing::
+    and may say what its server lacks (one of FEATURES), and which of NAMES it refuses or takes for
+    something else, with the reason. Of the former is tested at most that it tells so (None)::
 
         lacks = {'clock': 'There is no verb for it.'}
+        refused = {'~': 'It is the home directory there.'}
     """
 
     connection = directory = None
-    lacks = {}
+    lacks, refused = {}, {}
     unsendable = ['a\0b']       # names that raise ValueError
     unreachable = None          # settings (dict) with which nobody is reached; None: not tested
 
@@ -70,7 +72,8 @@ class SessionCase:
 
     @property
     def names(self):
-        return NAMES + (FOREIGN_NAMES if self.has('foreign names') else [])
+        names = NAMES + (FOREIGN_NAMES if self.has('foreign names') else [])
+        return [name for name in names if name not in self.refused]
 
     def open(self, deadline=None, like=None, **settings):
         """A new session, which is closed at the test's end."""

@@ -20,6 +20,11 @@ class LocalDirectory:
         if modified is not None:
             os.utime(path, ns=(modified, modified))
 
+    def remove(self, name):
+        """Remove a file, or an empty directory."""
+        path = os.path.join(self.path, name)
+        (os.rmdir if os.path.isdir(path) and not os.path.islink(path) else os.unlink)(path)
+
     def make_directory(self, name):
         os.mkdir(os.path.join(self.path, name))
 
