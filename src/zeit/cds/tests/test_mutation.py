@@ -81,6 +81,18 @@ class Waits(unittest.TestCase):
         self.assertEqual(0, wait(3))
         self.assertEqual('runs', SERVER.server)
 '''
+SHAKY = '''
+
+class Shaky(unittest.TestCase):
+
+    calls = []
+
+    def test_it(self):
+        import os
+        check(4)
+        self.calls.append(1)
+        self.assertTrue('%s' in os.environ or len(self.calls) > 1)
+''' % coverage.VARIABLE
 OTHER = '''\
 import subprocess, sys
         code = 'from house.door.room import check; print(check(4))'
@@ -166,6 +178,11 @@ class House(unittest.TestCase):
         self.assertEqual(1, status, printed)
         self.assertIn('red on unchanged code, not counted: '
                       'house.door.tests.test_room.Doors.test_open', printed)
+
+    def test_what_is_red_by_chance_notices_nothing(self):
+        self.tests.write_text(TESTS + SHAKY, encoding='ascii')
+        status, printed = self.mutants('--only', 'door.room:12:number')
+        self.assertEqual(1, status, printed)
 
     def test_a_module_that_cannot_be_loaded_anyway_notices_nothing(self):
         self.tests.with_name('test_broken.py').write_text('import nothing_of_that_name\n')
