@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -123,6 +124,44 @@ class Sessions(unittest.TestCase):
         self.assertRaises(PermanentError, session.write, 'pipe', b'1')
         self.assertEqual(b'', os.read(reader, 10))
 
+    def test_a_device_is_no_file(self):
+        (self.place / 'zero').symlink_to('/dev/zero')
+        session = self.open()
+        self.assertIsNone(session.stat('zero'))
+        self.assertRaises(PermanentError, session.read, 'zero', Memory())
+
+    def unprivileged(self):
+        """From now on we are not root, and the directory belongs to us."""
+        if not os.geteuid():
+            self.path.chmod(0o755)
+            os.chown(self.place, 1, -1)
+            os.seteuid(1)
+            self.addCleanup(os.seteuid, 0)
+
+    def test_link_that_leads_where_we_may_not_go_does_not_hide_the_others(self):
+        (self.path / 'closed').mkdir()
+        (self.path / 'closed').chmod(0)
+        (self.place / 'link').symlink_to('../closed/a')
+        (self.place / 'a').write_bytes(b'1')
+        self.unprivileged()
+        self.assertEqual({'link': 'other', 'a': 'file'},
+                         {entry.name: entry.kind for entry in self.open().entries()})
+
+    def test_what_may_not_be_looked_at_does_not_count_as_missing(self):
+        """Else a lock file would."""
+        (self.place / 'read').write_bytes(b'1')
+        self.unprivileged()
+        self.place.chmod(0o400)
+        session = self.open()
+        for verb in session.exists, session.stat:
+            self.assertRaises(PermanentError, verb, 'read')
+
+    def test_directory_that_cannot_be_synced_is_as_durable_as_it_gets(self):
+        session = FileSession('/proc', Deadline())
+        self.addCleanup(session.close)
+        session._sync()
+        self.assertTrue(session.alive)
+
     def test_links_that_lead_nowhere_do_not_hide_the_others(self):
         (self.place / 'loop').symlink_to('loop')
         (self.place / 'nowhere').symlink_to('missing')
@@ -172,8 +211,13 @@ class Sessions(unittest.TestCase):
         self.assertEqual('Flash.xml', session.stored_name('Flash.xml'))
         self.assertIsNone(session.stored_name('missing'))
 
+    def test_clock_makes_use_of_what_somebody_left_who_was_killed(self):
+        (self.place / PROBE).write_bytes(b'?')
+        os.utime(self.place / PROBE, (0, 0))
+        self.assertLess(abs(self.open().clock() - time.time_ns()), 10 * 10**9)
+        self.assertEqual([], os.listdir(self.place))
+
     def test_several_may_look_at_the_clock(self):
-        (self.place / PROBE).write_bytes(b'left by somebody who was killed')
         clocks = []
 
         def look(session):
@@ -219,8 +263,8 @@ class Sessions(unittest.TestCase):
     def test_no_descriptor_is_left_open(self):
         before = len(os.listdir('/proc/self/fd'))
         for verb, *args in [
-                ('write', 'a', b'1'), ('read', 'a', Memory()), ('clock',), ('read', 'missing', None),
-                ('write', 'a', iter([1])), ('read', 'a', None), ('names', 'a'), ('stored_name', 'a')]:
+                ('write', 'a', b'1'), ('read', 'a', Memory()), ('clock',), ('names', 'a'),
+                ('write', 'a', iter([1])), ('read', 'a', None), ('read', 'missing', None)]:
             session = self.open()
             try:
                 getattr(session, verb)(*args)
