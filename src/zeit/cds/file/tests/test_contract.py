@@ -1,0 +1,9 @@
+"""The contract of sessions, kept by a directory."""
+import unittest
+
+from zeit.cds.file.tests.local import Local
+from zeit.cds.testing.contracts.session import SessionContract
+
+
+class Contract(Local, SessionContract, unittest.TestCase):
+    """See SessionContract."""
