@@ -81,6 +81,18 @@ class Waits(unittest.TestCase):
         self.assertEqual(0, wait(3))
         self.assertEqual('runs', SERVER.server)
 '''
+SHAKY = '''
+
+class Shaky(unittest.TestCase):
+
+    calls = []
+
+    def test_it(self):
+        import os
+        check(4)
+        self.calls.append(1)
+        self.assertTrue('%s' in os.environ or len(self.calls) > 1)
+''' % coverage.VARIABLE
 OTHER = '''\
 import subprocess, sys
         code = 'from house.door.room import check; print(check(4))'
@@ -116,12 +128,15 @@ class House(unittest.TestCase):
 
     def mutants(self, *args):
         """(status, what is printed) of tools/mutants."""
-        done = subprocess.run(
+        done = self.run_mutants(*args)
+        self.assertEqual('', done.stderr)
+        return done.returncode, done.stdout
+
+    def run_mutants(self, *args):
+        return subprocess.run(
             [sys.executable, '-c', RUN, str(self.source), *args], text=True,
             env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))},
             stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
-        self.assertEqual('', done.stderr)
-        return done.returncode, done.stdout
 
     def survivors(self, *args):
         _, printed = self.mutants(*args)
@@ -164,6 +179,27 @@ class House(unittest.TestCase):
         self.assertIn('red on unchanged code, not counted: '
                       'house.door.tests.test_room.Doors.test_open', printed)
 
+    def test_what_is_red_by_chance_notices_nothing(self):
+        self.tests.write_text(TESTS + SHAKY, encoding='ascii')
+        status, printed = self.mutants('--only', 'door.room:12:number')
+        self.assertEqual(1, status, printed)
+
+    def test_a_module_that_cannot_be_loaded_anyway_notices_nothing(self):
+        self.tests.with_name('test_broken.py').write_text('import nothing_of_that_name\n')
+        status, printed = self.mutants('--only', 'door.room:12:return', '--jobs', '1')
+        self.assertEqual(0, status, printed)
+        self.assertIn('red on unchanged code, not counted: loading door.tests.test_broken', printed)
+        self.assertIn('by house.door.tests.test_room.Doors.test_open', printed)
+
+    def test_without_any_good_test_nothing_is_tried(self):
+        self.tests.write_text('import nothing_of_that_name\n', encoding='ascii')
+        done = self.run_mutants('--only', 'door.room:12:return')
+        self.assertEqual(1, done.returncode)
+        self.assertIn('No test is good on unchanged code; see /', done.stderr)
+        log = Path(done.stderr.split()[-1])
+        self.assertIn('nothing_of_that_name', log.read_text())
+        log.unlink()
+
     def test_code_that_cannot_be_imported_is_noticed(self):
         self.room.write_text(ROOM + 'SIZE = 1 // (1 - 2)\n', encoding='ascii')
         status, printed = self.mutants('--only', 'door.room:19:number.2')
@@ -180,10 +216,7 @@ class House(unittest.TestCase):
         self.assertEqual([], list(self.source.rglob('*.pyc')))
 
     def test_no_such_mutant(self):
-        done = subprocess.run(
-            [sys.executable, '-c', RUN, str(self.source), '--only', 'x'], text=True,
-            env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))},
-            capture_output=True)
+        done = self.run_mutants('--only', 'x')
         self.assertEqual((2, 'There is no such mutant.\n'), (done.returncode, done.stderr))
 
 

@@ -149,10 +149,9 @@ class ExportMatrix:
         """After the run that follows the killed one."""
         there = contents(self.server.directory)
         left = [name for name in there if name.startswith(b'.') or name in (b'read', b'write')]
-        journal = os.path.join(self.store_dir, JOURNAL)
-        if left or os.path.getsize(journal):
-            self.wrong.append('step %d: left behind: %r, %d bytes of notes' % (step, left,
-                                                                               os.path.getsize(journal)))
+        notes = os.path.getsize(os.path.join(self.store_dir, JOURNAL))
+        if left or notes:
+            self.wrong.append('step %d: left behind: %r, %d bytes of notes' % (step, left, notes))
 
     def look(self, step):
         """Did each version that waited arrive once, and is nothing left?"""

@@ -67,7 +67,7 @@ class Order:
 
     def limit(self, test):
         """Seconds that a test may take."""
-        if test == trial.LOADING:
+        if test.startswith(trial.LOADING):
             return SLOW_START
         return MORE_SECONDS + TIMES * self.seconds.get(test, 1)
 
@@ -141,6 +141,12 @@ class Slot:
             os.environ.update(before)
             tempfile.tempdir = None
 
+    def keep_log(self):
+        """Put what was printed where it stays; the path."""
+        with tempfile.NamedTemporaryFile(prefix='mutants-', suffix='.log', delete=False) as kept:
+            kept.write(self.place.joinpath('log').read_bytes())
+        return kept.name
+
     def end(self):
         """End what runs, and undo the change. Returns the Running."""
         running, self.running = self.running, None
@@ -200,6 +206,9 @@ class Check:
         self.say('%d tests in %.0f s, the slowest: %s' % (
             len(seconds), sum(seconds.values()),
             ', '.join('%s %.1f s' % (name, seconds[name]) for name in slow)), flush=True)
+        if not seconds:
+            raise SystemExit('No test is good on unchanged code; see %s' % (
+                self.slots[-1].keep_log()))
         if sum(seconds.values()) > WORTH_PRELOADING:
             preload()
 
@@ -232,6 +241,9 @@ class Check:
                     free.append(slot)
                     if running.mutant is not None:
                         self._judge(running)
+                    elif running.why != 'done':
+                        raise SystemExit('%s ended the process on unchanged code; see %s' % (
+                            running.test, slot.keep_log()))
         finally:
             for slot in self.slots:
                 if slot.running:
@@ -292,7 +304,7 @@ class Check:
 
 def chosen_only(tests, test, layer):
     """An order of some tests."""
-    return (Order.rank(layer), test) if test in tests else None
+    return (Order.rank(layer), test) if test in tests or test.startswith(trial.LOADING) else None
 
 
 def memory():
