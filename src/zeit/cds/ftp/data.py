@@ -232,7 +232,9 @@ class DataConnections:
         try:
             if isinstance(data, Listener):
                 data = self._accept(data)
-            self._current = self._protected(data) if self.tunnel else data
+            self._current = data = self._protected(data) if self.tunnel else data
+            if not self._control.alive:     # somebody aborted it, and did not see this one yet
+                raise ConnectionLost('The session has ended')
         except BaseException as e:
             data.close()
             if not isinstance(e, ReplyError):

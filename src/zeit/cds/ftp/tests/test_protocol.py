@@ -7,14 +7,22 @@ from hypothesis import example, given, settings, strategies
 
 from zeit.cds.ftp import protocol
 from zeit.cds.ftp.protocol import Lines, Reply, ReplyReader
-from zeit.cds.interfaces import Entry, ProtocolError
+from zeit.cds.interfaces import (
+    Entry,
+    NotSupported,
+    PermanentError,
+    ProtocolError,
+    TemporaryError,
+)
 from zeit.cds.text import printable
 
 
 BYTES = strategies.binary(max_size=300)
 LINE = strategies.binary(max_size=80).filter(lambda line: not set(line) & set(b'\r\n'))
-# Names as a directory can hold them: any bytes but / and NUL; and no line ends, which no listing can tell apart.
-NAME = strategies.binary(min_size=1, max_size=255).filter(lambda name: not set(name) & set(b'/\0\r\n'))
+# Names as a directory can hold them: any bytes but / and NUL; and no line ends, which no listing
+# can tell apart.
+NAME = strategies.binary(min_size=1, max_size=255).filter(
+    lambda name: not set(name) & set(b'/\0\r\n'))
 SIZE = strategies.integers(0, 10**18 - 1)
 
 
@@ -82,7 +90,8 @@ class Replies(unittest.TestCase):
                     pass    # what is no address is refused
 
     def test_what_is_no_reply_is_refused(self):
-        for line in (b'hello\r\n', b'\r\n', b'99 x\r\n', b'700 x\r\n', b'2000\r\n', b' 220 x\r\n', b'220_x\r\n', b'2\xb20 x\r\n'):
+        for line in (b'hello\r\n', b'\r\n', b'99 x\r\n', b'700 x\r\n', b'2000\r\n', b' 220 x\r\n',
+                     b'220_x\r\n', b'2\xb20 x\r\n'):
             with self.subTest(line), self.assertRaises(ProtocolError):
                 read([line])
 
@@ -91,12 +100,25 @@ class Replies(unittest.TestCase):
                          read([b'220\r\n220 \r\n331 Gr\xfc\xdfe\r\n'])[0])
 
     def test_long_replies_are_an_error_whether_or_not_they_have_lines(self):
-        for data in (b'220 ' + b'x' * 100_000, b'220-' + b'x\r\n' * 100_000, b'220-\r\n' + b'220-x\r\n' * 50_000):
+        for data in (b'220 ' + b'x' * 100_000, b'220-' + b'x\r\n' * 100_000,
+                     b'220-\r\n' + b'220-x\r\n' * 50_000):
             with self.assertRaises(ProtocolError):
                 read(data[n:n + 4096] for n in range(0, len(data), 4096))
 
     def test_long_error_texts_are_cut_for_the_log(self):
         self.assertLess(len(str(Reply(550, 'x' * 60_000))), 1000)
+
+    def test_the_dot_of_the_server_is_left_to_our_sentence(self):
+        self.assertEqual(['550 No', '550 No... why?', '550'], [
+            str(Reply(550, text)) for text in ('No.', 'No... why?', '')])
+
+    def test_errors(self):
+        for code, kind in ((450, TemporaryError), (550, PermanentError), (501, PermanentError),
+                           (500, NotSupported), (502, NotSupported), (503, NotSupported),
+                           (504, NotSupported), (350, ProtocolError)):
+            error = protocol.error(Reply(code, 'No.'))
+            self.assertIs(kind, type(error))
+            self.assertEqual((code, '%d No' % code), (error.reply.code, str(error)))
 
     def test_line_breaks_do_not_reach_the_log(self):
         self.assertEqual('550 a\\x0ab\\x1b[31m', str(Reply(550, 'a\nb\x1b[31m')))
@@ -171,7 +193,8 @@ class Numbers(unittest.TestCase):
         seconds = (when - datetime.datetime(1970, 1, 1)) // datetime.timedelta(seconds=1)
         text = when.strftime('%Y').zfill(4) + when.strftime('%m%d%H%M%S')
         self.assertEqual(seconds * 10**9, protocol.time(text))
-        self.assertEqual(seconds * 10**9 + when.microsecond * 1000, protocol.time(text + '.%06d' % when.microsecond))
+        self.assertEqual(seconds * 10**9 + when.microsecond * 1000,
+                         protocol.time(text + '.%06d' % when.microsecond))
 
     @given(strategies.text(max_size=20))
     @example('20240230000000')
@@ -186,7 +209,8 @@ class Numbers(unittest.TestCase):
         self.assertTrue(found is None or found >= 0)
 
     def test_what_is_no_time(self):
-        for text in ('', '2023', '20240230000000', '20231301000000', '20230101240000', '20230101006000', '19691231235959',
+        for text in ('', '2023', '20240230000000', '20231301000000', '20230101240000',
+                     '20230101006000', '19691231235959',
                      '20230101000000x', '20230101000000.', '٢٠٢٣٠١٠١٠٠٠٠٠٠', '-0230101000000'):
             self.assertIsNone(protocol.time(text), text)
 
@@ -198,10 +222,12 @@ class Features(unittest.TestCase):
 
     def test_they_are_read(self):
         reply = Reply(211, 'Features:\n MDTM\n mlst size*;Modify*;\n  REST STREAM\nUTF8\nEnd')
-        self.assertEqual({'MDTM': '', 'MLST': 'size*;Modify*;', 'REST': 'STREAM'}, protocol.features(reply))
+        self.assertEqual({'MDTM': '', 'MLST': 'size*;Modify*;', 'REST': 'STREAM'},
+                         protocol.features(reply))
 
     def test_an_error_means_none(self):
-        for reply in Reply(500, 'MLST\n MLST\n'), Reply(211, ''), Reply(211, ' MLST'), Reply(502, ''):
+        for reply in (Reply(500, 'MLST\n MLST\n'), Reply(211, ''), Reply(211, ' MLST'),
+                      Reply(502, '')):
             self.assertEqual({}, protocol.features(reply))
 
     @given(strategies.text(max_size=100))
@@ -212,12 +238,16 @@ class Features(unittest.TestCase):
 
 class Listings(unittest.TestCase):
 
-    @given(NAME, SIZE, strategies.integers(0, 2**33), strategies.sampled_from(['file', 'FILE', 'dir', 'OS.unix=slink']))
+    @given(NAME, SIZE, strategies.integers(0, 2**33),
+           strategies.sampled_from(['file', 'FILE', 'dir', 'OS.unix=slink']))
     def test_mlsd(self, name, size, seconds, kind):
         when = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)
-        line = ('Type=%s;Size=%d;Modify=%s;Perm=adfr; ' % (kind, size, when.strftime('%Y%m%d%H%M%S'))).encode() + name
+        facts = 'Type=%s;Size=%d;Modify=%s;Perm=adfr; ' % (
+            kind, size, when.strftime('%Y%m%d%H%M%S'))
+        line = facts.encode() + name
         self.assertEqual(
-            Entry(os.fsdecode(name), size, seconds * 10**9, {'file': 'file', 'dir': 'dir'}.get(kind.lower(), 'other')),
+            Entry(os.fsdecode(name), size, seconds * 10**9,
+                  {'file': 'file', 'dir': 'dir'}.get(kind.lower(), 'other')),
             protocol.mlsx_entry(line))
 
     @given(BYTES)
@@ -237,7 +267,8 @@ class Listings(unittest.TestCase):
                 self.assertTrue(printable(entry.name).isprintable())
 
     def test_wrong_facts_are_unknown(self):
-        self.assertEqual(Entry('x', None, None, 'file'), protocol.mlsx_entry(b'type=file;size=-1;modify=yesterday; x'))
+        self.assertEqual(Entry('x', None, None, 'file'),
+                         protocol.mlsx_entry(b'type=file;size=-1;modify=yesterday; x'))
         self.assertEqual(Entry(' x ', None, None, None), protocol.mlsx_entry(b'  x '))
         self.assertIsNone(protocol.mlsx_entry(b'type=file;size=1;'))
         self.assertIsNone(protocol.mlsx_entry(b'type; x'))
@@ -245,7 +276,8 @@ class Listings(unittest.TestCase):
     def test_the_directory_itself_is_no_entry(self):
         self.assertEqual('self', protocol.mlsx_entry(b'type=cdir; .').kind)
         self.assertEqual('self', protocol.mlsx_entry(b'type=pdir; /').kind)
-        self.assertEqual(['self', 'self', None], [protocol.nlst_entry(name).kind for name in (b'.', b'..', b'...')])
+        self.assertEqual(['self', 'self', None],
+                         [protocol.nlst_entry(name).kind for name in (b'.', b'..', b'...')])
 
     @given(strategies.lists(NAME, max_size=20), strategies.data())
     def test_lines_are_cut_however_they_come(self, names, data):
@@ -283,6 +315,6 @@ class Printable(unittest.TestCase):
         text.encode('utf-8')
 
     def test_examples(self):
-        for name, shown in ((b'K\xc3\xb6ln.xml', 'Köln.xml'), (b'K\xf6ln', 'K\\xf6ln'), (b'a\r\nb', 'a\\x0d\\x0ab'),
-                            (b'\x1b[2J', '\\x1b[2J')):
+        for name, shown in ((b'K\xc3\xb6ln.xml', 'Köln.xml'), (b'K\xf6ln', 'K\\xf6ln'),
+                            (b'a\r\nb', 'a\\x0d\\x0ab'), (b'\x1b[2J', '\\x1b[2J')):
             self.assertEqual(shown, printable(os.fsdecode(name)))

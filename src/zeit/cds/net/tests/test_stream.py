@@ -1,4 +1,5 @@
 """Connections that seem to block, while other tasks go on."""
+import functools
 import socket
 import struct
 import threading
@@ -7,9 +8,11 @@ from unittest import mock
 
 import greenlet
 
+from zeit.cds.interfaces import RunLimitReached
 from zeit.cds.net.scheduler import checkpoint, in_thread, READ, wait
 from zeit.cds.net.stream import connect, connect_to, connected, connecting, Listener, Stream
 from zeit.cds.net.tests.test_scheduler import descriptors, InScheduler, LIMIT
+from zeit.cds.transfer.retry import Deadline
 
 
 DATA = bytes(range(256)) * 8192        # more than sockets buffer
@@ -80,7 +83,8 @@ class Connecting(InScheduler, unittest.TestCase):
     def test_one_address_after_the_other(self):
         listener, address = self.listen()
         refusing = 'localhost', self.refusing()
-        for addresses, found in (([refusing, address], b'x'), ([refusing] * 2, ConnectionRefusedError), ([], OSError)):
+        for addresses, found in (([refusing, address], b'x'),
+                                 ([refusing] * 2, ConnectionRefusedError), ([], OSError)):
             with mock.patch.object(socket, 'getaddrinfo', return_value=[
                     (socket.AF_INET, socket.SOCK_STREAM, 0, '', each) for each in addresses]):
                 self.spawn('a', lambda: self.talk(listener, connect('example', 1, LIMIT)))
@@ -89,20 +93,21 @@ class Connecting(InScheduler, unittest.TestCase):
 
     def test_what_is_no_host_name(self):
         for host in 'x' * 64, 'a..b', '\udcff', 'a' * 64 + '.example':
-            for verb in lambda: connect(host, 21, LIMIT), lambda: self.work(lambda: connect(host, 21, LIMIT)):
+            for run in self.work, lambda verb: verb():
                 with self.subTest(host), self.assertRaises((UnicodeError, OSError)):
-                    verb()
+                    run(functools.partial(connect, host, 21, LIMIT))
 
     def test_refused(self):
         port, before = self.refusing(), descriptors()
-        for verb in lambda: connect('127.0.0.1', port, LIMIT), lambda: self.work(lambda: connect('127.0.0.1', port, LIMIT)):
+        for run in self.work, lambda verb: verb():
             with self.assertRaises(ConnectionRefusedError):
-                verb()
+                run(functools.partial(connect, '127.0.0.1', port, LIMIT))
         self.assertEqual(before, descriptors())
 
     def test_what_can_not_even_begin_leaves_no_descriptor_open(self):
         before = descriptors()
-        for address, error in (('255.255.255.255', 21), OSError), (('127.0.0.1', 70000), OverflowError):
+        for address, error in ((('255.255.255.255', 21), OSError),
+                               (('127.0.0.1', 70000), OverflowError)):
             with self.assertRaises(error):
                 connecting(socket.AF_INET, address)
         self.assertEqual(before, descriptors())
@@ -120,7 +125,8 @@ class Connecting(InScheduler, unittest.TestCase):
 
     def test_nobody_answers(self):
         listener, address = self.listen(backlog=0)
-        _, _, sock, another = [self.enterContext(connecting(socket.AF_INET, address)) for _ in range(4)]
+        _, _, sock, another = [self.enterContext(connecting(socket.AF_INET, address))
+                               for _ in range(4)]
         self.spawn('a', lambda: connected(sock, 0.01))
         self.spawn('b', lambda: connected(another, LIMIT))
         self.turn_until(lambda: self.log)
@@ -138,13 +144,14 @@ class Listening(InScheduler, unittest.TestCase):
         return listener
 
     def call(self, listener, source='127.0.0.1'):
-        return self.enterContext(socket.create_connection(('127.0.0.1', listener.port), source_address=(source, 0)))
+        return self.enterContext(socket.create_connection(
+            ('127.0.0.1', listener.port), source_address=(source, 0)))
 
     def test_connection_that_is_expected(self):
         for run in (lambda function: [function()], self.work):
             listener = self.expect()
             peer = self.call(listener)
-            sock, = run(lambda: listener.accept(LIMIT))
+            sock, = run(functools.partial(listener.accept, LIMIT))
             with sock:
                 self.assertFalse(sock.getblocking())
                 self.assertEqual(sock.getpeername(), peer.getsockname())
@@ -172,13 +179,14 @@ class Listening(InScheduler, unittest.TestCase):
     @unittest.skipUnless(has_ipv6(), 'no IPv6 here')
     def test_ipv6(self):
         listener = self.expect('::1', socket.AF_INET6, ('::1', 5, 0, 0))
-        with socket.create_connection(('::1', listener.port)) as peer, listener.accept(LIMIT) as sock:
+        with socket.create_connection(('::1', listener.port)) as peer, \
+                listener.accept(LIMIT) as sock:
             self.assertEqual(sock.getpeername(), peer.getsockname())
 
 
 class Talking(InScheduler, unittest.TestCase):
 
-    def wires(self, timeout=LIMIT):
+    def streams(self, timeout=LIMIT):
         return [Stream(sock, timeout) for sock in self.pair()]
 
     def read(self, stream):
@@ -195,7 +203,7 @@ class Talking(InScheduler, unittest.TestCase):
         stream.close()
 
     def test_what_is_here_already(self):
-        stream, peer = self.wires()
+        stream, peer = self.streams()
         peer.sendall(b'abcdefgh')
         self.assertEqual([b'ab', b'cd'], [stream.recv(2), *self.work(lambda: stream.recv(2))])
         buffer = bytearray(3)
@@ -203,7 +211,7 @@ class Talking(InScheduler, unittest.TestCase):
         self.assertEqual(([1], b'hfg'), (self.work(lambda: stream.recv_into(buffer)), buffer))
 
     def test_what_comes_later(self):
-        stream, peer = self.wires()
+        stream, peer = self.streams()
         buffer = bytearray(5)
         for verb, result in (lambda: stream.recv(5), b'abc'), (lambda: stream.recv_into(buffer), 3):
             self.assertEqual([result, None], self.work(verb, lambda: peer.sendall(b'abc')))
@@ -212,53 +220,90 @@ class Talking(InScheduler, unittest.TestCase):
         self.assertEqual(b'abc\0\0', buffer)
 
     def test_the_end(self):
-        stream, peer = self.wires()
+        stream, peer = self.streams()
         peer.sendall(b'x')
         peer.close()
         self.assertEqual(b'x', stream.recv(9))
-        for verb, result in (lambda: stream.recv(9), b''), (lambda: stream.recv_into(bytearray(9)), 0):
+        for verb, result in ((lambda: stream.recv(9), b''),
+                             (lambda: stream.recv_into(bytearray(9)), 0)):
             self.assertEqual([result, result], [verb(), *self.work(verb)])
         with self.assertRaises(OSError):
             stream.sendall(b'x')
 
     def test_much_between_tasks(self):
-        stream, peer = self.wires()
-        self.assertEqual([True, None], self.work(lambda: self.read(stream), lambda: self.send(peer)))
+        stream, peer = self.streams()
+        self.assertEqual([True, None],
+                         self.work(lambda: self.read(stream), lambda: self.send(peer)))
 
     def test_much_to_and_from_a_thread(self):
         for read in self.work, lambda verb: [verb()]:
-            stream, peer = self.wires()
+            stream, peer = self.streams()
             threading.Thread(target=self.send, args=(peer,)).start()
-            self.assertEqual([True], read(lambda: self.read(stream)))
-        stream, peer = self.wires()
-        self.assertEqual([True, None], self.work(lambda: in_thread(self.read, stream), lambda: self.send(peer)))
+            self.assertEqual([True], read(functools.partial(self.read, stream)))
+        stream, peer = self.streams()
+        self.assertEqual([True, None], self.work(
+            lambda: in_thread(self.read, stream), lambda: self.send(peer)))
 
     def test_what_can_be_sent(self):
-        stream, peer = self.wires()
+        stream, peer = self.streams()
         for data in b'ab', b'', bytearray(b'cd'), memoryview(b'xefx')[1:3]:
             stream.sendall(data)
         self.assertEqual(b'abcdef', peer.recv(100))
 
     def test_time_out(self):
-        stream, _ = self.wires(0.01)
-        for verb in lambda: stream.recv(1), lambda: stream.recv_into(bytearray(1)), lambda: stream.sendall(DATA):
+        stream, _ = self.streams(0.01)
+        for verb, arg in self.verbs():
             for run in self.work, lambda verb: verb():
                 with self.assertRaises(TimeoutError):
-                    run(verb)
+                    run(functools.partial(verb, stream, arg))
+
+    @staticmethod
+    def verbs():
+        return (Stream.recv, 1), (Stream.recv_into, bytearray(1)), (Stream.sendall, DATA)
+
+    def test_deadline(self):
+        for verb, arg in self.verbs():
+            for run in self.work, lambda verb: verb():
+                stream, _ = self.streams()
+                stream.deadline = Deadline(0.01)
+                for _ in range(2):
+                    with self.assertRaises(RunLimitReached):
+                        run(functools.partial(verb, stream, arg))
+
+    def test_deadline_that_is_later_than_the_time_out(self):
+        stream, _ = self.streams(0.01)
+        stream.deadline = Deadline(LIMIT)
+        self.assertRaises(TimeoutError, stream.recv, 1)
+
+    def test_deadline_that_is_extended(self):
+        stream, peer = self.streams()
+        stream.deadline = Deadline(-1)
+        peer.sendall(b'x')
+        self.assertRaises(RunLimitReached, stream.recv, 1)
+        stream.deadline.extend(LIMIT)
+        self.assertEqual(b'x', stream.recv(1))
+
+    def test_deadline_while_there_is_always_more(self):
+        stream, peer = self.streams()
+        stream.deadline = Deadline(-1)
+        peer.sendall(bytes(3000))
+        with mock.patch('zeit.cds.net.stream.FAIR', 1000), self.assertRaises(RunLimitReached):
+            for _ in range(3):
+                stream.recv_into(bytearray(500))
 
     def test_connection_that_is_reset(self):
-        for verb in lambda: stream.recv(1), lambda: stream.recv_into(bytearray(1)), lambda: stream.sendall(DATA):
+        for verb, arg in self.verbs():
             with socket.create_server(('127.0.0.1', 0)) as listener:
                 stream = Stream(connect(*listener.getsockname(), LIMIT), LIMIT)
                 with listener.accept()[0] as peer:
                     peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
             with self.assertRaises(OSError) as raised:
-                self.work(verb)
+                self.work(functools.partial(verb, stream, arg))
             self.assertNotIsInstance(raised.exception, TimeoutError)
             stream.close()
 
     def test_one_with_much_to_do_lets_others_go_on(self):
-        stream, peer = self.wires()
+        stream, peer = self.streams()
         peer.sendall(bytes(3000))
 
         def talk(verb):
@@ -274,14 +319,15 @@ class Talking(InScheduler, unittest.TestCase):
         for verb in lambda: stream.recv_into(bytearray(500)), lambda: stream.sendall(bytes(500)):
             self.log.clear()
             with mock.patch('zeit.cds.net.stream.FAIR', 1000):
-                self.work(lambda: talk(verb), other)
+                self.work(functools.partial(talk, verb), other)
             self.assertEqual('ttotttoto', ''.join(self.log))
 
 
 class Ending(InScheduler, unittest.TestCase):
 
     def test_close_and_abort_twice_in_any_order(self):
-        for verbs in 'close close', 'abort abort', 'close abort close abort', 'abort close abort close':
+        for verbs in ('close close', 'abort abort', 'close abort close abort',
+                      'abort close abort close'):
             stream = Stream(self.pair()[0], LIMIT)
             for verb in verbs.split():
                 getattr(stream, verb)()
@@ -289,11 +335,11 @@ class Ending(InScheduler, unittest.TestCase):
             Stream(sock, LIMIT).abort()       # never connected
 
     def test_another_thread_aborts_what_a_task_waits_for(self):
-        for verb, result in (
-                (lambda: stream.recv(1), b''), (lambda: stream.recv_into(bytearray(1)), 0),
-                (lambda: stream.sendall(DATA), BrokenPipeError)):
+        for verb, arg, result in (
+                (Stream.recv, 1, b''), (Stream.recv_into, bytearray(1), 0),
+                (Stream.sendall, DATA, BrokenPipeError)):
             stream = Stream(self.pair()[0], LIMIT)
-            self.spawn('a', verb)
+            self.spawn('a', functools.partial(verb, stream, arg))
             self.scheduler.turn(0)
             threading.Thread(target=stream.abort).start()
             self.turn_until(lambda: self.log)
@@ -315,5 +361,6 @@ class Ending(InScheduler, unittest.TestCase):
                         self.assertIsNone(result)
 
         for _ in range(2):
-            self.work(lambda: use(b'x', LIMIT, b'x'), lambda: use(b'', 0.001, None), lambda: use(b'y', LIMIT, b'y'))
+            self.work(lambda: use(b'x', LIMIT, b'x'), lambda: use(b'', 0.001, None),
+                      lambda: use(b'y', LIMIT, b'y'))
         self.assertLess(len(numbers), 9)
