@@ -19,6 +19,7 @@ from zeit.cds.net.scheduler import (
     Scheduler,
     Signal,
     sleep,
+    Thread,
     wait,
     WRITE,
 )
@@ -235,6 +236,78 @@ class Apart(InScheduler, unittest.TestCase):
     def test_more_than_the_system_bears(self):
         with mock.patch.object(threading.Thread, 'start', side_effect=RuntimeError("can't start new thread")):
             self.assertEqual([1, 2], self.work(lambda: in_thread(int, '1'), lambda: in_thread(int, '2')))
+
+
+class Lasting(InScheduler, unittest.TestCase):
+    """Threads that last."""
+
+    def setUp(self):
+        super().setUp()
+        self.thread = Thread()
+        self.addCleanup(self.thread.end)
+
+    def where(self):
+        return threading.current_thread()
+
+    def test_all_calls_come_from_one_thread(self):
+        found = set(self.work(*[lambda: in_thread(self.where, thread=self.thread)] * 3))
+        found.add(in_thread(self.where, thread=self.thread))
+        self.assertEqual(1, len(found - {threading.current_thread()}))
+
+    def test_what_it_raises_is_raised(self):
+        for outside in False, True:
+            verb = functools.partial(in_thread, int, 'x', thread=self.thread)
+            with self.assertRaises(ValueError):
+                verb() if outside else self.scheduler.call(verb)
+
+    def test_one_that_is_awaited_at_the_end(self):
+        event, done = threading.Event(), []
+
+        def slow():
+            event.wait(LIMIT)
+            done.append(1)
+
+        self.spawn('a', functools.partial(in_thread, slow, join=True, thread=self.thread))
+        self.scheduler.turn(0)
+        threading.Timer(0.05, event.set).start()
+        self.scheduler.end()
+        self.assertEqual([1], done)
+
+    def test_it_ends_when_all_is_done_and_once_is_enough(self):
+        thread = self.scheduler.call(lambda: in_thread(self.where, thread=self.thread))
+        self.thread.end()
+        self.thread.end()
+        thread.join(LIMIT)
+        self.assertFalse(thread.is_alive())
+
+
+class Called(InScheduler, unittest.TestCase):
+    """A function that is called while others go on."""
+
+    def test_others_go_on(self):
+        signal = Signal()
+        self.spawn('a', lambda: (sleep(0.01), signal.notify()))
+        self.assertEqual('done', self.scheduler.call(lambda: signal.wait() or 'done'))
+
+    def test_what_it_raises_is_raised(self):
+        with self.assertRaises(ValueError):
+            self.scheduler.call(lambda: int('x'))
+
+    def test_what_others_raise_is_raised_when_it_has_ended(self):
+        signal = Signal()
+        self.scheduler.spawn(lambda: int('x'))
+        with self.assertRaises(ValueError):
+            self.scheduler.call(lambda: (signal.wait(), self.log.append('end')), signal.notify)
+        self.assertEqual(['end'], self.log)
+
+    def test_and_at_once_where_nothing_can_end_it(self):
+        self.scheduler.spawn(lambda: int('x'))
+        with self.assertRaises(ValueError):
+            self.scheduler.call(Signal().wait)
+
+    def test_after_the_end_it_is_merely_called(self):
+        self.scheduler.end()
+        self.assertEqual('done', self.scheduler.call(lambda: sleep(0) or 'done'))
 
 
 class End(InScheduler, unittest.TestCase):

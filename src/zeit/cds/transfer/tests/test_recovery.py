@@ -91,8 +91,9 @@ class Imports(Recovering):
     def test_leftovers_do_not_keep_a_run_from_ending_in_time(self):
         self.serve(On('DELE', 'a').reply('450 Busy.'), files={'a': DATA})
         self.exchange()
-        with mock.patch('zeit.cds.transfer.retry.Patience.left', -1.0), recorded():
-            self.assertIsInstance(self.run_it(self.feed()).error, RunLimitReached)
+        self.server.script.append(On('SIZE MLST', 'a', times=1).stall(1.1))
+        with recorded():
+            self.assertIsInstance(self.run_it(self.feed(run_limit=1)).error, RunLimitReached)
         self.assertEqual(({b'a'}, {'a'}), (set(self.spool('tmp')), set(self.there)))
 
     def test_what_shows_the_time_of_the_server_stays_there_once_at_most(self):
