@@ -109,8 +109,9 @@ class Control:
             raise self.lost(ProtocolError(
                 'The server answered the password with what is no FTP reply.')
                 if self.secret else e) from None
-        except RunLimitReached as e:
-            self.lost(e)
+        except BaseException as e:      # the reply is still to come
+            self.lost(e if isinstance(e, RunLimitReached) else
+                      ConnectionLost('The session has ended'))
             raise
         if self.secret:
             reply = reply._replace(text=reply.text.replace(self.secret, '***'))

@@ -9,7 +9,6 @@ from zeit.cds.interfaces import (
     ProtocolError,
     ReplyError,
     TemporaryError,
-    UntrustedServer,
 )
 from zeit.cds.net.scheduler import sleep
 from zeit.cds.net.stream import connected, connecting, Listener, Stream
@@ -72,6 +71,7 @@ class DataConnections:
         for opened in self._asked, self._ahead:
             if opened is not None:
                 opened.close()
+        self._asked = self._ahead = None
 
     # ------------------------------------------------------------ ways
 
@@ -229,12 +229,16 @@ class DataConnections:
             if reply.positive:
                 raise TemporaryError('No data: %s' % (reply,))
             raise self.error(reply)
-        if isinstance(data, Listener):
-            data = self._accept(data)
         try:
-            self._current = self._protected(data) if self.tunnel else data
-        except BaseException:
+            if isinstance(data, Listener):
+                data = self._accept(data)
+            self._current = data = self._protected(data) if self.tunnel else data
+            if not self._control.alive:     # somebody aborted it, and did not see this one yet
+                raise ConnectionLost('The session has ended')
+        except BaseException as e:
             data.close()
+            if not isinstance(e, ReplyError):
+                self._control.close()       # a final reply is still to come
             raise
         return self._current
 
@@ -259,6 +263,3 @@ class DataConnections:
             raise self._control.lost(e) from e
         except OSError as e:
             raise TemporaryError('No data connection: %s (%s)' % (e, self._control.final())) from e
-        except UntrustedServer:
-            self._control.close()       # a final reply is still to come
-            raise

@@ -8,8 +8,11 @@ from zeit.cds.ftp.batch import FTPBatch
 from zeit.cds.ftp.listing import says_empty
 from zeit.cds.ftp.pipelining import ASK, BEGUN, END, FEED, Machine, TUNING
 from zeit.cds.ftp.transfers import Source
-from zeit.cds.interfaces import ConnectionLost, IPipelined, ReplyError
+from zeit.cds.interfaces import ConnectionLost, Entry, IPipelined, ReplyError
 from zeit.cds.net.stream import Stream
+
+
+ANY = Entry('')     # something that will need a data connection
 
 
 class SharedBatch(FTPBatch):
@@ -27,6 +30,11 @@ class SharedBatch(FTPBatch):
     def __exit__(self, error, *_):
         if error is None:
             self._send()
+
+
+def connection_only(also):
+    """An `also` that gives no file to be asked for: another upload follows, mostly."""
+    return lambda batch: None if also(batch) is None else ANY
 
 
 @zope.interface.implementer(IPipelined)
@@ -150,6 +158,8 @@ class Pipelined:
     # ------------------------------------------------------------ uploads
 
     def write(self, name, source, offset=0, also=None):
+        if also is not None:
+            also = connection_only(also)
         return self.machine.guarded(self._write, name, Source(source), offset, also)
 
     def _write(self, name, source, offset, also):

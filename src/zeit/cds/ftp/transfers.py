@@ -152,13 +152,16 @@ class Source:
         """
         try:
             if self._piece is not None:
-                sent = data.send_at_once(self._piece)
-                self.count = sent
-                self._piece = memoryview(self._piece)[sent:] or next(self._pieces, None)
-            if self._piece is None:
+                self.count = data.send_at_once(self._piece)
+                self._piece = memoryview(self._piece)[self.count:] or self._next()
+            if self.is_done:
                 data.close()
         except OSError as e:
             log.debug('While data were sent before their command: %s', e)
+
+    def _next(self):
+        try:
+            return next(self._pieces, None)
         except Exception as e:
             self._error = e
 
