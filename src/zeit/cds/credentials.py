@@ -14,42 +14,51 @@ OTHERS = stat.S_IROTH | stat.S_IWOTH
 WITHOUT = ('anonymous', 'ftp')      # users that have no password
 
 
-def complete(feed):
-    """The feed with its password: its own, that of its file, of CDS_PASSWORD, or of ~/.netrc; the first that there is.
+def complete(feed, ask=None):
+    """The feed with its password: the first that there is.
 
-    Where there is none, the feed comes back as it is. Raises ConfigurationError if the password file can't be used.
+    It may be its own, that of its file, of CDS_PASSWORD, of ~/.netrc, or what somebody says.
+    A user who needs none has none, where there is none.
+
+    ask -- called with the feed; returns a password (str), or '' if nobody answers
+    Raises ConfigurationError if the password file can't be used, or there is no password: a
+    server that is sent an empty one every minute locks its user out.
     """
     if feed.password:
         return feed
     password = from_file(feed.password_file) if feed.password_file else (
         os.environ.get(VARIABLE) or from_netrc(feed.hostname, feed.user))
+    if not password and feed.user not in WITHOUT:
+        password = ask is not None and ask(feed)
+        if not password:
+            raise ConfigurationError(
+                'There is no password for %s: give a password file, set %s, or write it into '
+                '~/.netrc.' % (address(feed), VARIABLE))
     return replaced(feed, password=password) if password else feed
 
 
-def expect(feed):
-    """Warn if the feed has no password although its user needs one."""
-    if not feed.password and feed.user not in WITHOUT:
-        log.warning('There is no password for %s: give a password file, set %s, or write it into ~/.netrc.',
-                    address(feed), VARIABLE)
-
-
 def from_file(path):
-    """The first line of the file, str. Raises ConfigurationError; warns if others may read the file."""
+    """The first line of the file, str. Raises ConfigurationError; warns if others may read it."""
     try:
         with open(path, 'rb') as f:
             mode = os.fstat(f.fileno()).st_mode
             password = os.fsdecode(f.readline().rstrip(b'\r\n'))
     except OSError as e:
-        raise ConfigurationError('The password file %s cannot be read: %s' % (path, e.strerror)) from e
+        raise ConfigurationError('The password file %s cannot be read: %s' % (
+            path, e.strerror)) from e
     if stat.S_ISREG(mode) and mode & OTHERS:
-        log.warning('Others may read or change the password file %s. Take that right away: chmod 600 %s', path, path)
+        log.warning('Others may read or change the password file %s. Take that right away: '
+                    'chmod 600 %s', path, path)
     if not password:
         raise ConfigurationError('The password file %s is empty.' % path)
     return password
 
 
 def from_netrc(hostname, user):
-    """The password that ~/.netrc has for this user of the host; '' if none. A file that makes no sense is warned of."""
+    """The password that ~/.netrc has for this user of the host; '' if none.
+
+    A file that makes no sense is warned of.
+    """
     if not os.path.exists(os.path.expanduser('~/.netrc')):
         return ''
     import netrc  # few have such a file
@@ -65,7 +74,9 @@ def _why(error):
     if isinstance(error, UnicodeDecodeError):
         return 'it is neither in UTF-8 nor in the encoding of the locale.'
     # The text of an error of syntax quotes the file, and perhaps the password.
-    return 'line %d makes no sense.' % error.lineno if getattr(error, 'lineno', None) else error
+    if getattr(error, 'lineno', None):
+        return 'line %d makes no sense.' % error.lineno
+    return error
 
 
 def from_terminal(feed):

@@ -1,11 +1,23 @@
-"""What happened, told with zope.event: implementations of the event interfaces."""
+"""What happened, told with zope.event: implementations of the event interfaces.
+
+An event shows its feed without the password, whoever made the event.
+"""
 import logging
+import sys
 from typing import NamedTuple
 
 import zope.event
 import zope.interface
 
-from zeit.cds.interfaces import IFileExported, IFileImported, IFileSkipped, IOutcome, IRunFinished
+from zeit.cds.feed import without_password
+from zeit.cds.interfaces import (
+    IFileExported,
+    IFileImported,
+    IFileSkipped,
+    IOutcome,
+    IRunFinished,
+)
+from zeit.cds.text import printable
 
 
 log = logging.getLogger(__name__)
@@ -30,43 +42,95 @@ class Outcome:
         return self.error is None and not self.failed
 
 
-@zope.interface.implementer(IFileImported)
-class FileImported(NamedTuple):
-    """See IFileImported."""
+class _Discreet:
+    """Mixed into an event: nobody learns a password from it."""
 
+    __slots__ = ()
+
+    def __new__(cls, feed, *args, **kw):
+        return super().__new__(cls, without_password(feed), *args, **kw)
+
+
+class _Exchanged(NamedTuple):
     feed: object
     name: str
     path: str | None
     size: int
 
 
+@zope.interface.implementer(IFileImported)
+class FileImported(_Discreet, _Exchanged):
+    """See IFileImported."""
+
+    __slots__ = ()
+
+
 @zope.interface.implementer(IFileExported)
-class FileExported(FileImported):
+class FileExported(_Discreet, _Exchanged):
     """See IFileExported."""
 
+    __slots__ = ()
 
-@zope.interface.implementer(IFileSkipped)
-class FileSkipped(NamedTuple):
-    """See IFileSkipped."""
 
+class _Skipped(NamedTuple):
     feed: object
     name: str
     reason: str
     failed: bool
 
 
-@zope.interface.implementer(IRunFinished)
-class RunFinished(NamedTuple):
-    """See IRunFinished."""
+@zope.interface.implementer(IFileSkipped)
+class FileSkipped(_Discreet, _Skipped):
+    """See IFileSkipped."""
 
+    __slots__ = ()
+
+
+class _Finished(NamedTuple):
     feed: object
     outcome: Outcome
 
 
+@zope.interface.implementer(IRunFinished)
+class RunFinished(_Discreet, _Finished):
+    """See IRunFinished."""
+
+    __slots__ = ()
+
+
 def notify(event):
-    """Tell the subscribers. What they raise is logged, and changes nothing for the files."""
-    for subscriber in list(zope.event.subscribers):
+    """Tell the subscribers, each of them, whatever the others do.
+
+    What they raise is logged, and changes nothing for the files.
+    """
+    for subscriber in subscribers(event):
         try:
             subscriber(event)
         except Exception:
-            log.exception('A subscriber to %s failed. The file exchange goes on.', type(event).__name__)
+            log.exception('A subscriber to %s failed%s. The file exchange goes on.',
+                          type(event).__name__, of_file(event))
+
+
+def of_file(event):
+    name = getattr(event, 'name', None)
+    return '' if name is None else ': %s' % printable(name)
+
+
+def subscribers(event):
+    """All who want to hear of it, one by one: those of zope.event, and those of ZCML.
+
+    zope.component subscribes to zope.event, and hands an event on to its own subscribers: all at
+    once, so that one that raises would hide it from the later ones.
+    """
+    component = sys.modules.get('zope.component.event')
+    for subscriber in list(zope.event.subscribers):
+        if component is not None and subscriber is component.dispatch:
+            yield from handlers(event)
+        else:
+            yield subscriber
+
+
+def handlers(event):
+    """The subscribers that zope.component has for it, a list."""
+    from zope.component import getSiteManager
+    return getSiteManager().adapters.subscriptions([zope.interface.providedBy(event)], None)

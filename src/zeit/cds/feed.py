@@ -1,4 +1,5 @@
 """A feed: the settings of one exchange, checked against IFeed."""
+import functools
 import os
 
 import zope.interface
@@ -17,12 +18,27 @@ class Feed:
 
     def __init__(self, **settings):
         """Raises ConfigurationError for an unknown, missing or wrong setting."""
-        for name in settings.keys() - SETTINGS.keys():
-            raise ConfigurationError('There is no setting %r.' % name)
         if settings.get('security') == 'implicit':
             settings.setdefault('port', PORT_OF_IMPLICIT_TLS)
+        checked = checked_settings(settings)
         for name, field in SETTINGS.items():
-            self.__dict__[name] = check(field, settings[name]) if name in settings else default(field)
+            self.__dict__[name] = checked[name] if name in checked else default(field)
+        self._check_invariants()
+
+    def replaced(self, **settings):
+        """See the function of this name. What has been checked is not checked once more."""
+        made = Feed.__new__(Feed)
+        made.__dict__.update({name: getattr(self, name) for name in SETTINGS})
+        made.__dict__.update(checked_settings(settings))
+        made._check_invariants()
+        return made
+
+    @functools.cached_property
+    def without_password(self):
+        """What others may see of it: a feed without a password."""
+        return self.replaced(password='') if self.password else self
+
+    def _check_invariants(self):
         try:
             IFeed.validateInvariants(self)
         except zope.interface.Invalid as e:
@@ -42,9 +58,30 @@ def address(feed):
     return '%s@%s:%d%s' % (feed.user, feed.hostname, feed.port, feed.ftp_dir)
 
 
+def label(feed):
+    """What tells this feed from others, str: its name, or where it is."""
+    return feed.name or address(feed)
+
+
 def replaced(feed, **settings):
-    """A Feed like `feed`, but for these settings. Raises ConfigurationError."""
+    """A Feed like `feed`, an IFeed, but for these settings. Raises ConfigurationError."""
+    if type(feed) is Feed:
+        return feed.replaced(**settings)
     return Feed(**{**{name: getattr(feed, name) for name in SETTINGS}, **settings})
+
+
+def without_password(feed):
+    """The feed as others may see it: without its password."""
+    if type(feed) is Feed:
+        return feed.without_password
+    return replaced(feed, password='') if feed.password else feed
+
+
+def checked_settings(settings):
+    """The values as the fields want them, a dict. Raises ConfigurationError."""
+    for name in settings.keys() - SETTINGS.keys():
+        raise ConfigurationError('There is no setting %r.' % name)
+    return {name: check(SETTINGS[name], value) for name, value in settings.items()}
 
 
 def default(field):
@@ -54,9 +91,10 @@ def default(field):
 
 
 def check(field, value):
-    """The value as the field wants it: paths become str, lists become tuples, whole numbers floats where these are meant.
+    """The value as the field wants it.
 
-    Raises ConfigurationError, which never shows a password.
+    Paths become str, lists become tuples, whole numbers floats where these are meant. Raises
+    ConfigurationError, which never shows a password.
     """
     if isinstance(value, os.PathLike):
         value = os.fspath(value)

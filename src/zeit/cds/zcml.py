@@ -1,9 +1,10 @@
 """The directive <cds:feed>: it registers an IFeed under its name.
 
-Its attributes are the settings of IFeed. Here they only get the types of zope.configuration: a path is relative to the
-ZCML file, and may begin with ~ or contain $VARIABLES. Whether a value is right is up to Feed.
+Its attributes are the settings of IFeed. Here they only get the types of zope.configuration: a
+path is relative to the ZCML file, and may begin with ~ or contain $VARIABLES. Whether a value is
+right is up to Feed, and whether a file is there, up to the run: one feed with a mistake of that
+kind does not keep the others from being declared.
 """
-import os
 
 import zope.component.zcml
 import zope.configuration.fields
@@ -14,12 +15,19 @@ from zeit.cds.feed import Feed, SETTINGS
 from zeit.cds.interfaces import ConfigurationError, IFeed, Path
 
 
+class PathOrURL(zope.configuration.fields.Path):
+    """A path; a URL, such as some sinks have, stays as it is."""
+
+    def fromUnicode(self, value):
+        return value.strip() if '://' in value else super().fromUnicode(value)
+
+
 def attribute(field):
     """The attribute of the directive for a field of IFeed."""
-    kw = dict(title=field.title, description=field.description, required=field.__name__ == 'name' or (
-        field.required and field.default is None))
+    required = field.__name__ == 'name' or (field.required and field.default is None)
+    kw = dict(title=field.title, description=field.description, required=required)
     if isinstance(field, Path):
-        return zope.configuration.fields.Path(**kw)
+        return PathOrURL(**kw)
     if isinstance(field, zope.schema.Tuple):
         return zope.configuration.fields.Tokens(value_type=zope.schema.TextLine(), **kw)
     if isinstance(field, zope.schema.Bool):
@@ -49,8 +57,4 @@ def feed(_context, **settings):
     made = Feed(**{name: value for name, value in settings.items() if value is not None})
     if not made.name:
         raise ConfigurationError('A feed in ZCML needs a name.')
-    for name in ('password_file', 'ca_file'):
-        path = getattr(made, name)
-        if path is not None and not os.path.exists(path):
-            raise ConfigurationError('There is no file %s, which is given as %s.' % (path, name))
     zope.component.zcml.utility(_context, provides=IFeed, component=made, name=made.name)

@@ -1,6 +1,7 @@
 """The options of the commands, made from IFeed."""
 import argparse
 import functools
+import os
 
 import zope.interface
 import zope.schema
@@ -9,7 +10,13 @@ from zeit.cds.feed import check, SETTINGS
 from zeit.cds.interfaces import ConfigurationError, Days, Path, Seconds
 
 
-SCHEMES = {'ftp': 'none', 'ftpes': 'explicit', 'ftps': 'implicit'}
+SCHEMES = {     # of a URL: the settings that it stands for
+    'ftp': dict(security='none'),
+    'ftpes': dict(security='explicit'),
+    'ftps': dict(security='implicit'),
+    'file': dict(connection='file'),
+}
+LOCAL = ('file',)       # those of directories on this machine: no host, no user
 SHELLS = ('bash', 'zsh', 'tcsh')
 
 IN_URL = ('hostname', 'port', 'user', 'ftp_dir', 'security')
@@ -27,7 +34,7 @@ refused; 78 wrong configuration; 128 + N interrupted by signal N.
 PASSWORDS = '''\
 The password comes from --password-file, $CDS_PASSWORD, ~/.netrc, or the
 terminal. URL: ftp://USER@HOST[:PORT]/DIRECTORY, ftpes:// with explicit TLS
-(AUTH TLS), ftps:// with implicit TLS.
+(AUTH TLS), ftps:// with implicit TLS; file:///DIRECTORY on this machine.
 '''
 USAGE = {
     'cds-import': 'cds-import [OPTION...] STORE_DIR URL\n'
@@ -142,23 +149,45 @@ def add_own(group, command):
 
 
 def url_settings(url):
-    """The settings in an ftp://, ftpes:// or ftps:// URL, a dict. Raises ConfigurationError, which shows no password."""
+    """The settings in a URL, see SCHEMES: a dict.
+
+    Raises ConfigurationError, which shows no password.
+    """
     from urllib.parse import unquote, urlsplit  # feeds of ZCML and buildout have no URL
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ConfigurationError('The URL has no valid host and port: ftp://USER@HOST[:PORT]/DIRECTORY') from None
+        raise ConfigurationError('The URL has no valid host and port: '
+                                 'ftp://USER@HOST[:PORT]/DIRECTORY') from None
     if parts.password is not None:
-        raise ConfigurationError('No password in the URL, please: others can see it. Use --password-file, the '
-                                 'variable CDS_PASSWORD, or ~/.netrc.')
-    if parts.scheme not in SCHEMES or not parts.hostname or not parts.username:
-        raise ConfigurationError('The URL must be ftp://USER@HOST[:PORT]/DIRECTORY, or the like with ftpes: or ftps:.')
+        raise ConfigurationError(
+            'No password in the URL, please: others can see it. Use --password-file, the variable '
+            'CDS_PASSWORD, or ~/.netrc.')
     if parts.query or parts.fragment:
         raise ConfigurationError('In a URL, ? is written %3F, and # is written %23.')
-    settings = dict(hostname=parts.hostname, security=SCHEMES[parts.scheme],
-                    user=unquote(parts.username, errors='surrogateescape'),
-                    ftp_dir=unquote(parts.path, errors='surrogateescape') or '/')
-    if port is not None:
-        settings['port'] = port
-    return settings
+    if parts.scheme in LOCAL:
+        place = local_place(parts)
+    elif parts.scheme in SCHEMES and parts.hostname and parts.username:
+        place = dict(hostname=parts.hostname,
+                     user=unquote(parts.username, errors='surrogateescape'))
+        if port is not None:
+            place['port'] = port
+    else:
+        raise ConfigurationError('The URL must be ftp://USER@HOST[:PORT]/DIRECTORY, or the like '
+                                 'with ftpes: or ftps:, or file:///DIRECTORY.')
+    return {**SCHEMES[parts.scheme], **place,
+            'ftp_dir': unquote(parts.path, errors='surrogateescape') or '/'}
+
+
+def local_place(parts):
+    """Host and user of a directory on this machine: a dict. Raises ConfigurationError."""
+    if parts.netloc not in ('', 'localhost') or not parts.path.startswith('/'):
+        raise ConfigurationError(
+            'The URL of a directory on this machine has three slashes: file:///DIRECTORY')
+    import pwd  # most feeds are elsewhere
+    try:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:        # a container may have users without a name
+        user = str(os.geteuid())
+    return dict(hostname='localhost', user=user)

@@ -4,7 +4,7 @@ import os
 import zope.component
 
 from zeit.cds.interfaces import ConfigurationError, IFeed
-from zeit.cds.main import registered_feed
+from zeit.cds.registry import registered_feed
 
 
 def load(path):

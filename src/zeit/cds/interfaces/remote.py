@@ -269,7 +269,7 @@ class ILockFile(zope.interface.Interface):
         """Remove a lock file (or mutex), whoever holds it, for a person who knows what they do.
 
         lock -- the LockInfo that the person was shown. Raises Locked if another one is there
-            now; nothing is removed then.
+            now; nothing is removed then. Raises PermanentError if there is none any more.
         """
 
 

@@ -3,6 +3,7 @@ from typing import NamedTuple
 
 from zeit.cds.interfaces import Locked, PermanentError
 from zeit.cds.memory import read
+from zeit.cds.pipelined import pipelined
 
 
 LOCKS = ('read', 'write')
@@ -34,7 +35,9 @@ def ask(batch):
 
 def present(session):
     """Which lock files are there: a list of names."""
-    return [name for name in LOCKS if session.stat(name) is not None]
+    with pipelined(session).batch() as batch:
+        names = ask(batch)
+    return names()
 
 
 def contents(session, name):

@@ -1,5 +1,6 @@
 """Where the lock is tested: a directory of ours, and the servers; and processes that hold it."""
 import contextlib
+import functools
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from zeit.cds.lock.directory import MUTEX, Tuning
 from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.lock.tests.local import Directory, Plain
 from zeit.cds.lock.token import Owner
-from zeit.cds.testing import on_servers
+from zeit.cds.testing import on_servers, SERVER_LAYERS
 from zeit.cds.testing.logs import recorded
 from zeit.cds.transfer.retry import Deadline
 
@@ -79,16 +80,14 @@ class Locking:
         self.assertTrue(found or not texts, '%r in: %r' % (texts, self.log.lines))
 
 
-def everywhere(*mixins):
-    """A suite of the tests of mixins, on a directory of ours, and on the servers."""
-    suite = unittest.TestSuite()
-    for mixin in mixins:
-        on_plain = type('%s_Plain' % mixin.__name__, (mixin, Plain, unittest.TestCase),
-                        {'__module__': mixin.__module__})
-        suite.addTest(unittest.defaultTestLoader.loadTestsFromTestCase(on_plain))
-        suite.addTest(on_servers(type(mixin.__name__, (mixin, OnServer),
-                                      {'__module__': mixin.__module__})))
-    return suite
+def everywhere(mixin, layers=SERVER_LAYERS):
+    """A suite of the tests of a mixin, on a directory of ours, and on servers."""
+    on_plain = type('%s_Plain' % mixin.__name__, (mixin, Plain, unittest.TestCase),
+                    {'__module__': mixin.__module__})
+    on_server = type(mixin.__name__, (mixin, OnServer), {'__module__': mixin.__module__})
+    return unittest.TestSuite([
+        unittest.defaultTestLoader.loadTestsFromTestCase(on_plain),
+        on_servers(on_server, layers)])
 
 
 # ---------------------------------------------------------------- other processes
@@ -105,6 +104,7 @@ def another_process():
         process.communicate('\n')
 
 
+@functools.cache        # it stays so
 def dead():
     """The Owner of a process that has ended."""
     with another_process() as owner:

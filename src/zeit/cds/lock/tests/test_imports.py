@@ -11,7 +11,7 @@ from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.interfaces import Locked
 from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.lock.tests.places import QUICK
-from zeit.cds.spool.store import FileSink
+from zeit.cds.spool.inbox import FileSink
 from zeit.cds.testing import on_servers, PYFTPDLIB_LAYER, VSFTPD_LAYER
 from zeit.cds.tests.crash.races import alone, races, WatchedLockFile, WON
 from zeit.cds.tests.importing import Importing, new_spool

@@ -7,6 +7,7 @@ from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.lock.tests.local import Intervening, Plain
 from zeit.cds.lock.tests.places import dead, everywhere, Locking, refuse
 from zeit.cds.lock.token import Owner
+from zeit.cds.testing import PYFTPDLIB_LAYER, VSFTPD_LAYER
 
 
 FORGED = 'x\x1b[2J\nINFO forged\r\u202e\x9b'
@@ -148,4 +149,4 @@ class Odd(Locking, Plain, unittest.TestCase):
 
 def test_suite():
     load = unittest.defaultTestLoader.loadTestsFromTestCase
-    return unittest.TestSuite([everywhere(Inspection), load(Odd)])
+    return unittest.TestSuite([everywhere(Inspection, [PYFTPDLIB_LAYER, VSFTPD_LAYER]), load(Odd)])

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies
 from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.interfaces import Locked
 from zeit.cds.lock.directory import Tuning
-from zeit.cds.spool.store import FileSink
+from zeit.cds.spool.inbox import FileSink
 from zeit.cds.testing.layers import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.tests.crash.races import alone, WatchedLockFile
 from zeit.cds.tests.importing import Importing, new_spool, recorded
@@ -74,13 +74,13 @@ class GatedConnection(FTPConnection):
 
     def open(self, *args, **kw):
         session = super().open(*args, **kw)
-        transmit = session._control.transmit
+        transmit = session.control.transmit
 
         def gated(data):
             self.gate()
             return transmit(data)
 
-        session._control.transmit = gated
+        session.control.transmit = gated
         return session
 
 

@@ -21,6 +21,7 @@ from zeit.cds.lock.tests.places import (
 from zeit.cds.lock.token import Owner
 from zeit.cds.net import scheduler
 from zeit.cds.pipelined import pipelined
+from zeit.cds.testing import VSFTPD_LAYER
 
 
 HOUR = 3600
@@ -390,5 +391,5 @@ class Contracts(unittest.TestCase):
 
 def test_suite():
     load = unittest.defaultTestLoader.loadTestsFromTestCase
-    return unittest.TestSuite([everywhere(Others), load(AtTheEnd), load(Failures),
+    return unittest.TestSuite([everywhere(Others, [VSFTPD_LAYER]), load(AtTheEnd), load(Failures),
                                load(Contracts)])

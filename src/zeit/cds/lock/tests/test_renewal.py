@@ -7,12 +7,13 @@ from zeit.cds.lock.directory import RENEWAL
 from zeit.cds.lock.tests.local import Intervening, Plain
 from zeit.cds.lock.tests.places import die, everywhere, killed, Locking, refuse
 from zeit.cds.lock.token import Owner
+from zeit.cds.testing import VSFTPD_LAYER
 
 
 VERBS = ('stat', 'read', 'write', 'remove', 'rename', 'make_directory', 'remove_directory')
 
 
-class Kills(Locking):
+class Kills:
     """Wherever we are killed while we renew it, the next run gets the lock."""
 
     stale_after = 0     # renewed whenever somebody asks
@@ -55,8 +56,14 @@ class Kills(Locking):
 
         return killed(renew)
 
+
+class KillsByRename(Kills, Locking):
+
     def test_by_another_file(self):
         self.check()
+
+
+class KillsInPlace(Kills, Locking):
 
     def test_where_the_server_does_not_rename(self):
         self.check(rename=refuse)
@@ -188,4 +195,5 @@ def break_off(error):
 
 def test_suite():
     load = unittest.defaultTestLoader.loadTestsFromTestCase
-    return unittest.TestSuite([everywhere(Kills), load(Renewal)])
+    return unittest.TestSuite([everywhere(KillsByRename), everywhere(KillsInPlace, [VSFTPD_LAYER]),
+                               load(Renewal)])

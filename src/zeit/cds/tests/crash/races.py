@@ -240,8 +240,8 @@ def main():
     parser.add_argument('--servers', nargs='+', default=[kind.name for kind in SERVERS],
                         help='(default: all)')
     parser.add_argument('--naive', action='store_true',
-                        help='one of the processes is a peer that looks, then stores its lock file, '
-                             'without a mutex')
+                        help='one of the processes is a peer that looks, then stores its lock '
+                             'file, without a mutex')
     options = parser.parse_args()
     bad = 0
     for kind in [kind for kind in SERVERS if kind.name in options.servers]:

@@ -1,0 +1,44 @@
+"""What a process of ours does first of all, before it knows what it is about to do.
+
+Only an entry point of the console does this: an application that imports our modules keeps its
+garbage collector as it is.
+"""
+import contextlib
+import gc
+import os
+import sys
+
+
+@contextlib.contextmanager
+def starting():
+    """In the block, the modules of a command are imported."""
+    open_standard_files()
+    collects = gc.isenabled()
+    gc.disable()    # what is imported stays: to look through it again and again takes a quarter
+    yield           # of the time of all that
+    gc.freeze()     # nor need it be looked through later on, and at the end
+    if collects:
+        gc.enable()
+
+
+def open_standard_files():
+    """Whatever standard file is closed becomes /dev/null.
+
+    Else the next file that is opened, such as one of the spool, would get its place, and what
+    somebody prints.
+    """
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)      # takes the lowest number that is free
+    for name, fd, mode in ('stdin', 0, 'r'), ('stdout', 1, 'w'), ('stderr', 2, 'w'):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(fd, mode, encoding='utf-8', closefd=False))
+
+
+def silence(fd):
+    """Nobody listens at a standard file any more: what else goes there is lost, without an error."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, fd)
+    os.close(null)

@@ -1,0 +1,58 @@
+"""Who does the work: utilities, registered ones or our own; and the feeds that an application has."""
+import importlib
+import sys
+
+from zeit.cds.interfaces import (
+    ConfigurationError,
+    ICDSConnection,
+    IFeed,
+    IFileSink,
+    IFileSource,
+    ILockFile,
+)
+
+
+# What configure.zcml registers, for an interpreter that loaded no ZCML: (interface, name): class.
+DEFAULTS = {
+    (ICDSConnection, ''): 'zeit.cds.ftp.session:FTPConnection',
+    (ICDSConnection, 'file'): 'zeit.cds.file.session:FileConnection',
+    (ILockFile, ''): 'zeit.cds.lock.lockfile:LockFile',
+    (IFileSink, ''): 'zeit.cds.spool.store:FileSink',
+    (IFileSource, ''): 'zeit.cds.spool.outbox:FileSource',
+}
+
+
+def utility(interface, name=''):
+    """The registered utility of that name; without a registered one, a default of our own.
+
+    The application's registry is not touched. Raises ConfigurationError if there is none.
+    """
+    found = registered(interface, name)
+    if found is not None:
+        return found
+    if (interface, name) not in DEFAULTS:
+        raise ConfigurationError('No %s utility is registered under the name %r.' % (
+            interface.__name__, name))
+    module, _, kind = DEFAULTS[interface, name].partition(':')
+    return getattr(importlib.import_module(module), kind)()
+
+
+def registered_feed(name, direction=None):
+    """The registered IFeed of that name.
+
+    Raises ConfigurationError if there is none, or it has the other direction.
+    """
+    feed = registered(IFeed, name)
+    if feed is None:
+        raise ConfigurationError('No feed is registered under the name %r.' % name)
+    if direction not in (None, feed.direction):
+        raise ConfigurationError('The feed %r is for the direction %s, not %s.' % (
+            name, feed.direction, direction))
+    return feed
+
+
+def registered(interface, name):
+    """What the application registered under that name, or None."""
+    # Where nobody has imported it, nobody has registered anything, and cron's runs start sooner.
+    component = sys.modules.get('zope.component')
+    return component and component.queryUtility(interface, name)
