@@ -61,6 +61,11 @@ class Blocks:
         """Should somebody wait until some are given back? bool"""
         return self._taken > self._tuning.most
 
+    @property
+    def are_in_use(self):
+        """Is a large file on its way to the disk? bool"""
+        return self._taken > 0
+
     def give(self, block):
         """It is of no use any more."""
         with self._lock:
@@ -179,6 +184,8 @@ class BlockWriter:
             self._write(block[:count])
         except Exception as e:
             self._error = e
+            with contextlib.suppress(OSError):      # nobody wants it now, and others need the room
+                os.ftruncate(self._fd, 0)
         self._free.append(block)
         self._freed.set()
         return True

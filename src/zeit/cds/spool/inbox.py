@@ -18,7 +18,14 @@ from zeit.cds.interfaces import Entry, FileRefused, IFileSink, ISpool
 from zeit.cds.net.scheduler import in_thread
 from zeit.cds.spool import filesystem
 from zeit.cds.spool.filesystem import status_of
-from zeit.cds.spool.incoming import Comparison, Incoming, Memory, Tuning
+from zeit.cds.spool.incoming import (
+    Comparison,
+    Incoming,
+    Memory,
+    Tuning,
+    UNSUITABLE,
+    unsuitable,
+)
 from zeit.cds.spool.store import NAME_MAX, NOT_ALLOWED, ReadOnly, spool_errors, Store
 
 
@@ -30,8 +37,11 @@ PARTS = '.parts-'       # beginning of the name of a directory for files that ar
 class FileSink:
     """Spools on a local file system."""
 
-    def __init__(self, tuning=Tuning()):  # noqa: B008  (a tuple never changes)
-        self._tuning = tuning
+    _tuning = Tuning()
+
+    def __init__(self, tuning=None):
+        if tuning is not None:
+            self._tuning = tuning
 
     def open(self, feed):
         return Spool(feed.store_dir, self._tuning)
@@ -153,7 +163,7 @@ class Spool(Store):
     waits = 'what has not arrived yet stays on the server'
     directories = 'tmp', 'new'
 
-    def __init__(self, path, tuning=Tuning()):  # noqa: B008
+    def __init__(self, path, tuning=Tuning()):  # noqa: B008  (a tuple never changes)
         self._tuning = tuning
         self._unsynced = self._two_steps = False    # publications
         self._obstacles = {}        # {name: why no file can get it}
@@ -174,7 +184,13 @@ class Spool(Store):
         return self._waits('new', self._new, name) or self._waits('tmp', self._tmp, name)
 
     def _waits(self, where, directory, name):
-        status = status_of(directory, name)
+        try:
+            status = status_of(directory, name)
+        except OSError as e:
+            if e.errno not in UNSUITABLE:
+                raise
+            self._obstacles[name] = unsuitable(e)
+            return False
         if status is None:
             return False
         if stat.S_ISREG(status.st_mode) or where == 'new' and self._is_link_to_file(name, status):

@@ -20,6 +20,11 @@ UNSUITABLE = errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EISDIR, errno
 NO_ROOM = errno.ENOSPC, errno.EDQUOT
 
 
+def unsuitable(error):
+    """What an OSError with such a number says of a file: a sentence."""
+    return "the spool's file system refuses it: %s" % error.strerror
+
+
 class Tuning(NamedTuple):
     """Figures of a Spool that may be other ones."""
 
@@ -48,6 +53,11 @@ class Memory:
     def give(self, buffer):
         """It is of no use any more."""
         self._free.append(buffer)
+
+    @property
+    def is_for_large_ones(self):
+        """Is a large file on its way, which may take all room, and give it back soon? bool"""
+        return self._blocks is not None and self._blocks.are_in_use
 
     def block_writer(self, fd, offset):
         """What writes a large file from there on."""
@@ -78,14 +88,14 @@ class Incoming:
         self._modified = None
 
     def open(self):
-        """Make the file. Raises FileExistsError."""
+        """Make the file. Raises OSError, among them FileExistsError."""
         try:
             self.fd = os.open(self.name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666,
                               dir_fd=self._directory)
-        except FileExistsError:
-            raise
         except OSError as e:
-            raise self.error(e) from e
+            if e.errno in UNSUITABLE:
+                raise self.error(e) from e
+            raise       # also when there is no room: others would have none, either
 
     # ------------------------------------------------------------ errors
 
@@ -98,9 +108,9 @@ class Incoming:
     def error(self, error):
         """The SpoolError of an OSError: a FileRefused if others may follow."""
         if error.errno in UNSUITABLE:
-            return self.refused("the spool's file system refuses it: %s" % error.strerror)
-        if error.errno in NO_ROOM and self._passed_as_large:
-            # A small one would hardly be the only one that finds no room.
+            return self.refused(unsuitable(error))
+        if error.errno in NO_ROOM and (self._passed_as_large or self._memory.is_for_large_ones):
+            # Else it would hardly be the only one that finds no room.
             return self.refused('there is no room for it: %s. Make room' % error.strerror)
         return self._spool._error(error)
 
@@ -123,17 +133,18 @@ class Incoming:
         return buffer if left >= len(buffer) else buffer[:left]
 
     def advance(self, count):
+        buffer = self._buffer
         try:
-            if self._buffer is None:
+            if buffer is None:
                 self._writer.filled(count)
             else:
-                data = self._buffer[:count]
-                while data:
-                    data = data[os.write(self.fd, data):]
+                done = os.write(self.fd, buffer[:count])
+                while done < count:
+                    done += os.write(self.fd, buffer[done:count])
         except OSError as e:
             raise self.error(e) from e
         self.size += count
-        if self._buffer is not None and self.size >= self._memory.tuning.large:
+        if buffer is not None and self._passed_as_large:
             self._give_back()
 
     @spool_errors

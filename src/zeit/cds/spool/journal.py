@@ -48,10 +48,15 @@ def line_of(value):
 def contents(path):
     """What a file holds, bytes; none where there is no such file."""
     try:
-        with open(path, 'rb') as f:
+        with open(path, 'rb', opener=at_once) as f:
             return f.read()
     except FileNotFoundError:
         return b''
+
+
+def at_once(path, flags, mode=0o666):
+    """Open a file, and don't wait if it turns out to be a pipe. Returns its descriptor."""
+    return os.open(path, flags | os.O_NONBLOCK, mode)
 
 
 class Journal:
@@ -75,7 +80,7 @@ class Journal:
 
     def _open(self, path):
         self.close()
-        self._fd = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_APPEND, 0o666)
+        self._fd = at_once(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_APPEND)
 
     # ------------------------------------------------------------ the beginning and the end
 
@@ -182,7 +187,7 @@ class Record:
     def add(self, name, known):
         """A file of this identity was moved to cur, under this name."""
         if self._keep is not None:
-            with open(self._path, 'ab') as f:
+            with open(self._path, 'ab', opener=at_once) as f:
                 append(f.fileno(), line_of([int(time.time()), name, *known]))
 
     def expire(self, cur):
@@ -204,7 +209,7 @@ class Record:
         return removed
 
     def _shorten(self, data):
-        with open(self._path + NEW, 'wb') as f:
+        with open(self._path + NEW, 'wb', opener=at_once) as f:
             f.write(data)
             f.flush()
             os.fsync(f.fileno())    # else a power failure might leave an empty one

@@ -31,6 +31,7 @@ HINTS = {
     errno.ENOENT: 'Create the directory first, or mount its file system.',
     errno.ENOTDIR: 'It must be a directory.',
     errno.EISDIR: 'It must be a file. Remove the directory.',
+    errno.ENXIO: 'It must be a file. Remove what is there.',
     errno.EFBIG: 'Raise the limit for the size of files (ulimit -f), or use another file system.',
 }
 

@@ -125,6 +125,7 @@ class Recorder(System):
 
     def open(self, path, flags, mode=0o777, *, dir_fd=None):
         fd = os.open(path, flags, mode, dir_fd=dir_fd)
+        self._forget(fd)        # others may have closed one of this number
         if flags & os.O_DIRECTORY:
             self._directories[fd] = os.path.basename(path)
         elif flags & os.O_CREAT:
@@ -178,9 +179,12 @@ class Recorder(System):
         return 0
 
     def close(self, fd):
+        self._forget(fd)
+        os.close(fd)
+
+    def _forget(self, fd):
         self._inodes.pop(fd, None)
         self._directories.pop(fd, None)
-        os.close(fd)
 
     def move(self, source, name, target, new_name):
         atomic = self._move(source, name, target, new_name)

@@ -1,6 +1,5 @@
 """The spool on the local file system keeps the contracts."""
 import os
-import unittest
 
 from zeit.cds.feed import Feed
 from zeit.cds.spool.inbox import FileSink
@@ -76,8 +75,3 @@ class SourceWithoutTheCallsOfLinux(Source):
     def setUp(self):
         super().setUp()
         self.enterContext(System()).without_rename()
-
-
-def test_suite():
-    return unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (
-        Sink, SinkWithoutTheCallsOfLinux, Source, SourceWithoutTheCallsOfLinux)))

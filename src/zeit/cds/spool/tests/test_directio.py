@@ -1,5 +1,4 @@
 """Large files, written by a thread while they come."""
-import errno
 import fcntl
 import functools
 import mmap
@@ -10,25 +9,27 @@ import time
 import unittest
 from unittest import mock
 
-from zeit.cds.net.tests.test_scheduler import InScheduler
-from zeit.cds.spool import directio as blocks
-from zeit.cds.spool.directio import ALIGNED, Blocks, BlockWriter, EACH, SECONDS, TOGETHER
+from zeit.cds.net.scheduler import Scheduler
+from zeit.cds.spool import directio
+from zeit.cds.spool.directio import ALIGNED, Blocks, BlockTuning, BlockWriter
+from zeit.cds.spool.tests.recorder import INVALID, NO_SPACE, System
 
 
 SIZE = 4 * ALIGNED      # bytes of a block in these tests
+TUNING = BlockTuning(size=SIZE, little=ALIGNED)
 DATA = os.urandom(10 * SIZE)
-LENGTHS = (0, 1, ALIGNED - 1, ALIGNED, ALIGNED + 1, SIZE - 1, SIZE, SIZE + 1, 3 * SIZE, 10 * SIZE - 1)
-NO_SPACE = OSError(errno.ENOSPC, 'No space left on device')
-INVALID = OSError(errno.EINVAL, 'Invalid argument')
+LENGTHS = (
+    0, 1, ALIGNED - 1, ALIGNED, ALIGNED + 1, SIZE - 1, SIZE, SIZE + 1, 3 * SIZE, 10 * SIZE - 1)
+LIMIT = 10              # seconds; what takes longer will never happen
 
 
 class BlocksCase(unittest.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.enterContext(mock.patch.multiple(blocks, SIZE=SIZE, LITTLE=ALIGNED))
-        self.blocks = Blocks()
-        self.pwrite, self.fcntl = os.pwrite, fcntl.fcntl
+        self.blocks = Blocks(TUNING)
+        self.system = self.enterContext(System())
+        self.fcntl = fcntl.fcntl
         self.written = []       # number of bytes, and whether past the page cache
 
     def open(self):
@@ -52,13 +53,13 @@ class BlocksCase(unittest.TestCase):
     def contents(self, fd):
         return os.pread(fd, len(DATA) + 1, 0)
 
-    def look_on(self, fd, data, offset):
+    def remember(self, real, fd, data, offset):
         """A pwrite that remembers."""
-        self.written.append((len(data), bool(self.fcntl(fd, fcntl.F_GETFL) & os.O_DIRECT)))
-        return self.pwrite(fd, data, offset)
+        self.written.append((len(data), self.is_direct(fd)))
+        return real(fd, data, offset)
 
-    def pwrite_is(self, function):
-        self.enterContext(mock.patch.object(os, 'pwrite', function))
+    def is_direct(self, fd):
+        return bool(self.fcntl(fd, fcntl.F_GETFL) & os.O_DIRECT)
 
 
 class Writing(BlocksCase):
@@ -82,7 +83,7 @@ class Writing(BlocksCase):
         except OSError:
             self.skipTest('This file system has no way past its cache.')
         fcntl.fcntl(fd, fcntl.F_SETFL, flags)
-        self.pwrite_is(self.look_on)
+        self.system.instead('pwrite', self.remember)
         writer = self.writer(fd)
         self.fill(writer, DATA[:2 * SIZE + ALIGNED + 7])
         writer.join()
@@ -99,15 +100,13 @@ class Writing(BlocksCase):
         self.check_not_direct()
 
     def test_file_system_that_notices_late(self):
-        def pwrite(fd, data, offset):
-            if self.fcntl(fd, fcntl.F_GETFL) & os.O_DIRECT:
-                raise INVALID
-            return self.look_on(fd, data, offset)
+        self.system.instead('pwrite', self.remember)
+        self.system.fail('pwrite', INVALID, lambda fd, *_: self.is_direct(fd))
+        self.check_not_direct(remembered=False)
 
-        self.check_not_direct(pwrite)
-
-    def check_not_direct(self, pwrite=None):
-        self.pwrite_is(pwrite or self.look_on)
+    def check_not_direct(self, remembered=True):
+        if remembered:
+            self.system.instead('pwrite', self.remember)
         fd = self.open()
         writer = self.writer(fd)
         self.fill(writer, DATA[:2 * SIZE + 7])
@@ -117,13 +116,15 @@ class Writing(BlocksCase):
 
     def test_less_is_written_than_asked_for(self):
         for most in 1000, ALIGNED, ALIGNED + 512:
-            with self.subTest(most), mock.patch.object(os, 'pwrite', lambda fd, data, offset: self.pwrite(
-                    fd, bytes(data[:most]) if len(data) > most else data, offset)), \
+            with self.subTest(most), System() as system, \
                     mock.patch.object(BlockWriter, '_be_direct', lambda *args: None):
+                system.instead('pwrite', lambda real, fd, data, offset, most=most: real(
+                    fd, bytes(data[:most]) if len(data) > most else data, offset))
                 self.check_all_is_written()
 
     def test_no_thread(self):
-        with mock.patch.object(threading.Thread, 'start', side_effect=RuntimeError("can't start new thread")):
+        error = RuntimeError("can't start new thread")
+        with mock.patch.object(threading.Thread, 'start', side_effect=error):
             self.check_all_is_written()
 
     def check_all_is_written(self):
@@ -137,15 +138,15 @@ class Writing(BlocksCase):
 class GoingWrong(BlocksCase):
 
     def test_a_later_call_tells(self):
-        self.pwrite_is(mock.Mock(side_effect=NO_SPACE))
+        self.system.fail('pwrite', NO_SPACE)
         writer = self.writer(self.open())
         with self.assertRaises(OSError) as raised:
-            for _ in range(EACH + 1):
+            for _ in range(TUNING.each + 1):
                 self.fill(writer, DATA[:SIZE])
         self.assertIs(NO_SPACE, raised.exception)
 
     def test_the_end_tells(self):
-        self.pwrite_is(mock.Mock(side_effect=NO_SPACE))
+        self.system.fail('pwrite', NO_SPACE)
         writer = self.writer(self.open())
         self.fill(writer, b'data')
         writer.end()
@@ -155,7 +156,7 @@ class GoingWrong(BlocksCase):
             self.assertIs(NO_SPACE, raised.exception)
 
     def test_an_invalid_argument_that_is_not_our_fault(self):
-        self.pwrite_is(mock.Mock(side_effect=INVALID))
+        self.system.fail('pwrite', INVALID)
         writer = self.writer(self.open())
         self.fill(writer, DATA[:SIZE])
         self.assertRaises(OSError, writer.join)
@@ -166,9 +167,9 @@ class GoingWrong(BlocksCase):
         def slow(*args):
             begun.set()
             go_on.wait()
-            return self.look_on(*args)
+            return self.remember(*args)
 
-        self.pwrite_is(slow)
+        self.system.instead('pwrite', slow)
         writer = self.writer(self.open())
         self.fill(writer, DATA[:SIZE + 5])
         begun.wait()
@@ -178,41 +179,54 @@ class GoingWrong(BlocksCase):
         self.assertEqual([SIZE], [count for count, _ in self.written])
 
 
-class Memory(InScheduler, BlocksCase):
+class Memory(BlocksCase):
+
+    def setUp(self):
+        super().setUp()
+        self.scheduler = self.enterContext(Scheduler())
+        self.ended = []         # names of tasks, in the order in which they ended
+
+    def work(self, **tasks):
+        """Run functions as tasks until all have ended."""
+        def run(name, function):
+            function()
+            self.ended.append(name)
+
+        for name, function in tasks.items():
+            self.scheduler.spawn(functools.partial(run, name, function))
+        end = time.monotonic() + LIMIT
+        while len(self.ended) < len(tasks):
+            self.assertLess(time.monotonic(), end, 'tasks do not end')
+            self.scheduler.turn(0.1)
 
     def test_who_gets_what(self):
-        taken = [self.blocks.take(0), *(self.blocks.take(held) for held in [1] * (SECONDS - 1))]
+        further = [self.blocks.take(held) for held in [1] * (TUNING.second_until - 1)]
+        taken = [self.blocks.take(0), *further]
         self.assertIsNone(self.blocks.take(1))
-        taken += [self.blocks.take(0) for _ in range(TOGETHER - SECONDS)]
+        taken += [self.blocks.take(0) for _ in range(TUNING.most - TUNING.second_until)]
         self.assertEqual({SIZE}, set(map(len, taken)))
         self.assertFalse(self.blocks.are_scarce)
         self.assertEqual(ALIGNED, len(self.blocks.take(0)))
         self.assertTrue(self.blocks.are_scarce)
         for block in taken:
             self.blocks.give(block)
-        self.assertIsNone(self.blocks.take(EACH))
+        self.assertIsNone(self.blocks.take(TUNING.each))
         self.assertIn(self.blocks.take(0), taken)
 
     def slow_disk(self):
-        def slow(fd, data, offset):
-            time.sleep(0.005)
-            return self.pwrite(fd, data, offset)
-
-        self.pwrite_is(slow)
+        self.system.slow('pwrite', 0.005)
 
     def test_a_file_waits_for_its_own_blocks_and_others_do_not(self):
         self.slow_disk()
         fd = self.open()
         writer = self.writer(fd)
-
-        waits = self.enterContext(mock.patch.object(blocks, 'in_thread', side_effect=blocks.in_thread))
-        self.spawn('large', lambda: self.fill(writer, DATA))
-        self.spawn('other', lambda: None)
-        self.turn_until(lambda: len(self.log) == 2)
+        waits = self.enterContext(
+            mock.patch.object(directio, 'in_thread', side_effect=directio.in_thread))
+        self.work(large=lambda: self.fill(writer, DATA), other=lambda: None)
         writer.join()
-        self.assertEqual(['other', 'large'], [name for name, _ in self.log])
+        self.assertEqual(['other', 'large'], self.ended)
         self.assertEqual(DATA, self.contents(fd))
-        self.assertEqual(EACH, len(self.blocks._free))
+        self.assertEqual(TUNING.each, len(self.blocks._free))
         self.assertLessEqual(waits.call_count, len(DATA) // SIZE)
 
     def test_many_files(self):
@@ -228,9 +242,11 @@ class Memory(InScheduler, BlocksCase):
                 writer.end()
                 most = max(most, self.blocks._taken)
 
-        self.work(fill)
-        self.assertLessEqual(most, TOGETHER + 1)
-        self.join()
+        self.work(fill=fill)
+        self.assertLessEqual(most, TUNING.most + 1)
+        for thread in threading.enumerate():
+            if thread.name == 'zeit.cds-write':
+                thread.join(LIMIT)
         self.assertEqual(0, self.blocks._taken)
         for fd in files:
             self.assertEqual(DATA[:ALIGNED], self.contents(fd))
@@ -240,20 +256,16 @@ class Memory(InScheduler, BlocksCase):
         files = [self.open() for _ in range(16)]
         mapped, mmap_ = [], mmap.mmap
         self.enterContext(mock.patch.object(
-            mmap, 'mmap', lambda fd, size, **kw: (mapped.append(size), mmap_(fd, size, **kw))[1]))
+            mmap, 'mmap', lambda fd, size, **kw: mapped.append(size) or mmap_(fd, size, **kw)))
 
         def fill(fd):
             writer = self.writer(fd)
             self.fill(writer, DATA)
             writer.join()
 
-        self.work(*(functools.partial(fill, fd) for fd in files))
-        self.assertLessEqual(mapped.count(SIZE), TOGETHER)
+        self.work(**{'file %d' % fd: functools.partial(fill, fd) for fd in files})
+        self.assertLessEqual(mapped.count(SIZE), TUNING.most)
         self.assertEqual({SIZE, ALIGNED}, set(mapped))
         self.assertEqual({SIZE}, set(map(len, self.blocks._free)))
         for fd in files:
             self.assertEqual(DATA, self.contents(fd))
-
-
-def test_suite():
-    return unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (Writing, GoingWrong, Memory)))

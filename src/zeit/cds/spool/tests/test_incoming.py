@@ -2,7 +2,6 @@
 import itertools
 import os
 import time
-import unittest
 from unittest import mock
 
 from zeit.cds.interfaces import SpoolError
@@ -181,8 +180,3 @@ class Comparing(InboxCase):
         with System() as system:
             system.fail('pread', BROKEN)
             self.assertRaises(SpoolError, self.compare, DATA)
-
-
-def test_suite():
-    return unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (
-        Small, Large, Comparing)))

@@ -1,5 +1,6 @@
 """The journal of exports, and the record of what was sent."""
 import os
+import signal
 import tempfile
 import unittest
 
@@ -82,6 +83,33 @@ class Notes(OutboxCase):
         self.assertNotIsInstance(caught.exception, FileRefused)
         self.assertIn(JOURNAL, str(caught.exception))
         self.assertIn('Remove the directory', caught.exception.__notes__[0])
+
+    def test_a_further_export_leaves_no_file_open(self):
+        outbox = self.begun()
+        outbox.finish()
+        before = os.listdir('/proc/self/fd')
+        outbox.mark()
+        outbox.begin([])
+        self.assertEqual(len(before), len(os.listdir('/proc/self/fd')))
+
+    def test_nobody_waits_for_a_pipe(self):
+        signal.alarm(10)        # which would end the tests
+        self.addCleanup(signal.alarm, 0)
+        for name in JOURNAL, RECORD:
+            os.mkfifo(self.at(name))
+        self.offer('a')
+        with self.open(keep=1) as outbox:
+            self.assertFalse(outbox.marked)
+            self.assertEqual(([], [], []), outbox.interrupted())
+            self.assertEqual([], outbox.expire())
+            with self.assertRaises(SpoolError) as caught:
+                outbox.mark()
+            self.assertIn('It must be a file', caught.exception.__notes__[0])
+            os.unlink(self.at(JOURNAL))
+            outbox.mark()
+            outbox.begin([])
+            self.sent(outbox, 'a')
+            self.assertRaises(SpoolError, outbox.retire, 'a')
 
 
 class Appending(unittest.TestCase):
@@ -193,8 +221,3 @@ class Keeping(OutboxCase):
             self.assertRaises(SpoolError, outbox.retire, 'b')
         with open(self.at(RECORD)) as f:
             self.assertEqual(1, len(f.readlines()))
-
-
-def test_suite():
-    return unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (
-        Notes, Appending, Keeping)))

@@ -1,6 +1,5 @@
 """The outgoing side of a spool: edge cases that only our own has."""
 import os
-import unittest
 
 from zeit.cds.feed import Feed
 from zeit.cds.interfaces import Locked, SpoolError, Unreadable
@@ -227,8 +226,3 @@ class Retiring(OutboxCase):
         self.send()
         self.assertEqual(self.at('cur', 'a.2'), self.outbox.retire('a'))
         self.assertEqual({'a': None, 'a.2': b'data'}, contents(self.at('cur')))
-
-
-def test_suite():
-    return unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (
-        Opening, Waiting, Reading, Retiring)))

@@ -146,7 +146,7 @@ class SourceContract:
             self.offer('a', data)
             with self.open() as outbox:
                 outgoing = self.opened(outbox, 'a')
-                self.assertEqual(size, outgoing.length)
+                self.assertEqual((size, True), (outgoing.length, outgoing.resumable))
                 for offset in {0, size // 2, size}:
                     got = b''.join(map(bytes, outgoing.pieces(offset)))
                     self.assertTrue(data[offset:] == got)
