@@ -17,8 +17,9 @@ MINIMUM = (3, 11)
 TOP = os.path.dirname(os.path.abspath(__file__))
 VENV = os.path.join(TOP, '.venv')
 PYTHON = os.path.join(VENV, 'bin', 'python')
+# ruff is a program, and buildout's eggs keep none of these.
 INSTALLED = [
-    'packaging', 'pip', 'platformdirs', 'setuptools', 'wheel', 'zc.buildout']
+    'packaging', 'pip', 'platformdirs', 'ruff', 'setuptools', 'wheel', 'zc.buildout']
 
 # The package index and the build tools are those that pip is set up with;
 # buildout alone would ask the public index, and pip fetch a setuptools of

@@ -64,6 +64,7 @@ setup(
             'packaging',
             'pip',
             'PyOpenSSL',    # pyftpdlib speaks TLS by way of it
+            'ruff',
             'setuptools',
             'trustme',
             'zc.buildout',

@@ -10,7 +10,7 @@ from docutils.parsers.rst import Directive
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), os.pardir, 'src'))
 
-from zeit.cds import manual, options  # noqa: E402
+from zeit.cds.cli import manual, options  # noqa: E402
 
 
 project = 'zeit.cds'

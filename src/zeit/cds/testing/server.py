@@ -70,7 +70,8 @@ class Server(abc.ABC):
                    names there. None removes one, a list repeats one.
 
     `host`, `port` and `pid` tell where the running server is. A stopped one
-    may be started again; `restart()` keeps the port.
+    may be started again; `restart()` keeps the port. (Twelve attributes: most are what it was asked
+    to be.)
     """
 
     name = program = None

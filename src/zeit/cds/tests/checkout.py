@@ -7,6 +7,7 @@ the site-packages of the running Python.
 import importlib.metadata
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 
@@ -16,10 +17,15 @@ def top():
     return path if (path / 'setup.py').is_file() else None
 
 
-def environment():
-    """Variables for pip and buildout: nothing is fetched or configured."""
+def environment(with_path=False):
+    """Variables for pip and buildout: nothing is fetched or configured.
+
+    `with_path` -- a Python finds what this one does
+    """
+    path = {'PYTHONPATH': os.pathsep.join(filter(None, sys.path))} if with_path else {}
     return dict(
         os.environ,
+        **path,
         BUILDOUT_HOME=os.devnull,
         PIP_DISABLE_PIP_VERSION_CHECK='1',
         PIP_NO_BUILD_ISOLATION='0',

@@ -8,13 +8,13 @@ import tempfile
 import gocept.filestore.filestore
 
 from zeit.cds.feed import Feed
+from zeit.cds.ftp.pipelining import TUNING
 from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.lock.directory import MUTEX
 from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.spool.inbox import FileSink, LOCK, Spool
 from zeit.cds.testing.logs import recorded
 from zeit.cds.transfer.importing import Import
-from zeit.cds.ftp.pipelining import TUNING
 
 
 MEMORY = '/dev/shm'

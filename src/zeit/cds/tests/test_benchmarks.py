@@ -17,8 +17,8 @@ class BenchmarksTest(unittest.TestCase):
         """What it prints; run as bin/py does it, without the script's directory on Python's path.
         """
         done = subprocess.run(
-            [sys.executable, '-P', os.path.join(TOP, 'benchmarks', script), '--files', '5',
-             *(options or ('--rounds', '1', '--servers', 'pyftpdlib'))],
+            [sys.executable, '-P', os.path.join(TOP, 'benchmarks', script),
+             *(options or ('--files', '5', '--rounds', '1', '--servers', 'pyftpdlib'))],
             env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path)),
                  'PATH': '/nowhere'},
             text=True, capture_output=True, timeout=60)
@@ -31,9 +31,13 @@ class BenchmarksTest(unittest.TestCase):
         self.assertIn('lftp is not installed: left out', told)
 
     def test_where_the_time_goes(self):
-        told, _ = self.measured('small_file.py', '--server', 'pyftpdlib')
+        told, _ = self.measured('small_file.py', '--files', '5', '--server', 'pyftpdlib')
         self.assertIn('without the profiler: 5 files, ', told)
         self.assertIn("{method 'poll' of 'select.poll' objects}", told)
+
+    def test_startup(self):
+        told, _ = self.measured('startup.py', '--rounds', '1')
+        self.assertRegex(told, r'\nempty run +new +\d+\.\d \(')
 
     def test_export(self):
         self.assertRegex(self.measured('export.py')[0], r'\ncds-export \(1\) +\d+ ')

@@ -55,7 +55,7 @@ def blocks(data):
 
 
 class Plan:
-    """What shall happen to one command: the sum of the rules that fit."""
+    """What shall happen to one command: the sum of the rules that fit, one attribute a kind."""
 
     def __init__(self):
         self.instead = False
@@ -204,7 +204,7 @@ class On:
         return self._at(lambda session: session.say(reply), at, after_bytes)
 
     def swallow(self, reply='500 Unknown command', count=1):
-        """Take commands that came together with this one for nothing, with
+        """Take commands that came in one write with this one for nothing, with
         a reply each."""
         def forget(session):
             for _ in range(count):

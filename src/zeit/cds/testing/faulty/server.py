@@ -35,6 +35,9 @@ class FaultyServer:
     `order`: a function that puts a list of paths in the order of listings;
     `list` keeps the order in which they came.
     `clock`: seconds by which the server's clock is ahead.
+
+    Half of the many attributes are these, to be looked at and changed by tests; the others are what
+    was seen, the state of the script, and the threads.
     """
 
     host = LOOPBACK

@@ -20,7 +20,11 @@ TELNET = re.compile(rb'\xff(.)', re.DOTALL)
 
 
 class Session:
-    """A client's session; `run` is the body of its thread."""
+    """A client's session; `run` is the body of its thread.
+
+    The many attributes are what a server has to remember of a session (RFC 959), for the functions
+    in `commands` and `transfer`.
+    """
 
     def __init__(self, server, sock, number, script_number, refused):
         self.server = server

@@ -11,7 +11,7 @@ from zeit.cds.testing.faulty.store import Content, Entry, listing
 
 
 #: Seconds that a transfer waits for its data connection.
-PATIENCE = 1
+CONNECTION_LIMIT = 1
 
 
 # The life of a data connection
@@ -52,7 +52,7 @@ def _open(session):
     if session.passive is None:
         return None
     passive = isinstance(session.passive, Passive)
-    sock = session.passive.accept(PATIENCE)
+    sock = session.passive.accept(CONNECTION_LIMIT)
     if session.gone.is_set():
         raise Gone('the server ends')
     session.close_passive()

@@ -10,7 +10,7 @@ from zeit.cds.testing.faulty import FaultyServer
 
 
 #: Seconds after which a client in these tests would give up.
-PATIENCE = 20
+TIMEOUT = 20
 
 BAR = b'This is the file bar.\n' * 10
 
@@ -22,7 +22,7 @@ class Raw:
 
     def __init__(self, server, login=True):
         self.sock = socket.create_connection(
-            (server.host, server.port), PATIENCE)
+            (server.host, server.port), TIMEOUT)
         self.stream = self.sock.makefile('rb')
         self.data = None
         if login:
@@ -58,7 +58,7 @@ class Raw:
         """Open a data connection."""
         port = re.search(rb'\|(\d+)\|', self.ask('EPSV'))[1]
         self.data = socket.create_connection(
-            ('127.0.0.1', int(port)), PATIENCE)
+            ('127.0.0.1', int(port)), TIMEOUT)
 
     def start(self, command):
         """Start a transfer and return its preliminary reply."""
@@ -108,7 +108,7 @@ class FaultyTest(unittest.TestCase):
         return client
 
     def ftp(self):
-        client = ftplib.FTP(timeout=PATIENCE, encoding='latin-1')
+        client = ftplib.FTP(timeout=TIMEOUT, encoding='latin-1')
         self.addCleanup(client.close)
         client.connect(self.server.host, self.server.port)
         client.login(self.server.user, self.server.password)

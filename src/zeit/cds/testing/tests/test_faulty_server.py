@@ -11,7 +11,7 @@ import threading
 import trustme
 
 from zeit.cds.testing.faulty import Content, FaultyServer, On, shrink
-from zeit.cds.testing.tests.faultyclient import BAR, FaultyTest, FILES, PATIENCE, short
+from zeit.cds.testing.tests.faultyclient import BAR, FaultyTest, FILES, short, TIMEOUT
 
 
 class ViolationTest(FaultyTest):
@@ -226,7 +226,7 @@ class TLSTest(FaultyTest):
         self.context, self.trusting = contexts()
 
     def client(self, reuse=True):
-        client = Reusing(context=self.trusting, timeout=PATIENCE)
+        client = Reusing(context=self.trusting, timeout=TIMEOUT)
         client.reuse = reuse
         self.addCleanup(client.close)
         client.connect(self.server.host, self.server.port)

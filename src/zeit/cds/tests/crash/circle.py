@@ -21,8 +21,8 @@ from zeit.cds.feed import Feed
 from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.interfaces import Locked
 from zeit.cds.lock.lockfile import LockFile
-from zeit.cds.spool.outbox import FileSource
 from zeit.cds.spool.inbox import FileSink
+from zeit.cds.spool.outbox import FileSource
 from zeit.cds.testing.servers import SERVERS
 from zeit.cds.tests.importing import contents, new_spool, put
 from zeit.cds.transfer.exporting import Export

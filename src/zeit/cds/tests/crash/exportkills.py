@@ -58,21 +58,16 @@ def run_export(server, store_dir, last=NEVER, **settings):
         steps = ExportSteps(last)
         steps.watch()
         feed = Feed(store_dir=store_dir, hostname=server.host, port=server.port, user=server.user,
-<<<<<<< HEAD
                     password=server.password, ftp_dir='/', timeout=20, retries=1,
                     direction='export', **settings)
         outcome = Export(feed, FTPConnection(), LockFile(Tuning(mutex_grace=1.0)),
-                         outbox.FileSource())()
-=======
-                    password=server.password, ftp_dir='/', timeout=20, retries=1, direction='export', **settings)
-        outcome = Export(feed, FTPConnection(), LockFile(), FileSource())()
->>>>>>> spool
+                         FileSource())()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
 
 
 class ExportMatrix:
-    """A server, and what is done at each kill point."""
+    """A server, and what is done at each kill point. (Six of its attributes are the arguments.)"""
 
     def __init__(self, server, files, connections=1, consume=False, renew=False, atomic=True):
         """
@@ -154,10 +149,9 @@ class ExportMatrix:
         """After the run that follows the killed one."""
         there = contents(self.server.directory)
         left = [name for name in there if name.startswith(b'.') or name in (b'read', b'write')]
-        journal = os.path.join(self.store_dir, JOURNAL)
-        if left or os.path.getsize(journal):
-            self.wrong.append('step %d: left behind: %r, %d bytes of notes' % (step, left,
-                                                                               os.path.getsize(journal)))
+        notes = os.path.getsize(os.path.join(self.store_dir, JOURNAL))
+        if left or notes:
+            self.wrong.append('step %d: left behind: %r, %d bytes of notes' % (step, left, notes))
 
     def look(self, step):
         """Did each version that waited arrive once, and is nothing left?"""

@@ -2,9 +2,9 @@
 
 Run by tools/kill-matrix, and in short by the tests.
 
-A step is what others can see: a command that is sent (killed before it, and killed right after it, when its answer is
-underway), a piece of data that is received, and each call that changes the spool: open, write, utime, sync, rename,
-link, unlink.
+A step is what others can see: a command that is sent (killed before it, and killed right after it,
+when its answer is underway), a piece of data that is received, and each call that changes the
+spool: open, write, utime, sync, rename, link, unlink.
 """
 import argparse
 import contextlib
@@ -20,11 +20,10 @@ import traceback
 from zeit.cds.feed import Feed
 from zeit.cds.ftp.control import Control
 from zeit.cds.ftp.session import FTPConnection
-from zeit.cds.lock import lockfile as lock
-from zeit.cds.lock.lockfile import LockFile, MUTEX
-from zeit.cds.spool import filesystem
+from zeit.cds.lock import directory
+from zeit.cds.lock.lockfile import LockFile
+from zeit.cds.spool import filesystem, incoming
 from zeit.cds.spool.inbox import FileSink
-from zeit.cds.spool.incoming import Tuning
 from zeit.cds.spool.tests.recorder import MODULES
 from zeit.cds.testing.servers import SERVERS
 from zeit.cds.tests.importing import contents, new_spool, put, WHEN
@@ -32,7 +31,8 @@ from zeit.cds.transfer.importing import Import
 
 
 CALLS = (
-    'open', 'write', 'pwrite', 'utime', 'fsync', 'ftruncate', 'link', 'unlink', 'close', 'mkdir', 'rmdir')
+    'open', 'write', 'pwrite', 'utime', 'fsync', 'ftruncate', 'link', 'unlink', 'close', 'mkdir',
+    'rmdir')
 NEVER = 10**9
 LARGE = 1000        # bytes; a quarter of the files are
 
@@ -106,15 +106,17 @@ def in_child(function):
 
 
 def run_import(server, store_dir, last=NEVER, **settings):
-    """An import in a process of its own that is killed at step `last`: 'STEPS OUTCOME', or None if it was killed."""
+    """An import in a process of its own that is killed at step `last`: 'STEPS OUTCOME', or None if
+    it was killed.
+    """
     def child():
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
-        lock.MUTEX_GRACE = 1.0
         steps = Steps(last)
         steps.watch()
         feed = Feed(store_dir=store_dir, hostname=server.host, port=server.port, user=server.user,
                     password=server.password, ftp_dir='/', timeout=20, retries=1, **settings)
-        outcome = Import(feed, FTPConnection(), LockFile(), FileSink(Tuning(large=LARGE)))()
+        outcome = Import(feed, FTPConnection(), LockFile(directory.Tuning(mutex_grace=1.0)),
+                         FileSink(incoming.Tuning(large=LARGE)))()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
 
@@ -212,8 +214,10 @@ class Matrix:
 
     def check_nothing_left(self, step):
         """After the run that follows the killed one."""
-        left = contents(self.server.directory).keys() & {b'read', b'write', MUTEX.encode()}
-        parts = [name for name in os.listdir(os.path.join(self.store_dir, 'tmp')) if name.startswith('.')]
+        locks = {b'read', b'write', directory.MUTEX.encode()}
+        left = contents(self.server.directory).keys() & locks
+        parts = [name for name in os.listdir(os.path.join(self.store_dir, 'tmp'))
+                 if name.startswith('.')]
         if left or parts:
             self.wrong.append('step %d: left behind: %r %r' % (step, left, parts))
 
@@ -221,18 +225,22 @@ class Matrix:
         """Was each version that the server offered published once, and is nothing left?"""
         self.take()
         self.check_nothing_left(step)
-        rest = contents(self.server.directory).keys() | contents(os.path.join(self.store_dir, 'tmp')).keys()
+        rest = contents(self.server.directory).keys() | contents(os.path.join(self.store_dir,
+                                                                              'tmp')).keys()
         if rest:
             self.wrong.append('step %d: never finished: %r' % (step, rest))
         for version in set(self.taken):
             if self.taken.count(version) > 1:
                 self.wrong.append('step %d: published twice: %r' % (step, version[0]))
-        for name, data in self.versions - set(self.taken):
+        for name, _ in self.versions - set(self.taken):
             self.wrong.append('step %d: lost: %r' % (step, name))
 
 
 def kill_everywhere(matrix, points=None):
-    """Kill at each step, or at so many of them, evenly spread. Returns (number of kills, number of steps)."""
+    """Kill at each step, or at so many of them, evenly spread.
+
+    Returns (number of kills, number of steps).
+    """
     steps = matrix.steps()
     chosen = range(1, steps + 1)
     if points is not None and points < steps:
@@ -244,10 +252,12 @@ def kill_everywhere(matrix, points=None):
 
 def main():
     parser = argparse.ArgumentParser(
-        prog='kill-matrix', description='Kill an import at each of its steps, run it again, and look what became of '
+        prog='kill-matrix',
+        description='Kill an import at each of its steps, run it again, and look what became of '
                                         'the files. Prints how many kill points there were.')
     parser.add_argument('--files', type=int, default=20)
-    parser.add_argument('--points', type=int, help='so many steps of each kind of run, evenly spread (default: all)')
+    parser.add_argument('--points', type=int,
+                        help='so many steps of each kind of run, evenly spread (default: all)')
     parser.add_argument('--servers', nargs='+', default=['pyftpdlib', 'vsftpd'],
                         help='of %s' % ', '.join(kind.name for kind in SERVERS))
     options = parser.parse_args()
@@ -262,11 +272,14 @@ def main():
                 count, steps = kill_everywhere(matrix, options.points)
             total, bad = total + count, bad + len(matrix.wrong)
             print('%-10s %d session%s, %s: %d steps, killed at %d, %d faults, %.0f s' % (
-                kind.name, connections, ' s'[connections > 1], 'new version between the runs' if renew else 'same files',
+                kind.name, connections, ' s'[connections > 1],
+                'new version between the runs' if renew else 'same files',
                 steps, count, len(matrix.wrong), time.monotonic() - begun), flush=True)
             for text in matrix.wrong[:10]:
                 print('    ', text[:300])
-    print('%d kill points, %d faults: %s' % (total, bad, 'nothing lost, nothing twice' if not bad else 'FAILED'))
+    print('%d kill points, %d faults: %s' % (total, bad,
+                                             'nothing lost, nothing twice' if not bad
+                                             else 'FAILED'))
     return 1 if bad else 0
 
 

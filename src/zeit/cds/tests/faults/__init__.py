@@ -8,11 +8,11 @@ nothing behind.
 from zeit.cds.tests.faults.fault import ALL, DAY, Fault, FILES, NAMES, PASSWORD
 from zeit.cds.tests.faults.files import FETCHING, RECOVERY, REMOVING
 from zeit.cds.tests.faults.listings import LISTING
-from zeit.cds.tests.faults.modes import ACTIVE, CHARACTERS, HASTY
+from zeit.cds.tests.faults.modes import ACTIVE, AHEAD, CHARACTERS
 from zeit.cds.tests.faults.sessions import LOCKING, LOGIN, PORTS, SHAPED
 
 
 __all__ = ['ALL', 'DAY', 'FAULTS', 'FILES', 'Fault', 'NAMES', 'PASSWORD']
 
 FAULTS = (LOGIN + PORTS + SHAPED + LOCKING + LISTING + FETCHING + REMOVING + RECOVERY
-          + CHARACTERS + ACTIVE + HASTY)
+          + CHARACTERS + ACTIVE + AHEAD)

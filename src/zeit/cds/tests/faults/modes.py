@@ -89,9 +89,10 @@ ACTIVE = [
 ]
 
 
-def hasty(fault, name='%s, what follows sent ahead'):
-    """The same where commands go out together with the RETR before them. What fails then is tried
-    once more at once, and not told of."""
+def ahead(fault, name='%s, what follows sent ahead'):
+    """The same where commands go out in one write with the RETR before them. What fails then is
+    tried once more at once, and not told of.
+    """
     return dataclasses.replace(
         fault, name=name % fault.name, server={'character': 'pure-ftpd', **fault.server},
         says=tuple(text for text in fault.says if text != AGAIN), may_say=(*fault.may_say, AGAIN))
@@ -104,9 +105,9 @@ def far(name, *script, **kw):
     return Fault(name, (On('USER').stall(0.03), *script), server={'character': 'pyftpdlib'}, **kw)
 
 
-HASTY = [
-    *(hasty(fault) for fault in FETCHING + REMOVING),
-    *(hasty(fault, '%s') for fault in (
+AHEAD = [
+    *(ahead(fault) for fault in FETCHING + REMOVING),
+    *(ahead(fault, '%s') for fault in (
         passes('what comes with retr gets lost', On('RETR', 'c.xml', times=1).swallow(),
                settings=SILENT),
         passes('some of what comes with retr gets lost',

@@ -1,0 +1,80 @@
+"""The map of the code, docs/architecture.rst, shows what is there; texts name tests that are."""
+import re
+import unittest
+from pathlib import Path
+
+import zeit.cds.interfaces
+from zeit.cds.tests import checkout
+
+
+TOP = checkout.top()
+HERE = Path(__file__).parents[1]
+
+
+def rooms():
+    return {path.parent.name for path in HERE.glob('*/__init__.py')}
+
+
+@unittest.skipUnless(TOP, 'there is no manual without a checkout')
+class Map(unittest.TestCase):
+
+    def setUp(self):
+        self.text = TOP.joinpath('docs', 'architecture.rst').read_text(encoding='utf-8')
+
+    def test_it_describes_every_room(self):
+        described = set(re.findall(r'^``(\w+)/``$', self.text, re.MULTILINE))
+        self.assertEqual(rooms(), described)
+
+    def test_it_names_every_module_at_the_top(self):
+        for path in HERE.glob('*.py'):
+            if path.stem != '__init__':
+                self.assertIn('``%s``' % path.name, self.text)
+
+    def test_each_module_that_it_names_is_there(self):
+        section, missing = '', []
+        for paragraph in self.text.split('\n\n'):
+            room = re.match(r'``(\w+/)``\n', paragraph)
+            section = room[1] if room else section if paragraph.startswith('    ') else ''
+            for name in re.findall(r'``([\w/]+(?:\.py|/|\.txt|\.zcml))``', paragraph):
+                if not any((place / name).exists() for place in (HERE / section, HERE, TOP)):
+                    missing.append(name)
+        self.assertEqual([], missing)
+
+    def test_each_tool_is_there(self):
+        for name in re.findall(r'\btools/([\w-]+)', self.text):
+            self.assertTrue((TOP / 'tools' / name).exists(), name)
+        for path in TOP.joinpath('tools').iterdir():
+            if path.name not in ('install-ftp-servers', 'with-shared-eggs'):
+                self.assertIn('tools/' + path.name, self.text)
+
+    def test_the_manual_has_it(self):
+        index = TOP.joinpath('docs', 'index.rst').read_text(encoding='utf-8')
+        self.assertIn('\n   architecture\n', index)
+
+
+@unittest.skipUnless(TOP, 'there is no manual without a checkout')
+class Contracts(unittest.TestCase):
+
+    def test_the_manual_has_each(self):
+        text = TOP.joinpath('docs', 'interfaces.rst').read_text(encoding='utf-8')
+        named = set(re.findall(
+            r'^\.\. auto\w+:: zeit\.cds\.interfaces\.(\w+)$', text, re.MULTILINE))
+        kinds = {'Days', 'Path', 'Seconds'}         # of settings
+        self.assertEqual(set(zeit.cds.interfaces.__all__) - kinds, named - {'remote', 'spool'})
+
+
+class Texts(unittest.TestCase):
+
+    def test_each_test_that_a_text_names_is_there(self):
+        there = {path.name for path in HERE.rglob('test_*.py')}
+        for path in HERE.glob('*.txt'):
+            named = set(re.findall(r'\btest_\w+\.py', path.read_text(encoding='utf-8')))
+            with self.subTest(text=path.name):
+                self.assertEqual(set(), named - there)
+
+    @unittest.skipUnless(TOP, 'there are no tools without a checkout')
+    def test_each_tool_that_a_text_names_is_there(self):
+        for path in HERE.glob('*.txt'):
+            for name in re.findall(r'``tools/([\w-]+)', path.read_text(encoding='utf-8')):
+                with self.subTest(text=path.name):
+                    self.assertTrue((TOP / 'tools' / name).exists(), name)
