@@ -217,6 +217,8 @@ class Control:
 
     def flush(self):
         """Send all that is queued, and read the replies."""
+        if not self.alive:
+            raise ConnectionLost('The session has ended')
         while taken := self.step():
             self._exchange(taken)
 

@@ -1,0 +1,8 @@
+"""What adapters have to keep: suites of tests for whoever writes one.
+
+Each is a mixin for a `unittest.TestCase`, in which a subclass names what is under test; ours pass
+the same tests.
+
+`session`    SessionContract: an ICDSConnection, and the ICDSSession that it opens
+`pipelined`  PipelinedContract: the IPipelined of such a session
+"""
