@@ -1,6 +1,5 @@
 """Exports over TLS, to each of the servers."""
 import os
-
 import shutil
 import tempfile
 import unittest
@@ -14,7 +13,8 @@ from zeit.cds.tests.importing import contents, new_spool, put
 from zeit.cds.transfer.tests.faulty import new_run
 
 
-FILES = {b'large.bin': bytes(range(256)) * 4 * 3072, b'empty': b'', **{b'%02d.xml' % n: b'%d\n' % n * 500 for n in range(14)}}
+FILES = {b'large.bin': bytes(range(256)) * 4 * 3072, b'empty': b'',
+         **{b'%02d.xml' % n: b'%d\n' % n * 500 for n in range(14)}}
 
 
 class Certificate:
@@ -62,7 +62,9 @@ class Servers(unittest.TestCase):
                 connections=connections, security=self.security, ca_file=self.layer.ca_file))()
         self.assertTrue(outcome.successful, log.text)
         self.assertEqual([], log.complaints)
-        self.assertEqual((FILES, {}), (contents(server.directory), contents(os.path.join(self.store_dir, 'new'))))
+        self.assertEqual((FILES, {}),
+                         (contents(server.directory),
+                          contents(os.path.join(self.store_dir, 'new'))))
         server.clear()
 
 
