@@ -9,7 +9,7 @@ class Tuning(NamedTuple):
     first_pause: float = 0.5        # before the second try; doubled each time
     longest_pause: float = 30.0
     clean_up: float = 30.0          # for removing the lock when the run's time is over, at most
-    tick: float = 0.5               # after that, a stop and the deadline are looked after at the latest
+    tick: float = 0.5               # after that, at the latest, a stop and the deadline are seen
 
     # sessions
     files_a_session: int = 8        # another session pays for its login with so many small files

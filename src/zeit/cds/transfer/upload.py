@@ -114,7 +114,7 @@ class Upload(Strategy):
             outgoing.read()
         self._spool.storing(outgoing)
         job.before, job.begun = job.entry, True
-        if temporary := self._naming.refused.get(name):     # which the spool does not count any more
+        if temporary := self._naming.refused.get(name):     # the spool does not count that any more
             self._naming.refused[name] = None
             self._forget(line.session, temporary)
         return 0

@@ -24,8 +24,8 @@ log = logging.getLogger('zeit.cds')
 class Strategy:
     """What is done with files, and how. All workers of an exchange share one.
 
-    `line` is the IPipelined of a worker's session; errors are those of ICDSSession, but for Dropped,
-    which says that the file is not exchanged in this run.
+    `line` is the IPipelined of a worker's session; errors are those of ICDSSession, but for
+    Dropped, which says that the file is not exchanged in this run.
     """
 
     failure = None      # why a file is dropped that could not be transferred: a text with one %s

@@ -19,6 +19,7 @@ from zeit.cds.net.scheduler import (
     Scheduler,
     Signal,
     sleep,
+    Thread,
     wait,
     WRITE,
 )
@@ -34,7 +35,10 @@ def descriptors():
 
 
 class InScheduler:
-    """A mixin for a TestCase with a `scheduler`, and a `log` of what tasks did; no thread may end with an exception."""
+    """A mixin for a TestCase with a `scheduler`, and a `log` of what tasks did.
+
+    No thread may end with an exception.
+    """
 
     def setUp(self):
         super().setUp()
@@ -84,7 +88,8 @@ class InScheduler:
 
 
 class Outside(InScheduler, unittest.TestCase):
-    """What is called outside of tasks blocks: in no greenlet, in one that is no task, in another thread."""
+    """What is called outside of tasks blocks: in no greenlet, in one that is no task, in another
+    thread."""
 
     def check(self):
         sock, peer = self.pair()
@@ -102,7 +107,8 @@ class Outside(InScheduler, unittest.TestCase):
 
     def test_all_block(self):
         self.assertEqual([b'x'] * 3, [
-            self.check(), greenlet.greenlet(self.check).switch(), *self.work(lambda: in_thread(self.check))])
+            self.check(), greenlet.greenlet(self.check).switch(),
+            *self.work(lambda: in_thread(self.check))])
 
 
 class Turns(InScheduler, unittest.TestCase):
@@ -120,7 +126,7 @@ class Turns(InScheduler, unittest.TestCase):
             self.scheduler.turn(0)
             self.assertEqual(['a%d' % n, 'b%d' % n, 'c%d' % n], self.log[n * 3:])
 
-    def test_a_busy_task_that_gives_way_starves_nobody(self):
+    def test_a_busy_task_with_checkpoints_starves_nobody(self):
         def busy():
             while len(self.log) < 3:
                 checkpoint()
@@ -133,10 +139,13 @@ class Turns(InScheduler, unittest.TestCase):
 
     def test_what_a_task_raises_comes_out_and_others_go_on(self):
         sock, _ = self.pair()
-        for pause in str, checkpoint, lambda: sleep(0), lambda: in_thread(str), lambda: wait(sock, WRITE, LIMIT):
+        pauses = (str, checkpoint, lambda: sleep(0), lambda: in_thread(str),
+                  lambda: wait(sock, WRITE, LIMIT))
+        for pause in pauses:
             for error in ValueError('mine'), KeyboardInterrupt('mine'):
                 self.log.clear()
-                self.scheduler.spawn(lambda: (pause(), mock.Mock(side_effect=error)()))
+                self.scheduler.spawn(lambda pause=pause, error=error: (
+                    pause(), mock.Mock(side_effect=error)()))
                 self.scheduler.spawn(lambda: self.count('a'))
                 with self.assertRaisesRegex(type(error), 'mine'):
                     self.turn_until(lambda: False)
@@ -150,8 +159,10 @@ class Turns(InScheduler, unittest.TestCase):
 
     def test_signal_wakes_all_who_wait_and_only_them(self):
         signal, other, heard = Signal(), Signal(), []
-        for name, first, second in ('a', signal, signal), ('b', signal, signal), ('c', signal, other), ('d', other, other):
-            self.spawn(name, lambda first=first, second=second: (first.wait(), heard.append(1), second.wait()))
+        for name, first, second in (('a', signal, signal), ('b', signal, signal),
+                                    ('c', signal, other), ('d', other, other)):
+            self.spawn(name, lambda first=first, second=second: (
+                first.wait(), heard.append(1), second.wait()))
         self.scheduler.turn(0)
         self.scheduler.turn(0)
         self.assertEqual([], heard)
@@ -187,7 +198,8 @@ class Deadlines(InScheduler, unittest.TestCase):
             self.spawn(seconds, functools.partial(sleep, seconds))
         self.at(0)
         self.assertEqual(
-            [[], [(1, None)], [(2, TimeoutError)], [(3, TimeoutError)], [(4, None)], [(5, TimeoutError)],
+            [[], [(1, None)], [(2, TimeoutError)], [(3, TimeoutError)], [(4, None)],
+             [(5, TimeoutError)],
              [(6, TimeoutError)], []], [self.at(n + 0.5) for n in range(8)])
 
     def test_one_expires_and_another_gets_what_it_waits_for_however_late_that_is_seen(self):
@@ -215,7 +227,7 @@ class Deadlines(InScheduler, unittest.TestCase):
         self.assertLess(len(turns), 50)
 
 
-class Apart(InScheduler, unittest.TestCase):
+class InThread(InScheduler, unittest.TestCase):
 
     def test_others_go_on_meanwhile(self):
         event = threading.Event()
@@ -233,8 +245,82 @@ class Apart(InScheduler, unittest.TestCase):
             lambda n=n: in_thread(lambda: (barrier.wait(LIMIT), n)[1]) for n in range(30))))
 
     def test_more_than_the_system_bears(self):
-        with mock.patch.object(threading.Thread, 'start', side_effect=RuntimeError("can't start new thread")):
-            self.assertEqual([1, 2], self.work(lambda: in_thread(int, '1'), lambda: in_thread(int, '2')))
+        with mock.patch.object(threading.Thread, 'start',
+                               side_effect=RuntimeError("can't start new thread")):
+            self.assertEqual([1, 2],
+                             self.work(lambda: in_thread(int, '1'), lambda: in_thread(int, '2')))
+
+
+class Lasting(InScheduler, unittest.TestCase):
+    """Threads that last."""
+
+    def setUp(self):
+        super().setUp()
+        self.thread = Thread()
+        self.addCleanup(self.thread.end)
+
+    def where(self):
+        return threading.current_thread()
+
+    def test_all_calls_come_from_one_thread(self):
+        found = set(self.work(*[lambda: in_thread(self.where, thread=self.thread)] * 3))
+        found.add(in_thread(self.where, thread=self.thread))
+        self.assertEqual(1, len(found - {threading.current_thread()}))
+
+    def test_what_it_raises_is_raised(self):
+        for outside in False, True:
+            verb = functools.partial(in_thread, int, 'x', thread=self.thread)
+            with self.assertRaises(ValueError):
+                verb() if outside else self.scheduler.call(verb)
+
+    def test_one_that_is_awaited_at_the_end(self):
+        event, done = threading.Event(), []
+
+        def slow():
+            event.wait(LIMIT)
+            done.append(1)
+
+        self.spawn('a', functools.partial(in_thread, slow, join=True, thread=self.thread))
+        self.scheduler.turn(0)
+        threading.Timer(0.05, event.set).start()
+        self.scheduler.end()
+        self.assertEqual([1], done)
+
+    def test_it_ends_when_all_is_done_and_once_is_enough(self):
+        thread = self.scheduler.call(lambda: in_thread(self.where, thread=self.thread))
+        self.thread.end()
+        self.thread.end()
+        thread.join(LIMIT)
+        self.assertFalse(thread.is_alive())
+
+
+class Called(InScheduler, unittest.TestCase):
+    """A function that is called while others go on."""
+
+    def test_others_go_on(self):
+        signal = Signal()
+        self.spawn('a', lambda: (sleep(0.01), signal.notify()))
+        self.assertEqual('done', self.scheduler.call(lambda: signal.wait() or 'done'))
+
+    def test_what_it_raises_is_raised(self):
+        with self.assertRaises(ValueError):
+            self.scheduler.call(lambda: int('x'))
+
+    def test_what_others_raise_is_raised_when_it_has_ended(self):
+        signal = Signal()
+        self.scheduler.spawn(lambda: (checkpoint(), int('x')))
+        with self.assertRaises(ValueError):
+            self.scheduler.call(lambda: (signal.wait(), self.log.append('end')), signal.notify)
+        self.assertEqual(['end'], self.log)
+
+    def test_and_at_once_where_nothing_can_end_it(self):
+        self.scheduler.spawn(lambda: int('x'))
+        with self.assertRaises(ValueError):
+            self.scheduler.call(Signal().wait)
+
+    def test_after_the_end_it_is_merely_called(self):
+        self.scheduler.end()
+        self.assertEqual('done', self.scheduler.call(lambda: sleep(0) or 'done'))
 
 
 class End(InScheduler, unittest.TestCase):
@@ -244,7 +330,8 @@ class End(InScheduler, unittest.TestCase):
         self.event = threading.Event()
         self.addCleanup(self.event.set)
         self.pauses = [
-            functools.partial(wait, self.pair()[0], READ, LIMIT), functools.partial(sleep, LIMIT), checkpoint,
+            functools.partial(wait, self.pair()[0], READ, LIMIT), functools.partial(sleep, LIMIT),
+            checkpoint,
             functools.partial(in_thread, self.event.wait, LIMIT), Signal().wait]
 
     def clean_up(self, verb):

@@ -5,12 +5,17 @@ import random
 from zeit.cds.spool.inbox import FileSink, Spool
 
 
-BOUNDARIES = (0, 1, 2, 1447, 1448, 1449, 65535, 65536, 65537, 262143, 262144, 262145, 1048576, 2097151, 2097152)
-LATIN_1 = [os.fsdecode(name.encode('latin-1')) for name in ('Köln.xml', 'Füße und Äpfel', 'élan', '£', 'Gruß.jpg')]
+BOUNDARIES = (0, 1, 2, 1447, 1448, 1449, 65535, 65536, 65537, 262143, 262144, 262145, 1048576,
+              2097151, 2097152)
+LATIN_1 = [os.fsdecode(name.encode('latin-1'))
+           for name in ('Köln.xml', 'Füße und Äpfel', 'élan', '£', 'Gruß.jpg')]
 NAMES = [
-    'two words', 'three  spaces', 'ends with a dot.', 'Wetter Köln.xml', 'äöüÄÖÜß€.xml', '日本.txt', 'a\u0308.xml', '🗞.xml',
-    '100%.xml', '%41', '%s%n', '%00', '-rf', '--', '-', '-l x', 'a*b?c[d]', "it's", '"quoted"', 'semi;colon=x', 'a&b|c<d>',
-    '$HOME', '#', '~root', 'tmp', 'new', 'read.', 'READ', 'write ~', 'x..', 'é' * 127 + 'x', 'n' * 255,
+    'two words', 'three  spaces', 'ends with a dot.', 'Wetter Köln.xml', 'äöüÄÖÜß€.xml', '日本.txt',
+    'a\u0308.xml', '🗞.xml',
+    '100%.xml', '%41', '%s%n', '%00', '-rf', '--', '-', '-l x', 'a*b?c[d]', "it's", '"quoted"',
+    'semi;colon=x', 'a&b|c<d>',
+    '$HOME', '#', '~root', 'tmp', 'new', 'read.', 'READ', 'write ~', 'x..', 'é' * 127 + 'x',
+    'n' * 255,
     'm' * 254, 'l' * 249, 'k' * 250, *LATIN_1]
 
 # What a server can't do, and therefore tests don't ask of it.

@@ -1,4 +1,4 @@
-"""A server that is a directory here, for tests of what a run does: no network, but faults at will."""
+"""A server that is a directory here, for tests of what a run does: no network, faults at will."""
 import contextlib
 import os
 import shutil

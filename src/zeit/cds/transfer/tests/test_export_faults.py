@@ -1,8 +1,9 @@
 """What goes wrong on a server, and what an export makes of it: a table.
 
-What a row doesn't promise otherwise: all files are on the server under their names, whole, nothing waits in new any more,
-there is no lock and no temporary name, and the run was successful. After each row consumers take what is there; then the
-server behaves again, and one plain run brings what is left, once, and leaves nothing behind.
+What a row doesn't promise otherwise: all files are on the server under their names, whole, nothing
+waits in new any more, there is no lock and no temporary name, and the run was successful. After
+each row consumers take what is there; then the server behaves again, and one plain run brings what
+is left, once, and leaves nothing behind.
 """
 import dataclasses
 import os
@@ -24,7 +25,7 @@ PART = '.c.*'               # temporary name of the file c
 LARGE = 12 * 2**20          # bytes: worth resuming
 SILENT = {'timeout': 0.3}
 ONCE = {'retries': 0}
-HASTY = {'character': 'pure-ftpd'}      # takes more together with STOR
+PIPELINES = {'character': 'pure-ftpd'}      # takes more together with STOR
 OURS = b'zeit.cds,'
 
 
@@ -35,10 +36,12 @@ class Fault:
     name: str
     script: tuple
     waits: tuple = ()           # names of files that are still in new afterwards
-    failed: tuple = ()          # names of files for which the outcome tells that something is wrong; None: it depends
+    failed: tuple = ()          # names of files for which the outcome tells that something is
+                                # wrong; None: it depends
     hidden: bool = False        # may something be left under temporary names?
     error: object = None        # class of what ended the run
-    commands: dict = dataclasses.field(default_factory=dict)    # beginning of a command: how often it was sent
+    # beginning of a command: how often it was sent
+    commands: dict = dataclasses.field(default_factory=dict)
     server: dict = dataclasses.field(default_factory=dict)      # arguments of FaultyServer
     settings: dict = dataclasses.field(default_factory=dict)    # of the feed
     large: bool = False
@@ -49,15 +52,19 @@ FAULTS = (
     Fault('no fault', (), commands={'STOR': 7, 'RNTO': 6}),     # one STOR is the lock's
     Fault('STOR refused once for the moment', (On('STOR', PART, times=1).reply('452 Later.'),)),
     Fault('STOR refused', (On('STOR', PART).reply('553 No.'),), waits=('c',), failed=('c',)),
-    Fault('STOR always refused for the moment', (On('STOR', PART).reply('450 Later.'),), waits=('c',), failed=('c',)),
-    Fault('disk full in mid-data', (On('STOR', PART).reply('552 Full.', after_bytes=1000),), waits=('c',), failed=('c',)),
+    Fault('STOR always refused for the moment', (On('STOR', PART).reply('450 Later.'),),
+          waits=('c',), failed=('c',)),
+    Fault('disk full in mid-data', (On('STOR', PART).reply('552 Full.', after_bytes=1000),),
+          waits=('c',), failed=('c',)),
     Fault('control connection lost before STOR', (On('STOR', PART, times=1).drop_control(),)),
-    Fault('control connection lost in mid-data', (On('STOR', PART, times=1).drop_control(after_bytes=1000),)),
+    Fault('control connection lost in mid-data',
+          (On('STOR', PART, times=1).drop_control(after_bytes=1000),)),
     Fault('reply to STOR lost', (On('STOR', PART, times=1).drop_control(at='done'),)),
     Fault('data connection lost', (On('STOR', PART, times=1).drop_data(1000),)),
     Fault('data connection reset', (On('STOR', PART, times=1).drop_data(1000, reset=True),)),
     Fault('truncated, and 226', (On('STOR', PART, times=1).drop_data(1000, reply='226 Done.'),)),
-    Fault('always truncated, and 226', (On('STOR', PART).drop_data(1000, reply='226 Done.'),), waits=('c',), failed=('c',)),
+    Fault('always truncated, and 226', (On('STOR', PART).drop_data(1000, reply='226 Done.'),),
+          waits=('c',), failed=('c',)),
     Fault('421 instead of STOR', (On('STOR', PART, times=1).reply('421 Bye.'),)),
     Fault('silent after STOR', (On('STOR', PART, times=1).stall(),), settings=SILENT),
     Fault('silent after the data', (On('STOR', PART, times=1).stall(at='done'),), settings=SILENT),
@@ -67,35 +74,55 @@ FAULTS = (
     Fault('neither SIZE nor MLST', (), server={'without': ('SIZE', 'MLST', 'MLSD')}),
     Fault('temporary name not found after a 226', (On('SIZE', PART, times=1).reply('550 No.'),)),
     Fault('RNFR busy', (On('RNFR', PART, times=1).reply('450 Later.'),), commands={'STOR .c.': 1}),
-    Fault('connection lost before RNFR', (On('RNFR', PART, times=1).drop_control(),), commands={'STOR .c.': 1}),
-    Fault('connection lost before RNTO', (On('RNTO', 'c', times=1).drop_control(),), commands={'STOR .c.': 1}),
-    Fault('reply to RNTO lost', (On('RNTO', 'c', times=1).drop_control(at='done'),), commands={'STOR .c.': 1}),
-    Fault('reply to RNTO lost for good', (On('RNTO', 'c', times=1).drop_control(at='done'), On('USER', skip=1).reply('421 No.')),
+    Fault('connection lost before RNFR', (On('RNFR', PART, times=1).drop_control(),),
+          commands={'STOR .c.': 1}),
+    Fault('connection lost before RNTO', (On('RNTO', 'c', times=1).drop_control(),),
+          commands={'STOR .c.': 1}),
+    Fault('reply to RNTO lost', (On('RNTO', 'c', times=1).drop_control(at='done'),),
+          commands={'STOR .c.': 1}),
+    Fault('reply to RNTO lost for good',
+          (On('RNTO', 'c', times=1).drop_control(at='done'), On('USER', skip=1).reply('421 No.')),
           settings=ONCE, error=FTPError, failed=None, hidden=True),
-    Fault('silent after RNTO', (On('RNTO', 'c', times=1).stall(at='done'),), settings=SILENT, commands={'STOR .c.': 1}),
-    Fault('garbage after RNTO', (On('RNTO', 'c', times=1).reply('What?', done=True),), commands={'STOR .c.': 1}),
-    Fault('350 to RNTO', (On('RNTO', 'c', times=1).reply('350 Pending.'),), commands={'STOR .c.': 1}),
-    Fault('RNTO refused for one', (On('RNTO', 'c').reply('553 No.'),), commands={'STOR .c.': 1, 'STOR c': 1}),
+    Fault('silent after RNTO', (On('RNTO', 'c', times=1).stall(at='done'),), settings=SILENT,
+          commands={'STOR .c.': 1}),
+    Fault('garbage after RNTO', (On('RNTO', 'c', times=1).reply('What?', done=True),),
+          commands={'STOR .c.': 1}),
+    Fault('350 to RNTO', (On('RNTO', 'c', times=1).reply('350 Pending.'),),
+          commands={'STOR .c.': 1}),
+    Fault('RNTO refused for one', (On('RNTO', 'c').reply('553 No.'),),
+          commands={'STOR .c.': 1, 'STOR c': 1}),
     Fault('RNFR refused', (On('RNFR').reply('550 No.'),)),
     Fault('no RNFR', (), server={'without': ('RNFR', 'RNTO')}),
-    Fault('no RNFR, and truncated', (On('STOR', 'c', times=1).drop_data(1000),), server={'without': ('RNFR', 'RNTO')}),
+    Fault('no RNFR, and truncated', (On('STOR', 'c', times=1).drop_data(1000),),
+          server={'without': ('RNFR', 'RNTO')}),
     Fault('no RNFR, and refused', (On('STOR', 'c').reply('452 Full.', after_bytes=1000),),
           server={'without': ('RNFR', 'RNTO')}, waits=('c',), failed=('c',)),
-    Fault('DELE of a part refused', (On('STOR', PART).reply('552 Full.', after_bytes=1000), On('DELE', PART).reply('550 No.')),
+    Fault('DELE of a part refused',
+          (On('STOR', PART).reply('552 Full.', after_bytes=1000),
+           On('DELE', PART).reply('550 No.')),
           waits=('c',), failed=('c',), hidden=True),
-    Fault('a large file resumes', (On('STOR', PART, times=1).drop_control(after_bytes=9 * 2**20),), large=True,
+    Fault('a large file resumes', (On('STOR', PART, times=1).drop_control(after_bytes=9 * 2**20),),
+          large=True,
           commands={'REST': 1}),
-    Fault('what comes with STOR gets lost', (On('STOR', PART, times=1).swallow(),), server=HASTY, settings=SILENT),
-    Fault('what comes with STOR always gets lost', (On('STOR', '.*').swallow(),), server=HASTY, settings=SILENT),
-    Fault('some of what comes with STOR gets lost', (On('STOR', '.*', skip=3).swallow('450 Busy.', 2),), server=HASTY,
+    Fault('what comes with STOR gets lost', (On('STOR', PART, times=1).swallow(),), server=PIPELINES,
+          settings=SILENT),
+    Fault('what comes with STOR always gets lost', (On('STOR', '.*').swallow(),), server=PIPELINES,
+          settings=SILENT),
+    Fault('some of what comes with STOR gets lost',
+          (On('STOR', '.*', skip=3).swallow('450 Busy.', 2),), server=PIPELINES,
           commands={'STOR .': 9, 'USER': 5}),
-    Fault('all that comes with STOR gets lost', (On('STOR', '.*').swallow('450 Busy.', 9),), server=HASTY, settings=SILENT),
-    Fault('STOR refused, and what comes with it', (On('STOR', PART).reply('553 No.'), On('SIZE', PART).reply('421 Bye.')),
-          server=HASTY, waits=('c',), failed=('c',)),
-    Fault('a large file does not resume', (On('STOR', PART, times=1).drop_control(after_bytes=9 * 2**20),
-                                           On('REST').reply('502 No.')), large=True, commands={'REST': 1}),
+    Fault('all that comes with STOR gets lost', (On('STOR', '.*').swallow('450 Busy.', 9),),
+          server=PIPELINES, settings=SILENT),
+    Fault('STOR refused, and what comes with it',
+          (On('STOR', PART).reply('553 No.'), On('SIZE', PART).reply('421 Bye.')),
+          server=PIPELINES, waits=('c',), failed=('c',)),
+    Fault('a large file does not resume',
+          (On('STOR', PART, times=1).drop_control(after_bytes=9 * 2**20),
+                                           On('REST').reply('502 No.')), large=True,
+                                           commands={'REST': 1}),
     Fault('login refused', (On('PASS').reply('530 No.'),), waits=ALL, error=PermanentError),
-    Fault('the server ends the session at once', (On('GREETING').reply('421 Full.'),), waits=ALL, error=ConnectionLost),
+    Fault('the server ends the session at once', (On('GREETING').reply('421 Full.'),), waits=ALL,
+          error=ConnectionLost),
 )
 
 
@@ -116,7 +143,8 @@ class Faults(unittest.TestCase):
             taken = self.take(server)
             server.behave()
             if fault.hidden and 'write' in server.files:
-                server.files.pop('write')       # that of this very process, which the next run would not break
+                # that of this very process, which the next run would not break
+                server.files.pop('write')
             self.assertTrue(self.run_export(server, sessions).successful)
             self.assert_nothing_left(server)
             self.assertEqual(sorted(self.files.items()), sorted([*taken, *self.take(server)]))
@@ -125,8 +153,10 @@ class Faults(unittest.TestCase):
     def run_export(self, server, sessions, **settings):
         with recorded() as self.log:
             feed = Feed(**{**dict(
-                store_dir=self.store_dir, hostname=server.host, port=server.port, user=server.user, direction='export',
-                password=server.password, connections=sessions, timeout=10, retries=2, limit=100), **settings})
+                store_dir=self.store_dir, hostname=server.host, port=server.port, user=server.user,
+                direction='export',
+                password=server.password, connections=sessions, timeout=10, retries=2, limit=100),
+                **settings})
             return new_run(feed, QUICK if sessions == 1 else FOUR)()
 
     def assert_promises(self, server, outcome, sessions):
@@ -140,11 +170,14 @@ class Faults(unittest.TestCase):
             self.assertEqual(sorted(fault.failed), sorted(name for name, reason in outcome.failed))
         if not fault.hidden:
             self.assertEqual([], [name for name in server.files if name.startswith('.')])
-            self.assertEqual(set(fault.waits), {name.decode() for name in contents(os.path.join(self.store_dir, 'new'))})
+            self.assertEqual(set(fault.waits),
+                             {name.decode()
+                              for name in contents(os.path.join(self.store_dir, 'new'))})
         self.assertEqual([], server.violations)
         if sessions == 1:
             self.assertEqual(fault.commands, {
-                beginning: sum(command.startswith(beginning) for command in server.commands(beginning.split()[0]))
+                beginning: sum(command.startswith(beginning)
+                               for command in server.commands(beginning.split()[0]))
                 for beginning in fault.commands})
             self.assertEqual([], server.unused)
 
@@ -153,12 +186,14 @@ class Faults(unittest.TestCase):
         """What consumers find: (name, data) of all that has a name of its own."""
         taken = [(name, bytes(content.data)) for name, content in sorted(server.files.items())
                  if not name.startswith('.') and name not in ('read', 'write')]
-        for name, data in taken:
+        for name, _data in taken:
             del server.files[name]
         return taken
 
     def assert_nothing_left(self, server):
-        self.assertEqual([], [name for name in server.files if name.startswith('.') or name in ('read', 'write')])
+        self.assertEqual([],
+                         [name for name in server.files if name.startswith('.')
+                          or name in ('read', 'write')])
         self.assertEqual({}, contents(os.path.join(self.store_dir, 'new')))
         self.assertEqual(0, os.path.getsize(os.path.join(self.store_dir, JOURNAL)))
 

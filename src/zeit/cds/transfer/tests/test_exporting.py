@@ -31,10 +31,12 @@ class Files(Exporting):
         if self.server.name in NO_LATIN_1:
             stays = {name: data for name, data in files.items() if os.fsdecode(name) in LATIN_1}
         outcome = self.run_export()
-        self.assertEqual({name: data for name, data in files.items() if name not in stays}, self.there)
+        self.assertEqual({name: data for name, data in files.items() if name not in stays},
+                         self.there)
         self.assertEqual(stays, self.waiting)
         self.assertEqual(self.there, self.exported)
-        self.assertEqual(sorted(map(os.fsdecode, stays)), sorted(name for name, reason in outcome.failed))
+        self.assertEqual(sorted(map(os.fsdecode, stays)),
+                         sorted(name for name, reason in outcome.failed))
         self.assertEqual(len(files) - len(stays), outcome.files)
         self.assert_nothing_left()
 
@@ -43,7 +45,8 @@ class Files(Exporting):
         for n, name in enumerate(reversed(names)):
             self.offer(name, b'x' * (n % 7) * 20000)
         self.run_export(connections=4)
-        moved = [line.rpartition(' ')[2] for line in self.log.of('INFO') if line.startswith('Moved from')]
+        moved = [line.rpartition(' ')[2] for line in self.log.of('INFO')
+                 if line.startswith('Moved from')]
         self.assertEqual(names, moved)
 
     def test_the_log_of_one_session(self):
@@ -52,7 +55,8 @@ class Files(Exporting):
         self.run_export(connections=1)
         self.assertEqual([
             'Starting export.', 'Accessed filestore %s' % self.store_dir,
-            'Connecting to CDS FTP server (host 127.0.0.1, port %d, user test, dir /)' % self.server.port,
+            'Connecting to CDS FTP server (host 127.0.0.1, port %d, user test, dir /)'
+            % self.server.port,
             'Creating lock file: write', 'Lock file successfully created: write',
             'Uploading: a', 'File stored on server: a', "Moved from 'new' to 'cur': a",
             'Uploading: b', 'File stored on server: b', "Moved from 'new' to 'cur': b",
@@ -64,7 +68,8 @@ class Files(Exporting):
         self.offer('.hidden', b'data')
         outcome = self.run_export(connection=NeverOpened())
         self.assertTrue(outcome.successful)
-        self.assertEqual(['Starting export.', 'Accessed filestore %s' % self.store_dir, 'No new files to export.',
+        self.assertEqual(['Starting export.', 'Accessed filestore %s' % self.store_dir,
+                          'No new files to export.',
                           'Exiting with success.'], self.log.of('INFO'))
         self.assertEqual({b'.hidden'}, set(self.waiting))
 
@@ -78,7 +83,8 @@ class Files(Exporting):
         outcome = self.run_export()
         self.assertEqual({b'good': b"data of 'good'"}, self.there)
         self.assertEqual({'directory', 'pipe', 'link'}, {name for name, reason in outcome.skipped})
-        self.assertEqual({'read', 'write', 'two\nlines', 'two\rlines'}, {name for name, reason in outcome.failed})
+        self.assertEqual({'read', 'write', 'two\nlines', 'two\rlines'},
+                         {name for name, reason in outcome.failed})
         self.assertEqual(7, len(self.log.warnings))
         self.assertEqual(8, len(self.waiting))
 
@@ -113,7 +119,9 @@ class Names(Exporting):
         outcome = self.run_export()
         self.assertEqual({b'a': b'newer', b'b': b'older', b'c': b'newer'}, self.there)
         self.assertEqual({b'b': b'newer'}, self.waiting)
-        self.assertEqual((2, ['b'], True), (outcome.files, [name for name, reason in outcome.skipped], outcome.successful))
+        self.assertEqual((2, ['b'], True),
+                         (outcome.files, [name for name, reason in outcome.skipped],
+                          outcome.successful))
         self.assert_warned('b', 'still on the server')
         self.assert_nothing_left()
         os.unlink(os.path.join(self.server.directory, 'b'))
@@ -216,7 +224,8 @@ class Atomic(Exporting):
         self.addCleanup(zope.event.subscribers.remove, renew)
         outcome = self.run_export(connections=2)
         self.assertEqual(2, outcome.files)
-        self.assertEqual(({b'b': b'newer'}, {b'a': b'older', b'b': b'older'}), (self.waiting, self.there))
+        self.assertEqual(({b'b': b'newer'}, {b'a': b'older', b'b': b'older'}),
+                         (self.waiting, self.there))
         self.assertEqual({b'a': b'older'}, self.exported)
 
 

@@ -48,13 +48,16 @@ class Failures(Importing):
     def test_import_raises_nothing_and_returns_none(self):
         with recorded() as log:
             self.assertIsNone(import_(
-                self.store_dir, self.server.host, self.server.port, 'test', 'testpw', '/nonexistent'))
+                self.store_dir, self.server.host, self.server.port, 'test', 'testpw',
+                '/nonexistent'))
         self.assertEqual('Error accessing FTP server.', log.of('ERROR')[0])
 
     def test_wrong_argument_raises_at_once(self):
         with recorded() as log:
-            for wrong in (dict(port='21'), dict(connections=0), dict(colour='red'), dict(user='a\r\nDELE b')):
-                arguments = {**dict(store_dir=self.store_dir, hostname=self.server.host, port=self.server.port,
+            for wrong in (dict(port='21'), dict(connections=0), dict(colour='red'),
+                          dict(user='a\r\nDELE b')):
+                arguments = {**dict(store_dir=self.store_dir, hostname=self.server.host,
+                                    port=self.server.port,
                                     user='test', password='testpw', ftp_dir='/'), **wrong}
                 with self.assertRaises(ConfigurationError) as caught:
                     import_(**arguments)

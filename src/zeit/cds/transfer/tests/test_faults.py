@@ -79,8 +79,10 @@ class Exchange:
     def run(self, **settings):
         """Import once; the Outcome."""
         feed = Feed(**{**dict(
-            store_dir=self.store_dir, hostname=self.server.host, port=self.server.port, user=self.server.user,
-            password=PASSWORD, ftp_dir='/', timeout=5, retries=2, connections=self.sessions), **settings})
+            store_dir=self.store_dir, hostname=self.server.host, port=self.server.port,
+            user=self.server.user,
+            password=PASSWORD, ftp_dir='/', timeout=5, retries=2, connections=self.sessions),
+            **settings})
         zope.event.subscribers.append(self.events.append)
         try:
             with recorded() as self.log:
@@ -91,7 +93,8 @@ class Exchange:
 
     def consume(self):
         """Take everything out of new, as a consumer does: {name: data}."""
-        found = {os.fsdecode(name): data for name, data in contents(os.path.join(self.store_dir, 'new')).items()}
+        found = {os.fsdecode(name): data for name,
+                 data in contents(os.path.join(self.store_dir, 'new')).items()}
         for name in found:
             os.unlink(os.path.join(self.store_dir, 'new', name))
         self.published.extend(found.items())
@@ -103,7 +106,8 @@ class Exchange:
     @property
     def there(self):
         """{name: data} on the server, without locks."""
-        return {name: bytes(data) for name, data in self.server.files.data.items() if name not in ('read', 'write')}
+        return {name: bytes(data) for name,
+                data in self.server.files.data.items() if name not in ('read', 'write')}
 
     def spoken(self):
         """All that the run showed to anybody, str."""
@@ -129,8 +133,10 @@ class Rows:
     def check_outcome(self, exchange, outcome):
         fault = exchange.fault
         self.assertIsInstance(outcome.error, fault.error or type(None), exchange.log.text)
-        self.assertEqual(sorted(fault.failed), sorted(name for name, reason in outcome.failed), exchange.log.text)
-        self.assertEqual(sorted(fault.skipped), sorted(name for name, reason in outcome.skipped), exchange.log.text)
+        self.assertEqual(sorted(fault.failed), sorted(name for name, reason in outcome.failed),
+                         exchange.log.text)
+        self.assertEqual(sorted(fault.skipped), sorted(name for name, reason in outcome.skipped),
+                         exchange.log.text)
         self.assertEqual(not fault.error and not fault.failed, outcome.successful)
 
     def check_files(self, exchange, outcome):
@@ -142,10 +148,12 @@ class Rows:
                  **{place[4:]: content[0] for place,
                     content in fault.spool.items() if os.path.dirname(place) == 'tmp'}}
         expected = {name: whole[name] for name in (
-            set(whole) - {'read', 'write'} - stays - set(fault.taken) if fault.published is None else fault.published)}
+            set(whole) - {'read', 'write'} - stays - set(fault.taken) if fault.published is None
+            else fault.published)}
         if fault.shrunk is not None:
             expected['c.xml'] = expected['c.xml'][:fault.shrunk]
-        expected.update((place[4:], content[0]) for place, content in fault.spool.items() if place.startswith('new/'))
+        expected.update((place[4:], content[0]) for place,
+                        content in fault.spool.items() if place.startswith('new/'))
         self.assertEqual({name: len(data) for name, data in expected.items()},
                          {name: len(data) for name, data in new.items()}, exchange.log.text)
         self.assertEqual(expected, new)
@@ -155,12 +163,14 @@ class Rows:
     def check_log(self, exchange):
         fault, complaints = exchange.fault, exchange.log.complaints
         for text in fault.says:
-            self.assertTrue(any(text in line for line in complaints), '%r in %s' % (text, exchange.log.text))
+            self.assertTrue(any(text in line for line in complaints),
+                            '%r in %s' % (text, exchange.log.text))
         bearable = (*fault.says, *fault.may_say,
                     *(['Exiting with exception', 'Error accessing'] if fault.error else []),
                     *(['Exiting with failure'] if fault.failed else []))
         for line in complaints:
-            self.assertTrue(any(text in line for text in bearable), '%r\n%s' % (line, exchange.log.text))
+            self.assertTrue(any(text in line for text in bearable),
+                            '%r\n%s' % (line, exchange.log.text))
         for secret in SECRETS:
             self.assertNotIn(secret, exchange.spoken())
 
@@ -172,7 +182,8 @@ class Rows:
         if not fault.may_be_unused:
             self.assertEqual([], server.unused)
         for command, number in fault.commands.items():
-            self.assertEqual(number, len([c for c in server.commands() if c.startswith(command)]), server.commands())
+            self.assertEqual(number, len([c for c in server.commands() if c.startswith(command)]),
+                             server.commands())
         if self.sessions > 1 and not fault.error and not fault.few:
             self.assertGreaterEqual(server.sessions, self.sessions)
 
@@ -189,7 +200,8 @@ class Rows:
         self.assertEqual(set(left), set(exchange.consume()), exchange.log.text)
         self.assertEqual(({}, set(), []), (exchange.there, exchange.tmp(), server.locks))
         counts = [name for name, data in exchange.published]
-        self.assertEqual(sorted(fault.twice), sorted({name for name in counts if counts.count(name) > 1}))
+        self.assertEqual(sorted(fault.twice),
+                         sorted({name for name in counts if counts.count(name) > 1}))
 
 
 def rows(name, sessions):

@@ -31,7 +31,8 @@ def immutable(path):
         fcntl.ioctl(fd, FS_IOC_SETFLAGS, struct.pack('i', flags | FS_IMMUTABLE_FL))
     except OSError as e:
         os.close(fd)
-        raise unittest.SkipTest('This file system, or this user, cannot make a file immutable: %s' % e)
+        raise unittest.SkipTest(
+            'This file system, or this user, cannot make a file immutable: %s' % e)
     try:
         yield
     finally:
@@ -50,7 +51,8 @@ class Files(Importing):
         unfetchable = set(LATIN_1) if self.server.name in NO_LATIN_1 else set()
         self.assert_same(files, {**self.published, **self.there})
         self.assertEqual({os.fsencode(name) for name in unfetchable}, set(self.there))
-        self.assertEqual({os.fsencode(name) for name in set(files) - unfetchable}, set(self.published))
+        self.assertEqual({os.fsencode(name) for name in set(files) - unfetchable},
+                         set(self.published))
         self.assert_nothing_left()
         self.assertEqual(200 - len(unfetchable), outcome.files)
         self.assertEqual(not unfetchable, outcome.successful)
@@ -62,7 +64,9 @@ class Files(Importing):
     def assert_same(self, expected, got):
         """Two large {name: data} are equal; the message tells names only."""
         expected = {os.fsencode(name): data for name, data in expected.items()}
-        self.assertEqual([], sorted(name for name in expected.keys() | got.keys() if expected.get(name) != got.get(name)))
+        self.assertEqual([],
+                         sorted(name for name in expected.keys() | got.keys()
+                                if expected.get(name) != got.get(name)))
 
     def check_times(self, files, unfetchable):
         for n, name in enumerate(files):
@@ -73,10 +77,12 @@ class Files(Importing):
     def check_order(self, names):
         """The three lines of each file follow each other, and the files are sorted."""
         texts = ('Downloading: %s', 'File removed on server: %s', "Moved from 'tmp' to 'new': %s")
-        lines = [text for text in self.log.of('INFO') if text.startswith(tuple(text[:9] for text in texts))]
+        lines = [text for text in self.log.of('INFO')
+                 if text.startswith(tuple(text[:9] for text in texts))]
         self.assertEqual(
             [text % printable(name) for name in sorted(names) for text in texts],
-            [text for text in lines if '\ufffd' not in text and '?' not in text.replace('a*b?c', '')])
+            [text for text in lines if '\ufffd' not in text
+             and '?' not in text.replace('a*b?c', '')])
 
     def test_two_hundred_files_arrive_over_one_session(self):
         self.check_two_hundred(connections=1)
@@ -95,9 +101,12 @@ class Files(Importing):
                     self.put(name, data)
                 outcome = self.run_import(connections=connections, active=True)
                 self.assertTrue(outcome.successful, log.warnings)
-                self.assert_same({os.fsencode(name): data for name, data in files.items()}, self.published)
+                self.assert_same({os.fsencode(name): data for name, data in files.items()},
+                                 self.published)
                 self.assert_nothing_left()
-                self.assertEqual(self.server.name in NOT_ACTIVE, any('does not open data connections' in text for text in log.warnings))
+                self.assertEqual(self.server.name in NOT_ACTIVE,
+                                 any('does not open data connections' in text
+                                     for text in log.warnings))
                 self.consume()
 
     def test_second_run_finds_nothing_new(self):
@@ -142,7 +151,8 @@ class Files(Importing):
         self.put('a', b'1')
         gone = self.put('b', b'2')
         self.put('c', b'3')
-        outcome = self.run_import(sink=HookedSink(lambda name: name == 'a' and os.unlink(gone)), connections=1)
+        outcome = self.run_import(sink=HookedSink(lambda name: name == 'a' and os.unlink(gone)),
+                                  connections=1)
         self.assertTrue(outcome.successful)
         self.assertEqual({b'a': b'1', b'c': b'3'}, self.published)
         self.assert_warned(': b: ', 'taken it away')
@@ -162,7 +172,7 @@ class Files(Importing):
                 path = self.put('a', b'1' * size)
                 self.put('b', b'2')
 
-                def grow(name):
+                def grow(name, path=path):
                     if name == 'a':
                         with open(path, 'ab') as f:
                             f.write(b'more')
@@ -191,7 +201,7 @@ class Files(Importing):
         path = self.put('a', b'1')
         self.put('b', b'2')
         with contextlib.ExitStack() as stack:
-            if self.server.needs_root:      # it acts as another user, who may now remove only what is his
+            if self.server.needs_root:      # its user may now remove only what is his
                 os.chmod(self.server.directory, 0o1775)
                 os.chown(self.put('b', b'2'), os.stat(self.server.directory).st_uid, -1)
             else:
@@ -199,7 +209,8 @@ class Files(Importing):
             outcome = self.run_import()
             self.assertFalse(outcome.successful)
             self.assertNotIn(b'a', self.published)
-            self.assertEqual({b'a': b'1'}, {name: data for name, data in self.there.items() if name == b'a'})
+            self.assertEqual({b'a': b'1'},
+                             {name: data for name, data in self.there.items() if name == b'a'})
             self.assert_warned(': a: ', 'refuses to remove it')
             self.assertEqual(b'1', self.spool('tmp')[b'a'])
             self.assertLessEqual(set(self.there), {b'a', b'b'})

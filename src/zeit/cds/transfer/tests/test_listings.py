@@ -17,7 +17,8 @@ class HugeListingTest(ServerTest):
         self.assertEqual({'a.xml': b'a'}, self.published)
 
     def check_end(self, rule):
-        with mock.patch.object(listing, 'MAX_ENTRIES', 20_000), mock.patch.object(listing, 'MAX_BYTES', 10_000_000):
+        with mock.patch.object(listing, 'MAX_ENTRIES',
+                               20_000), mock.patch.object(listing, 'MAX_BYTES', 10_000_000):
             server = self.serve(rule)
             outcome = self.exchange(server)
         self.assertIsInstance(outcome.error, FTPError)
@@ -32,7 +33,8 @@ class HugeListingTest(ServerTest):
         self.check_end(On('MLSD').many(10 ** 9))
 
     def test_nonsense_without_end(self):
-        self.check_end(On('MLSD').relist(lambda entries: iter(lambda: Entry(line=b'nonsense\r\n'), None)))
+        self.check_end(On('MLSD').relist(
+            lambda entries: iter(lambda: Entry(line=b'nonsense\r\n'), None)))
         self.assertEqual(10, self.log.text.count('nonsense'))
 
     def test_long_lines_without_end(self):

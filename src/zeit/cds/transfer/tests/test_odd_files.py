@@ -36,7 +36,8 @@ class NoFiles(Importing):
 
     def test_device(self):
         try:
-            os.mknod(os.path.join(self.server.directory, 'a'), stat.S_IFCHR | 0o666, os.makedev(1, 5))
+            os.mknod(os.path.join(self.server.directory, 'a'), stat.S_IFCHR | 0o666,
+                     os.makedev(1, 5))
         except PermissionError:
             self.skipTest('Only root can make a device file.')
         self.check('a')
@@ -74,7 +75,8 @@ class NoFiles(Importing):
         self.assertIn('No new files to import.', self.log.of('INFO'))
 
     def test_names_that_no_command_can_carry_stay(self):
-        names = {b'LF\nDELE zz', b'CR\rDELE zz', b'CRLF\r\nDELE zz', b'ends in CR\r', b'ends in LF\n'}
+        names = {b'LF\nDELE zz', b'CR\rDELE zz', b'CRLF\r\nDELE zz', b'ends in CR\r',
+                 b'ends in LF\n'}
         for name in names:
             self.put(name, b'evil')
         self.put('zz', b'the rest')
@@ -87,7 +89,8 @@ class NoFiles(Importing):
 
     def test_odd_names_arrive_or_stay_and_are_told_of(self):
         files = {name: b'of %d bytes' % len(name) for name in (
-            b' leads', b'trails ', b'~', b'\xff', b'a\xffb', b'\xff\xff', b'\xff\xf4', b'a\xff\xfbXb', b'ab', b'tab\there', b'bell\x07', b'\x7f', b'\xc3', b'\xed\xa0\x80',
+            b' leads', b'trails ', b'~', b'\xff', b'a\xffb', b'\xff\xff', b'\xff\xf4',
+            b'a\xff\xfbXb', b'ab', b'tab\there', b'bell\x07', b'\x7f', b'\xc3', b'\xed\xa0\x80',
             b'semicolon; space', b'; x', b'a\x85b', b'a\xe2\x80\xa8b', b'a\x0bb', b'a\x1cb', b'\\')}
         for name, data in files.items():
             self.put(name, data)
@@ -97,7 +100,8 @@ class NoFiles(Importing):
         self.assertEqual(set(), set(arrived) & set(stayed))
         control = {b'tab\there', b'bell\x07', b'\x7f', b'a\x0bb', b'a\x1cb'}
         self.assertEqual(set(stayed), {
-            'pyftpdlib': {name for name in files if name.decode('utf-8', 'replace').encode() != name},
+            'pyftpdlib': {name for name in files
+                          if name.decode('utf-8', 'replace').encode() != name},
             'Pure-FTPd': {b'\\', *control}, 'ProFTPD': {b'~'}, 'vsftpd': {b'~'}}[self.server.name])
         self.assert_nothing_left()
 

@@ -1,4 +1,7 @@
-"""Runs after a run that did not come to its end: what it left behind never keeps other files from being exchanged."""
+"""Runs after a run that did not come to its end.
+
+What it left behind never keeps other files from being exchanged.
+"""
 import errno
 import os
 import shutil
@@ -35,8 +38,10 @@ class Recovering(unittest.TestCase):
 
     def feed(self, **settings):
         return Feed(**{**dict(
-            store_dir=self.store_dir, hostname=self.server.host, port=self.server.port, user=self.server.user,
-            password=self.server.password, connections=1, timeout=10, retries=0, direction=self.direction), **settings})
+            store_dir=self.store_dir, hostname=self.server.host, port=self.server.port,
+            user=self.server.user,
+            password=self.server.password, connections=1, timeout=10, retries=0,
+            direction=self.direction), **settings})
 
     def offer(self, name, data=DATA):
         put(os.path.join(self.store_dir, 'new'), name, data)
@@ -72,7 +77,8 @@ class Imports(Recovering):
         (name, reason), = outcome.failed
         self.assertEqual(('a', []), (name, outcome.skipped))
         self.assertIn('the server refuses to remove it: 450 Busy.', reason)
-        self.assertEqual(({b'a'}, {b'b', b'c'}, {'a'}), (set(self.spool('tmp')), set(self.spool('new')), set(self.there)))
+        self.assertEqual(({b'a'}, {b'b', b'c'}, {'a'}),
+                         (set(self.spool('tmp')), set(self.spool('new')), set(self.there)))
         self.server.behave()
         self.exchange()
         self.assertEqual(({b'a', b'b', b'c'}, {}), (set(self.spool('new')), self.there))
@@ -91,8 +97,9 @@ class Imports(Recovering):
     def test_leftovers_do_not_keep_a_run_from_ending_in_time(self):
         self.serve(On('DELE', 'a').reply('450 Busy.'), files={'a': DATA})
         self.exchange()
-        with mock.patch('zeit.cds.transfer.retry.Patience.left', -1.0), recorded():
-            self.assertIsInstance(self.run_it(self.feed()).error, RunLimitReached)
+        self.server.script.append(On('SIZE MLST', 'a', times=1).stall(1.1))
+        with recorded():
+            self.assertIsInstance(self.run_it(self.feed(run_limit=1)).error, RunLimitReached)
         self.assertEqual(({b'a'}, {'a'}), (set(self.spool('tmp')), set(self.there)))
 
     def test_what_shows_the_time_of_the_server_stays_there_once_at_most(self):
@@ -126,7 +133,8 @@ class Exports(Recovering):
         self.exchange()
         self.offer('b')
         self.exchange()
-        self.assertEqual(({}, {'a', 'b'}), (self.spool('new'), {name for name in self.there if name[0] != '.'}))
+        self.assertEqual(({}, {'a', 'b'}),
+                         (self.spool('new'), {name for name in self.there if name[0] != '.'}))
         self.server.behave()
         self.exchange()
         self.assert_done()
@@ -202,7 +210,8 @@ class Exports(Recovering):
         self.serve(files={'a': half}, **ONLY_DIRECT)
         self.offer('a')
         feed = self.feed()
-        with Outbox(self.store_dir, '%s@%s:%d %s' % (feed.user, feed.hostname, feed.port, feed.ftp_dir)) as outbox:
+        with Outbox(self.store_dir,
+                    '%s@%s:%d %s' % (feed.user, feed.hostname, feed.port, feed.ftp_dir)) as outbox:
             outbox.mark()
             outbox.begin([])
             outgoing = outbox.create('a')
@@ -245,7 +254,9 @@ class Exports(Recovering):
         os.unlink(os.path.join(self.store_dir, 'new', 'a'))
         self.server.script = [On('DELE', 'a').reply('450 Busy.')]
         self.exchange()
-        self.assertIn(('ERROR', 'A part of it may be on the server under its name, and could not be removed: a'),
+        self.assertIn(('ERROR',
+                       'A part of it may be on the server under its name, and could not be '
+                       'removed: a'),
                       self.log.lines)
         self.server.behave()
         self.exchange()
@@ -271,14 +282,15 @@ class Exports(Recovering):
         self.offer('a')
         self.exchange(keep=1)
         with mock.patch('time.time', return_value=os.stat(self.store_dir).st_mtime + 2 * 86400), \
-                mock.patch.object(Outbox, 'mark', side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))):
+                mock.patch.object(Outbox, 'mark',
+                                  side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))):
             self.offer('b')
             with recorded():
                 self.run_it(self.feed(keep=1))
         self.assertEqual({}, self.spool('cur'))
 
     def test_names_that_are_one_to_the_server(self):
-        """Windows and macOS do not tell a from A; so a listing does not tell that a name is free."""
+        """Windows and macOS do not tell a from A: no listing tells that a name is free."""
         for older, newer in ('Flash', 'flash'), ('flash', 'FLASH'):
             self.serve(On('SIZE', newer).reply('213 5'), files={older: b'older'})
             self.offer(newer)

@@ -20,7 +20,8 @@ class RemovalTest(ServerTest):
 
     def check(self, server, **settings):
         times = []
-        server.when(On('DELE', '00.xml').reply('450 Busy.'), lambda server: times.append(time.monotonic()))
+        server.when(On('DELE', '00.xml').reply('450 Busy.'),
+                    lambda server: times.append(time.monotonic()))
         outcome = self.exchange(server, **settings)
         self.assertEqual(['00.xml'], [name for name, reason in outcome.failed], self.log.text)
         self.assertEqual(['00.xml'], list(server.files))
@@ -39,7 +40,8 @@ class RemovalTest(ServerTest):
                     for n, pause in enumerate(pauses):
                         self.assertGreaterEqual(pause, self.pause * 2 ** n)
                     commands = server.commands('RETR DELE')
-                    self.assertLess(commands.index('RETR 19.xml'), len(commands) - commands[::-1].index('DELE 00.xml') - 1)
+                    self.assertLess(commands.index('RETR 19.xml'),
+                                    len(commands) - commands[::-1].index('DELE 00.xml') - 1)
                     self.assertLess(sum(pauses), 2)
 
     def test_many_files_share_the_pauses(self):

@@ -82,16 +82,19 @@ class ResumeTest(ServerTest):
         self.check(self.break_off(), On('REST').reply('554 No.'))
 
     def test_rest_refused_for_now(self):
-        self.check(self.break_off(), On('REST', times=1).reply('450 Not now.'), rests=('REST 20000', 'REST 20000'))
+        self.check(self.break_off(), On('REST', times=1).reply('450 Not now.'),
+                   rests=('REST 20000', 'REST 20000'))
 
     def test_rest_without_effect(self):
         self.check(self.break_off(), On('RETR', 'big.bin', skip=1, times=1).serve(self.data))
 
     def test_rest_to_another_place(self):
-        self.check(self.break_off(), On('RETR', 'big.bin', skip=1, times=1).serve(self.data[25_000:]))
+        self.check(self.break_off(),
+                   On('RETR', 'big.bin', skip=1, times=1).serve(self.data[25_000:]))
 
     def test_rest_to_the_end(self):
         self.check(self.break_off(), On('RETR', 'big.bin', skip=1, times=1).serve(b''))
 
     def test_rest_that_is_answered_with_2yz(self):
-        self.check(self.break_off(), On('REST', times=1).reply('250 Fine.'), rests=('REST 20000', 'REST 20000'))
+        self.check(self.break_off(), On('REST', times=1).reply('250 Fine.'),
+                   rests=('REST 20000', 'REST 20000'))

@@ -37,7 +37,8 @@ class Pauses(threading.Event):
 
 class RetryPolicyTest(unittest.TestCase):
 
-    def fail_always(self, error=TemporaryError('again'), retries=9, seconds=10_000):
+    def fail_always(self, error=None, retries=9, seconds=10_000):
+        error = error or TemporaryError('again')
         pauses, calls = Pauses(), []
 
         def verb():
@@ -76,7 +77,8 @@ class RetryPolicyTest(unittest.TestCase):
         self.assertEqual([], pauses.seconds)
 
     def test_what_does_not_pass_ends_it(self):
-        for error in (PermanentError('no'), LoginRefused('no'), RunLimitReached('no'), ValueError('no')):
+        for error in (PermanentError('no'), LoginRefused('no'), RunLimitReached('no'),
+                      ValueError('no')):
             seconds, calls = self.fail_always(error)
             self.assertEqual((1, 1), (len(seconds), calls))
 
@@ -93,7 +95,8 @@ class RetryPolicyTest(unittest.TestCase):
             policy(9, 10_000, pauses).again(ConnectionLost('first'), self.fail)
 
     def test_returns_what_the_verb_returns(self):
-        self.assertEqual('done', policy(1, 10_000, Pauses()).again(ConnectionLost('first'), lambda: 'done'))
+        self.assertEqual('done',
+                         policy(1, 10_000, Pauses()).again(ConnectionLost('first'), lambda: 'done'))
 
 
 class TriesTest(ServerTest):
@@ -113,7 +116,9 @@ class TriesTest(ServerTest):
         self.assertEqual(4, self.tries(On('RETR', 'a.xml').reply('450 Sorry.'), 'RETR'))
         self.assertEqual(4, self.tries(On('RETR', 'a.xml').drop_control(), 'RETR'))
         self.assertEqual(4, self.tries(On('USER').reply('421 Sorry.'), 'USER'))
-        self.assertEqual(4, self.tries(On('DELE', 'a.xml').reply('450 Sorry.'), 'DELE') - 1)    # one removes the lock
+        self.assertEqual(4,
+                         self.tries(On('DELE', 'a.xml').reply('450 Sorry.'),
+                                    'DELE') - 1)    # one removes the lock
 
     def test_what_can_not_pass_is_tried_once(self):
         for code in (530, 550, 553):

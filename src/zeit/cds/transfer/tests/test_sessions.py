@@ -5,7 +5,7 @@ from zeit.cds.transfer.tests.faulty import ServerTest
 from zeit.cds.transfer.tuning import Tuning
 
 
-TOO_EARLY = 3       # so often a session may break for what was sent ahead, before none is sent any more
+TOO_EARLY = 3       # so often a session may break for what was sent ahead, before none is any more
 
 
 class SessionsTest(ServerTest):
@@ -25,27 +25,29 @@ class SessionsTest(ServerTest):
         self.assertEqual(3, self.sessions(On('USER').stall(0.01)))
 
     def test_a_file_whose_size_is_not_to_be_had_does_not_stop_the_others(self):
-        server = self.serve(On('USER').stall(0.01), On('SIZE', 'b.xml').reply('450 Busy.'), character='vsftpd')
+        server = self.serve(On('USER').stall(0.01), On('SIZE', 'b.xml').reply('450 Busy.'),
+                            character='vsftpd')
         outcome = self.exchange(server, connections=3, retries=0)
         self.assertIsNone(outcome.error)
         self.assertEqual({'a.xml', 'c.xml'}, set(self.published), self.log.text)
 
     def test_late_refusal_of_a_password_is_told(self):
         self.exchange(self.serve(character='pyftpdlib'), password='another')
-        self.assertIn('530 Authentication failed', self.log.complaints[-1] + self.log.text.rpartition('LoginRefused')[2])
+        self.assertIn('530 Authentication failed',
+                      self.log.complaints[-1] + self.log.text.rpartition('LoginRefused')[2])
 
     def test_fewer_on_a_short_line(self):
         self.tuning = self.tuning._replace(near=1, long_line=10.0)
         self.assertEqual(2, self.sessions())
 
-    def test_haste_ends_when_it_was_too_much_for_the_server(self):
+    def test_nothing_is_sent_ahead_when_the_server_did_not_bear_it(self):
         server = self.serve(On('RETR').swallow(), character='pure-ftpd')
         self.assertTrue(self.exchange(server, timeout=0.3).successful, self.log.text)
         self.assertEqual(3, len(self.published))
         self.assertNotIn('Trying again', self.log.text)
         self.assertEqual(TOO_EARLY + 3, len(server.commands('RETR')))
 
-    def test_haste_ends_when_the_server_fell_silent(self):
+    def test_nothing_is_sent_ahead_when_the_server_fell_silent(self):
         server = self.serve(On('RETR').swallow('226 Done.', 9), character='pure-ftpd')
         self.assertTrue(self.exchange(server, timeout=0.3).successful, self.log.text)
         self.assertEqual(1, self.log.text.count('Trying again'))
@@ -72,10 +74,11 @@ class SessionsTest(ServerTest):
 
 
 class OneSessionTest(ServerTest):
-    """A server that allows a user one session: what has to be done at the end is done in the one that there is."""
+    """A server that allows a user one session: what has to be done at the end is done in it."""
 
     def check(self, *script):
-        put(self.store_dir + '/tmp', 'left.xml', b'from an earlier run')    # so that no listing comes before the lock
+        put(self.store_dir + '/tmp', 'left.xml',
+            b'from an earlier run')    # so that no listing comes before the lock
         server = self.serve(*script, max_sessions=1)
         outcome = self.exchange(server)
         self.assertTrue(outcome.successful, self.log.text)

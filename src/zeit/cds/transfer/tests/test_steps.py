@@ -43,7 +43,8 @@ class StepTest(ServerTest):
         for character in 'plain', 'pure-ftpd':
             for n in range(5):
                 for rules in ((On('EPSV', skip=n, times=1).reply('229 Here you are.'),),
-                              (On('EPSV').refuse(), On('PASV', skip=n, times=1).reply('227 (1,2,3,4,999,999)'))):
+                              (On('EPSV').refuse(),
+                               On('PASV', skip=n, times=1).reply('227 (1,2,3,4,999,999)'))):
                     with self.subTest(character=character, n=n, verbs=len(rules)):
                         server = self.serve(*rules, character=character)
                         self.assertLessEqual(self.check(server), 1, self.log.text)
@@ -51,7 +52,8 @@ class StepTest(ServerTest):
     def test_no_port_where_the_server_could_bring_the_data(self):
         for character in 'plain', 'pure-ftpd':
             for n in range(6):
-                with self.subTest(character=character, n=n), mock.patch('zeit.cds.ftp.data.Listener', scarce(n)):
+                with self.subTest(character=character,
+                                  n=n), mock.patch('zeit.cds.ftp.data.Listener', scarce(n)):
                     server = self.serve(character=character)
                     self.assertLessEqual(self.check(server, active=True), 1, self.log.text)
                     self.assertEqual([], server.commands('EPSV'))
@@ -62,10 +64,12 @@ class StepTest(ServerTest):
             server = self.serve(On('EPRT', times=1).reply('202 Superfluous.'), character=character)
             self.assertEqual(0, self.check(server, active=True))
             self.assertEqual([1, 1], [len(server.commands(verb)) for verb in ('EPRT', 'USER')])
-            self.assertIn('we do, since its answer is not 200: 202 Superfluous', self.log.complaints[0])
+            self.assertIn('we do, since its answer is not 200: 202 Superfluous',
+                          self.log.complaints[0])
             for n in range(1, 5):
                 with self.subTest(character=character, n=n):
-                    server = self.serve(On('EPRT', skip=n, times=1).reply('226 Done.', done=True), character=character)
+                    server = self.serve(On('EPRT', skip=n, times=1).reply('226 Done.', done=True),
+                                        character=character)
                     self.assertLessEqual(self.check(server, active=True), 1)
 
     def test_final_reply_to_an_upload_that_does_not_fit(self):

@@ -130,7 +130,8 @@ class Workers(Exchanges):
 
     def test_a_rename_that_is_always_refused_for_the_moment(self):
         """For some servers that is for ever: the file is stored under its own name."""
-        for faults in ((), (Fault('stat', TemporaryError('Busy.'), name='write', skip=3, times=3),)):
+        for faults in ((),
+                       (Fault('stat', TemporaryError('Busy.'), name='write', skip=3, times=3),)):
             with self.subTest(faults=len(faults)):
                 server = self.serve(Fault('rename', TemporaryError('Busy.')), *faults)
                 self.offer('a')
