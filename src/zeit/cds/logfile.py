@@ -156,18 +156,18 @@ class LogFile(logging.Handler):
 
     def __init__(self, path, label=''):
         """Raises OSError."""
-        super().__init__()
-        self.setFormatter(Formatter('%%(asctime)s %s[%%(process)d] %%(levelname)s ' % (
-            (label or 'cds').replace('%', '%%'))))
         self._path = os.path.abspath(path)
-        self._thread = threading.get_ident()
-        self._told = False
         try:
             begun = os.stat(self._path).st_mtime
         except FileNotFoundError:
             begun = time.time()
         self._week, self._until = week(begun)
         self._file = os.open(self._path, FLAGS, 0o666)
+        super().__init__()      # from now on it will be closed
+        self.setFormatter(Formatter('%%(asctime)s %s[%%(process)d] %%(levelname)s ' % (
+            (label or 'cds').replace('%', '%%'))))
+        self._thread = threading.get_ident()
+        self._told = False
 
     def filter(self, record):
         # One too many rather than none of a thread that nobody knows.

@@ -34,7 +34,8 @@ from zeit.cds.interfaces import (
     ISpool,
 )
 from zeit.cds.lock.lockfile import LockFile
-from zeit.cds.main import DEFAULTS, import_, utility
+from zeit.cds.main import import_
+from zeit.cds.registry import DEFAULTS, utility
 from zeit.cds.spool.store import FileSink, Incoming, Spool
 from zeit.cds.testing.layers import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.tests.importing import Importing, recorded
@@ -189,14 +190,15 @@ class Defaults(unittest.TestCase):
     def test_they_are_those_of_the_zcml(self):
         import zeit.cds
         xmlconfig.file('configure.zcml', zeit.cds)
-        registered = {registration.provided: type(registration.component)
+        registered = {(registration.provided, registration.name): type(registration.component)
                       for registration in zope.component.getGlobalSiteManager().registeredUtilities()
                       if registration.component.__class__.__module__.startswith('zeit.cds')}
-        self.assertEqual({interface: pkgutil.resolve_name(name) for interface, name in DEFAULTS.items()}, registered)
+        self.assertEqual({key: pkgutil.resolve_name(name) for key, name in DEFAULTS.items()},
+                         registered)
 
     def test_they_have_no_state(self):
-        for interface in DEFAULTS:
-            self.assertEqual({}, vars(utility(interface)))
+        for interface, name in DEFAULTS:
+            self.assertEqual({}, vars(utility(interface, name)))
 
 
 class Contracts(Importing, ServerTestCase):

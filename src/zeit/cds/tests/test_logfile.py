@@ -6,7 +6,8 @@ import tempfile
 import time
 
 from zeit.cds.interfaces import ConfigurationError
-from zeit.cds.main import import_, log_to
+from zeit.cds.logfile import log_to
+from zeit.cds.main import import_
 from zeit.cds.testing.layers import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.tests.importing import Importing
 
@@ -37,15 +38,17 @@ class LogFile(Importing, ServerTestCase):
         self.put('Köln \udcff', b'1')
         self.import_()
         lines = self.read().splitlines()
-        self.assertRegex(lines[0], r'^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d,\d\d\d INFO Starting import\.$')
+        self.assertRegex(lines[0], r'^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d,\d\d\d[+-]\d{4} cds\[%d\] INFO Starting '
+                         r'import\.$' % os.getpid())
         self.assertTrue(lines[-1].endswith((' INFO Exiting with success.', ' see the warnings.')))
         self.assertTrue(any('Köln' in line for line in lines))
         self.assertFalse([line for line in lines if ' DEBUG ' in line])
 
-    def test_it_has_the_traceback_of_a_failure_and_no_password(self):
+    def test_it_tells_of_a_failure_in_words_and_shows_no_password(self):
         self.import_(ftp_dir='/nonexistent', password=self.server.password)
         self.assertIn('Error accessing FTP server.', self.read())
-        self.assertIn('PermanentError: 550', self.read())
+        self.assertRegex(self.read(), r'\] ERROR 550 .*\n.*\] ERROR Check the directory')
+        self.assertNotIn('Traceback', self.read())
         self.assertNotIn(self.server.password, self.read())
 
     def test_further_runs_add_to_it(self):

@@ -77,6 +77,13 @@ class Feeds(unittest.TestCase):
         self.assertEqual(str(self.directory / 'spool'), feed.store_dir)
         self.assertEqual(str(self.directory / 'log/dpa.log'), feed.logfile)
 
+    def test_a_file_that_is_missing_is_for_the_run_to_miss(self):
+        self.feed(LEAST + ' password_file="missing" ca_file="missing"')
+
+    def test_a_url_is_no_path(self):
+        feed = self.feed('store_dir="memory://dpa" hostname="h" user="u"')
+        self.assertEqual('memory://dpa', feed.store_dir)
+
     def test_variables_and_home_are_expanded(self):
         before = dict(os.environ)
         self.addCleanup(lambda: (os.environ.clear(), os.environ.update(before)))
@@ -92,9 +99,7 @@ class Feeds(unittest.TestCase):
                 ('security="tls"', 'security'),
                 ('connections="0"', 'connections'),
                 ('timeout="soon"', 'timeout'),
-                ('direction="both"', 'direction'),
-                ('password_file="missing"', 'password_file'),
-                ('ca_file="missing"', 'ca_file')]:
+                ('direction="both"', 'direction')]:
             with self.subTest(attributes):
                 error = self.refused('<cds:feed name="dpa" %s\n %s />' % (LEAST, attributes))
                 self.assertIn(text, error)

@@ -43,8 +43,6 @@ class Mistakes(Commands, ServerTestCase):
 
     def test_1_for_any_other_error(self):
         self.assertEqual(1, self.run_command('cds-import', self.store_dir, self.url('/missing')), self.err)
-        self.assertEqual(1, self.run_command('cds-import', 'missing', self.url()), self.err)
-        self.assertIn('Create the directory first', self.err)
 
     def test_2_for_wrong_usage(self):
         for options in ((), (self.store_dir,), ('--all', self.store_dir, self.url()), ('--port=1',),
@@ -61,6 +59,9 @@ class Mistakes(Commands, ServerTestCase):
     def test_78_for_a_wrong_configuration(self):
         for options in (['--password-file=missing', self.store_dir, self.url()],
                         ['--logfile=missing/log', self.store_dir, self.url()],
+                        ['--ca-file=missing', self.store_dir, self.url().replace('ftp', 'ftpes')],
+                        ['missing', self.url()],
+                        ['memory://dpa', self.url()],
                         ['--sink=s3', self.store_dir, self.url()],
                         ['--zcml=missing.zcml', 'dpa'],
                         ['--zcml=site.zcml', 'dpa']):
@@ -121,7 +122,8 @@ class Import(Commands, ServerTestCase):
         self.assertEqual(0, self.cds_import('-q', '--logfile=log'))
         self.assertIn('INFO Downloading: a.xml\n', (self.home / 'log').read_text())
         self.assertEqual(1, self.run_command('cds-import', '-q', '--logfile=log', self.store_dir, self.url('/missing')))
-        self.assertIn('Traceback', (self.home / 'log').read_text())
+        self.assertNotIn('Traceback', (self.home / 'log').read_text())
+        self.assertRegex((self.home / 'log').read_text(), r'\] ERROR 550 .*\n.*\] ERROR Check the')
         self.assertIn('550', self.err)
         self.assertNotIn('Traceback', self.err)
 
@@ -154,7 +156,7 @@ class Import(Commands, ServerTestCase):
         self.assertEqual(0, self.run_command('cds-export', '--dry-run', 'empty', self.url()), self.err)
         self.assertEqual('', self.out)
         self.assertEqual([], os.listdir(self.home / 'empty'))
-        self.assertEqual(1, self.run_command('cds-import', '--dry-run', 'missing', self.url()))
+        self.assertEqual(78, self.run_command('cds-import', '--dry-run', 'missing', self.url()))
         self.assertIn('Create the directory first', self.err)
 
     def test_a_dry_run_heeds_no_lock(self):
@@ -175,6 +177,7 @@ class Import(Commands, ServerTestCase):
         self.assertEqual({
             'feed': 'dpa', 'direction': 'import', 'server': 'test@127.0.0.1:%d/' % self.server.port,
             'spool': self.store_dir, 'status': 0, 'files': 3, 'bytes': 15, 'waiting': 1, 'failed': [],
+            'names': ['a.xml', 'b.jpg', 'c.xml'], 'unheard': [], 'unnamed': 0,
             'skipped': [{'name': 'subdirectory', 'reason': 'it is a directory'}], 'error': None}, told)
 
     def test_json_tells_what_went_wrong(self):
@@ -217,16 +220,19 @@ class Import(Commands, ServerTestCase):
 
     def test_one_password_variable_is_not_told_to_several_servers(self):
         site = self.site(self.directive('a') + self.directive('b', port=free_port()))
-        self.assertEqual(77, self.run_command('cds-import', '--zcml', site, 'a', 'b'))
+        self.assertEqual(78, self.run_command('cds-import', '--zcml', site, 'a', 'b'))
         self.assertIn('CDS_PASSWORD is ignored', self.err)
         self.assertEqual(0, self.run_command('cds-import', '--zcml', site, 'a'), self.err)
 
-    def test_a_broken_subscriber_changes_nothing(self):
+    def test_a_broken_subscriber_changes_nothing_for_the_files(self):
         self.put_many()
         site = self.site(self.directive('dpa') + '<subscriber for="zeit.cds.interfaces.IFileImported" '
                          'handler="zeit.cds.tests.commands.fail" />')
-        self.assertEqual(0, self.run_command('cds-import', '--zcml', site, 'dpa'))
-        self.assertEqual(4, self.err.count('A subscriber to FileImported failed.'))
+        self.assertEqual(1, self.run_command('cds-import', '--json', '--zcml', site, 'dpa'))
+        self.assertEqual(4, self.err.count('A subscriber to FileImported failed at '))
+        self.assertEqual(
+            {'name': 'a.xml', 'reason': 'ValueError: a broken subscriber'},
+            self.printed[0]['unheard'][0])
         self.assertEqual(4, len(self.published))
 
     # ------------------------------------------------------------ buildout's scripts
@@ -305,7 +311,7 @@ class Lock(Commands, ServerTestCase):
         self.assertEqual(2, self.run_command('cds-lock', '--break=write', self.url()))
         self.assertIn('give --yes', self.err)
         self.assertEqual(1, self.run_command('cds-lock', '--break=read', '--yes', self.url()))
-        self.assertIn('there is no lock read', self.err)
+        self.assertIn('There is no lock read', self.err)
         self.assertEqual([b'write'], list(self.there))
         self.assertEqual(0, self.run_command('cds-lock', '--break=write', '--yes', self.url()))
         self.assertIn('The lock write was removed by request.', self.err)

@@ -1,5 +1,6 @@
 """Options, manual page, completion and table come from IFeed; no password comes from a command line."""
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -108,10 +109,16 @@ class URLs(unittest.TestCase):
         self.assertEqual('implicit', options.url_settings('ftps://cds@host/')['security'])
 
     def test_what_is_none(self):
-        for url in ('', 'host', 'http://cds@host/', 'ftp://host/', 'ftp://cds@/', 'ftp://cds@host:99999/',
+        for url in ('', 'host', 'http://cds@host/', 'file:srv', 'file://host/srv', 'file://cds@localhost/', 'ftp://host/', 'ftp://cds@/', 'ftp://cds@host:99999/',
                     'ftp://cds@host:x/', 'ftp://cds@host/?a', 'ftp://cds@host/#a', 'ftp://cds@[host/'):
             with self.subTest(url), self.assertRaises(ConfigurationError):
                 options.url_settings(url)
+
+    def test_a_directory_on_this_machine(self):
+        mine = dict(connection='file', hostname='localhost', ftp_dir='/srv/in coming',
+                    user=pwd.getpwuid(os.geteuid()).pw_name)
+        self.assertEqual(mine, options.url_settings('file:///srv/in%20coming'))
+        self.assertEqual(mine, options.url_settings('file://localhost/srv/in%20coming'))
 
     def test_a_password_is_refused_and_not_shown(self):
         for url in ('ftp://cds:geheim@host/', 'ftp://cds:geheim/x@host/', 'ftp://cds:ge#heim@host/',
@@ -140,13 +147,16 @@ class Passwords(unittest.TestCase):
 
     def password(self, **settings):
         with recorded() as self.log:
-            feed = credentials.complete(Feed(store_dir='', hostname='ftp.example.com', user='cds', **settings))
-            credentials.expect(feed)
+            feed = credentials.complete(
+                Feed(store_dir='', hostname='ftp.example.com', user='cds', **settings), self.ask)
         return feed.password
 
+    @staticmethod
+    def ask(feed):
+        return 'five'
+
     def test_sources_in_their_order(self):
-        self.assertEqual('', self.password())
-        self.assertIn('There is no password for cds@ftp.example.com', self.log.warnings[0])
+        self.assertEqual('five', self.password())
         self.write('.netrc', 'machine ftp.example.com login cds password four\n')
         self.assertEqual('four', self.password())
         os.environ['CDS_PASSWORD'] = 'three'
@@ -155,6 +165,14 @@ class Passwords(unittest.TestCase):
         self.assertEqual('two', self.password(password_file=path))
         self.assertEqual('one', self.password(password_file=path, password='one'))
         self.assertEqual([], self.log.warnings)
+
+    def test_none_at_all_is_an_error_unless_the_user_needs_none(self):
+        for ask in (None, lambda feed: ''):
+            with self.assertRaisesRegex(
+                    ConfigurationError, 'There is no password for cds@ftp.example.com:21/: give'):
+                credentials.complete(Feed(store_dir='', hostname='ftp.example.com', user='cds'), ask)
+        anonymous = Feed(store_dir='', hostname='ftp.example.com', user='anonymous')
+        self.assertIs(anonymous, credentials.complete(anonymous, self.ask))
 
     def test_a_password_file_that_others_may_read_is_warned_of(self):
         self.assertEqual('two', self.password(password_file=self.write('secret', 'two', 0o644)))
@@ -168,19 +186,19 @@ class Passwords(unittest.TestCase):
 
     def test_netrc_of_another_user_or_host_tells_nothing(self):
         self.write('.netrc', 'machine ftp.example.com login other password no\nmachine h login cds password no\n')
-        self.assertEqual('', self.password())
+        self.assertEqual('five', self.password())
 
     def test_a_netrc_that_is_of_no_use_is_warned_of_without_what_is_in_it(self):
         self.write('.netrc', 'machine ftp.example.com login cds password my geheim\n')
-        self.assertEqual('', self.password())
+        self.assertEqual('five', self.password())
         self.assertRegex(self.log.warnings[0], r'~/.netrc cannot be used: line \d makes no sense.')
         self.write('.netrc', 'machine ftp.example.com login cds password geheim\n', 0o644)
-        self.assertEqual('', self.password())
+        self.assertEqual('five', self.password())
         self.assertIn('permissive', self.log.warnings[0])
         path = self.write('.netrc', '', 0o600)
         with open(path, 'wb') as f:
             f.write(b'machine ftp.example.com login cds password geheim\xfc\n')
-        self.assertEqual('', self.password())
+        self.assertEqual('five', self.password())
         self.assertIn('~/.netrc cannot be used: it is neither in UTF-8', self.log.warnings[0])
         self.assertNotIn('geheim', '\n'.join(self.log.warnings))
 
@@ -190,11 +208,30 @@ class Startup(unittest.TestCase):
 
     UNUSED = ('tqdm', 'prometheus_client', 'shtab', 'zope.configuration', 'ssl', 'tenacity', 'netrc', 'json',
               'hypothesis', 'pkg_resources', 'importlib.metadata', 'zope.component', 'gocept.filestore', 'hashlib',
-              'shutil', 'urllib.parse', 'random', 'ctypes')
+              'shutil', 'urllib.parse', 'logging.handlers', 'random', 'ctypes')
 
     def test_a_command_begins_without_what_it_may_not_need(self):
-        code = ('import sys, zeit.cds.cli.exchange, zeit.cds.cli.options, zeit.cds.ftp.session, zeit.cds.lock.lockfile, zeit.cds.spool.store; '
-                'zeit.cds.cli.options.parser("cds-import"); print(*sys.modules)')
-        done = subprocess.run([sys.executable, '-S', '-c', code], capture_output=True, text=True, check=True,
-                              env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))})
-        self.assertEqual(set(), set(self.UNUSED) & set(done.stdout.split()))
+        found = self.printed_by(
+            'import sys, zeit.cds.cli.exchange, zeit.cds.cli.runs, zeit.cds.cli.options\n'
+            'import zeit.cds.ftp.session, zeit.cds.lock.lockfile, zeit.cds.spool.store\n'
+            'zeit.cds.cli.options.parser("cds-import"); print(*sys.modules)')
+        self.assertEqual(set(), set(self.UNUSED) & set(found.split()))
+
+    def test_who_imports_it_keeps_the_garbage_collector(self):
+        self.assertEqual('0 True', self.printed_by(
+            'import gc, zeit.cds.cli.exchange, zeit.cds.cli.lock, zeit.cds.cli.runs\n'
+            'print(gc.get_freeze_count(), gc.isenabled())'))
+
+    def test_the_entry_point_freezes_it(self):
+        frozen, enabled = self.printed_by(
+            'import gc, sys, zeit.cds.cli.exchange\nsys.argv[1:] = ["--all"]\n'
+            'try: zeit.cds.cli.exchange.import_()\nexcept SystemExit: pass\n'
+            'print(gc.get_freeze_count(), gc.isenabled())').split()
+        self.assertGreater(int(frozen), 1000)
+        self.assertEqual('True', enabled)
+
+    def printed_by(self, code):
+        done = subprocess.run(
+            [sys.executable, '-S', '-c', code], capture_output=True, text=True, check=True,
+            env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))})
+        return done.stdout.strip()
