@@ -10,8 +10,10 @@ import collections
 import contextlib
 import fcntl
 import logging
+import math
 import os
 import re
+import stat
 import threading
 import time
 
@@ -158,10 +160,12 @@ class LogFile(logging.Handler):
         """Raises OSError."""
         self._path = os.path.abspath(path)
         try:
-            begun = os.stat(self._path).st_mtime
+            status = os.stat(self._path)
         except FileNotFoundError:
-            begun = time.time()
-        self._week, self._until = week(begun)
+            status = None
+        self._week, self._until = week(time.time() if status is None else status.st_mtime)
+        if status is not None and not stat.S_ISREG(status.st_mode):
+            self._until = math.inf      # /dev/stderr stays where it is
         self._file = os.open(self._path, FLAGS, 0o666)
         super().__init__()      # from now on it will be closed
         self.setFormatter(Formatter('%%(asctime)s %s[%%(process)d] %%(levelname)s ' % (

@@ -1,9 +1,13 @@
 """The log file of an import: what goes there, and that it's a new one each week."""
+import functools
 import logging
 import os
 import shutil
 import tempfile
+import threading
 import time
+import unittest
+from pathlib import Path
 
 from zeit.cds.interfaces import ConfigurationError
 from zeit.cds.logfile import log_to
@@ -109,3 +113,65 @@ class LogFile(Importing, ServerTestCase):
         before = log.level, list(log.handlers)
         self.import_()
         self.assertEqual(before, (log.level, list(log.handlers)))
+
+
+class Threads(unittest.TestCase):
+    """Several runs in one process."""
+
+    def setUp(self):
+        self.directory = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.log = logging.getLogger('zeit.cds')
+
+    def lines(self, name):
+        return [line.rpartition('] INFO ')[2]
+                for line in (self.directory / name).read_text().splitlines()]
+
+    def in_threads(self, *functions):
+        threads = [threading.Thread(target=function) for function in functions]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def test_each_file_has_the_lines_of_its_run(self):
+        both = threading.Barrier(3)
+
+        def run(name, logfile):
+            with log_to(logfile and self.directory / logfile):
+                both.wait()
+                self.log.info('%s itself', name)
+                helper = threading.Thread(target=self.log.info, args=('the helper of %s', name))
+                helper.parent = threading.current_thread()
+                helper.start()
+                helper.join()
+                both.wait()
+
+        self.in_threads(*(functools.partial(run, name, logfile) for name, logfile in [
+            ('a', 'a.log'), ('b', 'b.log'), ('c', None)]))
+        self.assertEqual(['a itself', 'the helper of a'], self.lines('a.log'))
+        self.assertEqual(['b itself', 'the helper of b'], self.lines('b.log'))
+
+    def test_the_level_is_the_old_one_whoever_ends_first(self):
+        before = self.log.level
+        first, second = log_to(self.directory / 'a.log'), log_to(self.directory / 'b.log')
+        self.log.setLevel(logging.WARNING)
+        self.addCleanup(self.log.setLevel, before)
+        first.__enter__()
+        second.__enter__()
+        self.assertEqual(logging.INFO, self.log.level)
+        first.__exit__(None, None, None)
+        self.assertEqual(logging.INFO, self.log.level)
+        second.__exit__(None, None, None)
+        self.assertEqual(logging.WARNING, self.log.level)
+
+    def test_what_is_no_file_stays_where_it_is(self):
+        pipe = self.directory / 'pipe'
+        os.mkfifo(pipe)
+        os.utime(pipe, (0, 0))
+        reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reading)
+        with log_to(pipe):
+            self.log.info('line')
+        self.assertIn(b'] INFO line\n', os.read(reading, 1000))
+        self.assertEqual(['pipe'], os.listdir(self.directory))

@@ -1,4 +1,6 @@
 """Options, manual page, completion and table come from IFeed; no password comes from a command line."""
+import contextlib
+import io
 import os
 import pwd
 import re
@@ -97,6 +99,21 @@ class FromIFeed(unittest.TestCase):
                 self.assertIsInstance(run.call_args[0][0], Feed)
             with self.assertRaises(ConfigurationError):
                 main.import_(**given, colour='red')
+
+
+class Unknown(unittest.TestCase):
+
+    def refused(self, *arguments):
+        """What is printed about arguments that are refused."""
+        with contextlib.redirect_stderr(io.StringIO()) as err, self.assertRaises(SystemExit):
+            options.parser('cds-import').parse([*arguments, 'spool', 'ftp://cds@host/'])
+        return err.getvalue()
+
+    def test_an_option_is_no_abbreviation_of_another(self):
+        self.assertIn('there is no option --password-f\n', self.refused('--password-f=geheim'))
+
+    def test_what_may_be_a_password_is_not_shown(self):
+        self.assertNotIn('geheim', self.refused('--password=geheim'))
 
 
 class URLs(unittest.TestCase):

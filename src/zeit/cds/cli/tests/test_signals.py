@@ -68,8 +68,10 @@ class Silent(Commands, ServerTestCase):
             silent = [stack.enter_context(socket.create_server(('127.0.0.1', 0))) for _ in range(2)]
             site = self.site(''.join(
                 self.directive('feed%d' % n, port=sock.getsockname()[1]) for n, sock in enumerate(silent)))
-            process = stack.enter_context(
-                self.popen('cds-lock', '--break=read', '--yes', '--zcml', site, '--all'))
+            secret = self.write('secret', self.server.password, 0o600)
+            process = stack.enter_context(self.popen(
+                'cds-lock', '--break=read', '--yes', '--password-file', secret, '--zcml', site,
+                '--all'))
             stack.enter_context(silent[0].accept()[0])
             process.send_signal(signal.SIGINT)
             silent[1].settimeout(1)
