@@ -76,15 +76,26 @@ class Delivery(Importing, ServerTestCase):
         os.mkdir(os.path.join(self.server.directory, 'directory'))
         outcome = self.run_import()
         skipped, first, second, finished = self.heard
-        self.assertEqual(('directory', 'it is a directory', False), (skipped.name, skipped.reason, skipped.failed))
+        self.assertEqual(
+            ('directory', 'it is a directory', False),
+            (skipped.name, skipped.reason, skipped.failed),
+        )
         self.assertEqual(('a.xml', os.path.join(self.store_dir, 'new', 'a.xml'), 1),
                          (first.name, first.path, first.size))
         self.assertEqual(('b.xml', 2), (second.name, second.size))
         self.assertTrue(IRunFinished.providedBy(finished))
         self.assertIs(outcome, finished.outcome)
-        self.assertEqual((2, 3, [('directory', 'it is a directory')], [], None, 0),
-                         (outcome.files, outcome.bytes, outcome.skipped, outcome.failed, outcome.error,
-                          outcome.waiting))
+        self.assertEqual(
+            (2, 3, [('directory', 'it is a directory')], [], None, 0),
+            (
+                outcome.files,
+                outcome.bytes,
+                outcome.skipped,
+                outcome.failed,
+                outcome.error,
+                outcome.waiting,
+            ),
+        )
         self.assertGreater(outcome.seconds, 0)
 
     def test_a_file_is_there_when_its_event_comes(self):
@@ -109,8 +120,12 @@ class Delivery(Importing, ServerTestCase):
         self.put('a.xml', b'1')
         outcome = self.run_import()
         self.assertIsNone(outcome.error)
-        self.assertEqual([events.FileImported, events.RunFinished], [type(event) for event in self.heard])
-        self.assertEqual(2, len([line for line in self.log.of('ERROR') if 'A subscriber to' in line]))
+        self.assertEqual(
+            [events.FileImported, events.RunFinished], [type(event) for event in self.heard]
+        )
+        self.assertEqual(
+            2, len([line for line in self.log.of('ERROR') if 'A subscriber to' in line])
+        )
         self.assert_nothing_left()
 
     def configure(self, *handlers):

@@ -30,9 +30,20 @@ class LogFile(Importing, ServerTestCase):
         self.logfile = os.path.join(self.directory, 'cds.log')
 
     def import_(self, **settings):
-        import_(**{**dict(store_dir=self.store_dir, hostname=self.server.host, port=self.server.port,
-                          user=self.server.user, password=self.server.password, ftp_dir='/',
-                          logfile=self.logfile), **settings})
+        import_(
+            **{
+                **dict(
+                    store_dir=self.store_dir,
+                    hostname=self.server.host,
+                    port=self.server.port,
+                    user=self.server.user,
+                    password=self.server.password,
+                    ftp_dir='/',
+                    logfile=self.logfile,
+                ),
+                **settings,
+            }
+        )
 
     def read(self, name='cds.log'):
         with open(os.path.join(self.directory, name), encoding='utf-8') as f:
@@ -42,8 +53,11 @@ class LogFile(Importing, ServerTestCase):
         self.put('Köln \udcff', b'1')
         self.import_()
         lines = self.read().splitlines()
-        self.assertRegex(lines[0], r'^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d,\d\d\d[+-]\d{4} cds\[%d\] INFO Starting '
-                         r'import\.$' % os.getpid())
+        self.assertRegex(
+            lines[0],
+            r'^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d,\d\d\d[+-]\d{4} cds\[%d\] INFO Starting '
+            r'import\.$' % os.getpid(),
+        )
         self.assertTrue(lines[-1].endswith((' INFO Exiting with success.', ' see the warnings.')))
         self.assertTrue(any('Köln' in line for line in lines))
         self.assertFalse([line for line in lines if ' DEBUG ' in line])
@@ -75,7 +89,10 @@ class LogFile(Importing, ServerTestCase):
                          [self.read(name).splitlines()[-1] for name in older])
 
     def check_end_of_week(self, in_between=lambda: None):
-        """Two runs that have begun before the end of the week go on after it. Returns what is in the other files by then."""
+        """Two runs that have begun before the end of the week go on after it.
+
+        Returns what is in the other files by then.
+        """
         with open(self.logfile, 'w') as f:
             f.write('the whole week\n')
         ago = time.time() - WEEK

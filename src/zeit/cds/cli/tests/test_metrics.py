@@ -20,8 +20,12 @@ class Metrics(Commands, ServerTestCase):
 
     def run_with_metrics(self, *options):
         status = self.cds_import('--name=dpa', '--metrics=cds.prom', *options)
-        self.metrics = {sample.name: sample.value for family in text_string_to_metric_families(
-            (self.home / 'cds.prom').read_text()) for sample in family.samples if sample.labels == LABELS}
+        self.metrics = {
+            sample.name: sample.value
+            for family in text_string_to_metric_families((self.home / 'cds.prom').read_text())
+            for sample in family.samples
+            if sample.labels == LABELS
+        }
         return status
 
     def test_they_tell_of_the_last_run(self):
@@ -29,9 +33,20 @@ class Metrics(Commands, ServerTestCase):
             self.put(name, b'1234')
         self.assertEqual(0, self.run_with_metrics('--limit=2'), self.err)
         self.assertEqual(set(metrics.GAUGES), set(self.metrics))
-        self.assertEqual([2, 8, 0, 1, 0, 0], [self.metrics[name] for name in (
-            'cds_last_run_files', 'cds_last_run_bytes', 'cds_last_run_failures', 'cds_waiting_files',
-            'cds_last_run_status', 'cds_lock_age_seconds')])
+        self.assertEqual(
+            [2, 8, 0, 1, 0, 0],
+            [
+                self.metrics[name]
+                for name in (
+                    'cds_last_run_files',
+                    'cds_last_run_bytes',
+                    'cds_last_run_failures',
+                    'cds_waiting_files',
+                    'cds_last_run_status',
+                    'cds_lock_age_seconds',
+                )
+            ],
+        )
 
     def test_they_keep_the_last_success_and_tell_how_old_the_lock_is(self):
         self.assertEqual(0, self.run_with_metrics())
@@ -57,7 +72,9 @@ class Metrics(Commands, ServerTestCase):
     def test_several_feeds_are_in_one_file(self):
         site = self.site(self.directive('dpa', user='anonymous', port=free_port())
                          + self.directive('afp', user='anonymous', port=free_port()))
-        self.assertEqual(69, self.run_command('cds-import', '--metrics=cds.prom', '--zcml', site, '--all'))
+        self.assertEqual(
+            69, self.run_command('cds-import', '--metrics=cds.prom', '--zcml', site, '--all')
+        )
         text = (self.home / 'cds.prom').read_text()
         for name in ('dpa', 'afp'):
             self.assertIn('cds_last_run_status{direction="import",feed="%s"} 69.0' % name, text)

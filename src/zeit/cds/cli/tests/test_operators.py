@@ -39,7 +39,9 @@ class Logs(Commands, ServerTestCase):
 
     def test_each_line_names_its_feed(self):
         site = self.two_feeds(ftp_dir='/missing', logfile='log')
-        self.assertEqual(1, self.run_command('cds-import', '-v', '--zcml', site, '--all', password=''))
+        self.assertEqual(
+            1, self.run_command('cds-import', '-v', '--zcml', site, '--all', password='')
+        )
         self.assertIn('cds-import: dpa: ERROR: 550 ', self.err)
         self.assertIn("cds-import: dpa: ERROR: Check the directory '/missing'", self.err)
         for line in self.err.splitlines():

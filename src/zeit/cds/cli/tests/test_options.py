@@ -1,4 +1,5 @@
-"""Options, manual page, completion and table come from IFeed; no password comes from a command line."""
+"""Options, manual page, completion, table come from IFeed; no password from a command line."""
+
 import contextlib
 import io
 import os
@@ -19,9 +20,30 @@ from zeit.cds.tests.importing import recorded
 
 
 COMMANDS = ('cds-import', 'cds-export', 'cds-lock')
-OWN = {'zcml', 'all', 'dry-run', 'metrics', 'json', 'verbose', 'quiet', 'completion', 'man', 'version', 'help'}
+OWN = {
+    'zcml',
+    'all',
+    'dry-run',
+    'metrics',
+    'json',
+    'verbose',
+    'quiet',
+    'completion',
+    'man',
+    'version',
+    'help',
+}
 OWN_OF_LOCK = OWN - {'dry-run', 'metrics'} | {'break', 'yes'}
-BY_OTHER_WAYS = {'store_dir', 'hostname', 'port', 'user', 'ftp_dir', 'security', 'direction', 'password'}
+BY_OTHER_WAYS = {
+    'store_dir',
+    'hostname',
+    'port',
+    'user',
+    'ftp_dir',
+    'security',
+    'direction',
+    'password',
+}
 
 
 def long_options(text):
@@ -36,7 +58,9 @@ class FromIFeed(unittest.TestCase):
 
     def test_every_setting_has_an_option_or_another_way(self):
         self.assertEqual(set(SETTINGS), set(options.fields('cds-export')) | BY_OTHER_WAYS)
-        self.assertEqual(set(SETTINGS) - {'replace', 'keep'}, set(options.fields('cds-import')) | BY_OTHER_WAYS)
+        self.assertEqual(
+            set(SETTINGS) - {'replace', 'keep'}, set(options.fields('cds-import')) | BY_OTHER_WAYS
+        )
         self.assertLess(set(options.fields('cds-lock')), set(SETTINGS))
 
     def test_what_the_url_gives_are_settings(self):
@@ -76,8 +100,13 @@ class FromIFeed(unittest.TestCase):
     @unittest.skipUnless(shutil.which('man'), 'man is not installed: apt-get install man-db')
     def test_the_manual_page_is_formatted_without_a_complaint(self):
         page = manual.man_page(options.parser('cds-import'))
-        done = subprocess.run(['man', '--warnings', '-l', '-'], input=page, text=True, capture_output=True,
-                              env={**os.environ, 'MANROFFSEQ': '', 'LC_ALL': 'C.UTF-8'})
+        done = subprocess.run(
+            ['man', '--warnings', '-l', '-'],
+            input=page,
+            text=True,
+            capture_output=True,
+            env={**os.environ, 'MANROFFSEQ': '', 'LC_ALL': 'C.UTF-8'},
+        )
         self.assertEqual((0, ''), (done.returncode, done.stderr))
 
     def test_completion_knows_the_options(self):
@@ -88,11 +117,19 @@ class FromIFeed(unittest.TestCase):
     def test_the_table_has_each_setting(self):
         table = manual.settings_table()
         self.assertEqual(list(SETTINGS), [row[0] for row in table])
-        self.assertEqual({'port': '21', 'security': 'none', 'timeout': '60'}, {
-            name: default for name, _, default, _ in table if name in ('port', 'security', 'timeout')})
+        self.assertEqual(
+            {'port': '21', 'security': 'none', 'timeout': '60'},
+            {
+                name: default
+                for name, _, default, _ in table
+                if name in ('port', 'security', 'timeout')
+            },
+        )
 
     def test_import_accepts_each_setting_by_keyword(self):
-        given = dict(store_dir='', hostname='h', user='u', port=1, password='', ftp_dir='/', logfile=None)
+        given = dict(
+            store_dir='', hostname='h', user='u', port=1, password='', ftp_dir='/', logfile=None
+        )
         with unittest.mock.patch.object(main, 'run_import') as run:
             for name, field in SETTINGS.items():
                 main.import_(**{**given, name: given.get(name, field.default)})
@@ -121,13 +158,28 @@ class URLs(unittest.TestCase):
     def test_its_parts(self):
         self.assertEqual(dict(hostname='host', security='none', user='cds', ftp_dir='/'),
                          options.url_settings('ftp://cds@host'))
-        self.assertEqual(dict(hostname='::1', security='explicit', user='c@s', ftp_dir='/a b/', port=2121),
-                         options.url_settings('ftpes://c%40s@[::1]:2121/a%20b/'))
+        self.assertEqual(
+            dict(hostname='::1', security='explicit', user='c@s', ftp_dir='/a b/', port=2121),
+            options.url_settings('ftpes://c%40s@[::1]:2121/a%20b/'),
+        )
         self.assertEqual('implicit', options.url_settings('ftps://cds@host/')['security'])
 
     def test_what_is_none(self):
-        for url in ('', 'host', 'http://cds@host/', 'file:srv', 'file://host/srv', 'file://cds@localhost/', 'ftp://host/', 'ftp://cds@/', 'ftp://cds@host:99999/',
-                    'ftp://cds@host:x/', 'ftp://cds@host/?a', 'ftp://cds@host/#a', 'ftp://cds@[host/'):
+        for url in (
+            '',
+            'host',
+            'http://cds@host/',
+            'file:srv',
+            'file://host/srv',
+            'file://cds@localhost/',
+            'ftp://host/',
+            'ftp://cds@/',
+            'ftp://cds@host:99999/',
+            'ftp://cds@host:x/',
+            'ftp://cds@host/?a',
+            'ftp://cds@host/#a',
+            'ftp://cds@[host/',
+        ):
             with self.subTest(url), self.assertRaises(ConfigurationError):
                 options.url_settings(url)
 
@@ -187,7 +239,9 @@ class Passwords(unittest.TestCase):
         for ask in (None, lambda feed: ''):
             with self.assertRaisesRegex(
                     ConfigurationError, 'There is no password for cds@ftp.example.com:21/: give'):
-                credentials.complete(Feed(store_dir='', hostname='ftp.example.com', user='cds'), ask)
+                credentials.complete(
+                    Feed(store_dir='', hostname='ftp.example.com', user='cds'), ask
+                )
         anonymous = Feed(store_dir='', hostname='ftp.example.com', user='anonymous')
         self.assertIs(anonymous, credentials.complete(anonymous, self.ask))
 
@@ -202,7 +256,10 @@ class Passwords(unittest.TestCase):
                 self.password(password_file=path)
 
     def test_netrc_of_another_user_or_host_tells_nothing(self):
-        self.write('.netrc', 'machine ftp.example.com login other password no\nmachine h login cds password no\n')
+        self.write(
+            '.netrc',
+            'machine ftp.example.com login other password no\nmachine h login cds password no\n',
+        )
         self.assertEqual('five', self.password())
 
     def test_a_netrc_that_is_of_no_use_is_warned_of_without_what_is_in_it(self):
@@ -223,9 +280,27 @@ class Passwords(unittest.TestCase):
 class Startup(unittest.TestCase):
     """What costs time is imported when it is used: cron runs a command each minute."""
 
-    UNUSED = ('tqdm', 'prometheus_client', 'shtab', 'zope.configuration', 'ssl', 'tenacity', 'netrc', 'json',
-              'hypothesis', 'pkg_resources', 'importlib.metadata', 'zope.component', 'gocept.filestore', 'hashlib',
-              'shutil', 'urllib.parse', 'logging.handlers', 'random', 'ctypes')
+    UNUSED = (
+        'tqdm',
+        'prometheus_client',
+        'shtab',
+        'zope.configuration',
+        'ssl',
+        'tenacity',
+        'netrc',
+        'json',
+        'hypothesis',
+        'pkg_resources',
+        'importlib.metadata',
+        'zope.component',
+        'gocept.filestore',
+        'hashlib',
+        'shutil',
+        'urllib.parse',
+        'logging.handlers',
+        'random',
+        'ctypes',
+    )
 
     def test_a_command_begins_without_what_it_may_not_need(self):
         found = self.printed_by(
