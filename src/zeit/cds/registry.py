@@ -1,4 +1,4 @@
-"""Who does the work: utilities, registered ones or our own; and the feeds that an application has."""
+"""Who does the work: utilities, registered ones or our own. And the feeds of an application."""
 import importlib
 import sys
 
@@ -17,7 +17,7 @@ DEFAULTS = {
     (ICDSConnection, ''): 'zeit.cds.ftp.session:FTPConnection',
     (ICDSConnection, 'file'): 'zeit.cds.file.session:FileConnection',
     (ILockFile, ''): 'zeit.cds.lock.lockfile:LockFile',
-    (IFileSink, ''): 'zeit.cds.spool.store:FileSink',
+    (IFileSink, ''): 'zeit.cds.spool.inbox:FileSink',
     (IFileSource, ''): 'zeit.cds.spool.outbox:FileSource',
 }
 

@@ -51,6 +51,9 @@ class IOutcome(zope.interface.Interface):
         'List of (name, reason): left for a later run, nothing wrong')
     failed = zope.interface.Attribute(
         'List of (name, reason): not exchanged because something is wrong')
+    unheard = zope.interface.Attribute(
+        'List of (name, reason): exchanged, but a subscriber to the event raised an exception. '
+        'The name is None for the event of a whole run')
     error = zope.interface.Attribute('The exception that ended the run before its time, or None')
     seconds = zope.interface.Attribute('How long it took. float')
     waiting = zope.interface.Attribute(
