@@ -25,7 +25,7 @@ def all_cases():
 
 
 def examine(function):
-    """Run a case; returns its `zeit.cds.testing.cases.run.Case`, which has ended, its words in `text`."""
+    """Run a case; returns its `zeit.cds.testing.cases.run.Case`, with its words in `text`."""
     from zeit.cds.testing.cases.run import Case  # it needs this module
     examined = Case()
     try:

@@ -8,7 +8,7 @@ from zeit.cds.testing.cases.stub import NoMLSD, Server, Session
 
 
 class Meeting:
-    """Two sessions come as far at once, or half a second passes."""
+    """Two sessions come as far at once, or two seconds pass."""
 
     def __init__(self):
         self._barrier = threading.Barrier(2)
@@ -16,7 +16,7 @@ class Meeting:
 
     def wait(self):
         try:
-            self._barrier.wait(0.5)
+            self._barrier.wait(2)
         except threading.BrokenBarrierError:
             pass
 
@@ -57,7 +57,8 @@ def mkd_says_yes_to_a_directory_that_exists(case):
     for _ in range(2):
         server = Server(MakesAnyDirectory, {'%02d.xml' % n: b'a' * 1000 for n in range(10)})
         server.meeting, first = Meeting(), len(case.results)
-        threads = [threading.Thread(target=case.run, args=(server, '--connections', '1'))
+        threads = [threading.Thread(target=case.run, args=(server, '--connections', '1'),
+                                    kwargs={'timeout': 10})
                    for _ in range(2)]
         for thread in threads:
             thread.start()
@@ -144,16 +145,14 @@ def lock_file_with_a_version(case):
 class ListsFilesOnly(NoMLSD):
     """NLST has no directories in it."""
 
-    slow = False
-
     def names(self, directory):
         head = directory + '/' if directory else ''
         return b''.join(self.encode(name + '\r\n') for name in self.store.children(directory)
                         if head + name in self.store.files)
 
     def do_STOR(self, argument):
-        if self.server.slow:
-            time.sleep(30)
+        if not self.server.fast.is_set():
+            self.server.fast.wait(30)
             return 'end'
         super().do_STOR(argument)
 
@@ -161,13 +160,13 @@ class ListsFilesOnly(NoMLSD):
 @case
 def dead_owner_in_the_mutex_is_not_listed(case):
     server = Server(ListsFilesOnly, {'a.xml': b'a' * 100})
-    server.slow = True
+    server.fast = threading.Event()
     with start(server, case.spools.new()) as process:
         end = time.monotonic() + 10
         while time.monotonic() < end and not any('/' in path for path in server.store.dirs):
             time.sleep(0.002)
         process.kill()
-    server.slow = False
+    server.fast.set()
     server.store.files.pop('read', None)
     case.claim('a dead process has left its mutex', server.store.dirs)
     case.arrives(server, 'a.xml', timeout=5)

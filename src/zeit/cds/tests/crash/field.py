@@ -14,14 +14,17 @@ import time
 
 from zeit.cds.testing.field import FIELD_SERVERS
 from zeit.cds.testing.servers import SERVERS
+from zeit.cds.tests.crash.races import many_races
 from zeit.cds.tests.importing import contents, new_spool, put
 
 
 ALL = [*FIELD_SERVERS, *SERVERS]
 SESSIONS = 1, 4             # numbers of sessions of an import, an export
-RACE_FILES, ROUNDS = 200, 10
+RACE_FILES, ROUNDS = 200, 3      # of the commands, and
+RACES, RACERS = 30, (2, 5)      # of imports of a few files that begin at the very same moment
 READY = 0.8                 # seconds until both processes of a race have loaded their modules
 LIMIT = 120                 # seconds until a command that hangs is killed
+COLUMNS = 'import, 1 / 4 sessions', 'export, 1 / 4 sessions', 'races', 'kill, and a run after it'
 DONE, LOCKED = 0, 75        # exit statuses that are no fault in a race
 
 CODE = '''
@@ -160,20 +163,31 @@ class Trial:
         return '; '.join(faults) or 'ok %.1f s' % seconds
 
     def racing(self):
-        """Two importers at once, with a spool each, several times; a cell of the table."""
+        """Importers at once, with a spool each; a cell of the table."""
         faults = []
         for number in range(ROUNDS):
-            with spool() as one, spool() as other:
+            faults += self._race(number)
+        if not faults:      # else the server is not fit for these
+            for racers in RACERS:
                 self.empty()
-                self.fill(self.server.directory, RACE_FILES)
-                when = time.time() + READY
-                processes = [
-                    self.begin('import_', store_dir, 'race-%d%s' % (number, letter), when=when)
-                    for letter, store_dir in (('a', one), ('b', other))]
-                statuses = [self.end(process) for process in processes]
-                faults += self._race_faults(number, statuses, [
-                    contents(os.path.join(store_dir, 'new')) for store_dir in (one, other)])
+                wrong, figures = many_races(self.server, RACES, racers)
+                if overlaps := figures['overlaps']:
+                    faults.append('%d of %d races of %d overlap' % (overlaps, RACES, racers))
+                self.remarks += ['races of %d: %s' % (racers, text) for text in wrong]
         return '; '.join(faults) or 'ok'
+
+    def _race(self, number):
+        """Two commands with many files; the faults, list of str."""
+        with spool() as one, spool() as other:
+            self.empty()
+            self.fill(self.server.directory, RACE_FILES)
+            when = time.time() + READY
+            processes = [
+                self.begin('import_', store_dir, 'race-%d%s' % (number, letter), when=when)
+                for letter, store_dir in (('a', one), ('b', other))]
+            statuses = [self.end(process) for process in processes]
+            return self._race_faults(number, statuses, [
+                contents(os.path.join(store_dir, 'new')) for store_dir in (one, other)])
 
     def _race_faults(self, number, statuses, spools):
         faults, expected = [], self.articles(RACE_FILES)
@@ -257,23 +271,31 @@ def main():
     logs = options.logs or tempfile.mkdtemp(prefix='zeit.cds-field-')
     os.makedirs(logs, exist_ok=True)
     bad = 0
-    line = '%-12s %-8s %-32s %-32s %-24s %s'
-    print(line % ('server', 'version', 'import, 1 / 4 sessions', 'export, 1 / 4 sessions',
-                  'races', 'kill'))
     for kind in [kind for kind in ALL if kind.name in options.servers]:
         if missing := kind.missing():
-            print('%-12s skipped: %s' % (kind.name, missing))
+            print('%s\n    skipped: %s' % (kind.name, missing), flush=True)
             continue
         with kind() as server:
             trial = Trial(server, logs, options.files, options.options.split())
             cells = trial.all()
-        version = kind.version() if hasattr(kind, 'version') else ''
-        print(line % (kind.name, version, *cells), flush=True)
-        for remark in trial.remarks:
-            print('    ' + remark, flush=True)
-        bad += len(trial.remarks)
+        print(row(kind, cells, trial.remarks), flush=True)
+        bad += bool(trial.remarks)
     print('The dialogues are in %s' % logs)
     return 1 if bad else 0
+
+
+def row(kind, cells, remarks):
+    """What the table has of one server, str: a line for each column, and one for each remark."""
+    version = kind.version() if hasattr(kind, 'version') else ''
+    said = {}
+    for remark in remarks:
+        label, _, text = remark.partition(': ')
+        said.setdefault(text, []).append(label)
+    lines = ['    %-30s %s' % pair for pair in zip(COLUMNS, cells)]
+    for text, labels in said.items():
+        more = ', and %d more' % (len(labels) - 1) if labels[1:] else ''
+        lines.append('    %s%s: %s' % (labels[0], more, text))
+    return '\n'.join(['%s %s' % (kind.name, version), *lines])
 
 
 if __name__ == '__main__':
