@@ -20,7 +20,8 @@ from zeit.cds import credentials, interfaces
 from zeit.cds.events import FileExported, FileImported, FileSkipped, Outcome, RunFinished
 from zeit.cds.feed import check, Feed
 from zeit.cds.ftp.control import Pending
-from zeit.cds.ftp.session import Facts, FTPConnection, FTPSession
+from zeit.cds.ftp.batch import Stat
+from zeit.cds.ftp.session import FTPConnection, FTPSession
 from zeit.cds.interfaces import (
     ConfigurationError,
     ICDSConnection,
@@ -320,7 +321,7 @@ class Contracts(Importing, ServerTestCase):
             (ICDSConnection, FTPConnection),
             (ICDSSession, FTPSession),
             (IPending, Pending),
-            (IPending, Facts),
+            (IPending, Stat),
             (ILockFile, LockFile),
             (IFileSink, FileSink),
             (ISpool, Spool),
