@@ -173,7 +173,9 @@ class Trial:
                 wrong, figures = many_races(self.server, RACES, racers)
                 if overlaps := figures['overlaps']:
                     faults.append('%d of %d races of %d overlap' % (overlaps, RACES, racers))
-                self.remarks += ['races of %d: %s' % (racers, text) for text in wrong]
+                if wrong:
+                    self.remarks.append('races of %d: %d faults, the first: %s' % (
+                        racers, len(wrong), wrong[0]))
         return '; '.join(faults) or 'ok'
 
     def _race(self, number):
