@@ -208,7 +208,7 @@ def _days(date):
 
 _KINDS = {'file': 'file', 'dir': 'dir', 'cdir': 'self', 'pdir': 'self'}
 _ODD = ' \t\ufeff'                  # what no name should begin with, a byte order mark among it
-_ODD_BYTES = frozenset(b'.\t\xef')
+_ODD_NAMES = _ODD + '.'
 _FACT = re.compile(r'[a-z.]+=[^;]*;', re.IGNORECASE)
 _LONG = re.compile(r'total [0-9]+[kKMG]?\s*$|[-dlbcps][-rwxsStTlL]{9}[.+@]?\s', re.ASCII)
 
@@ -220,13 +220,14 @@ def mlsx_entry(line):
     unknown. None also for a name that begins with a blank, or has a slash in it: who knows what
     is meant; see `zeit.cds.ftp.guessing`.
     """
-    if b'/' in line or b';  ' in line or not 32 < line[0] < 128:
-        return _odd_mlsx_entry(line)
-    return _mlsx_entry(line.decode(_ENCODING, _ERRORS))
+    text = line.decode(_ENCODING, _ERRORS)
+    if '/' in text or ';  ' in text or not '!' < text[0] < '\x7f':
+        return _odd_mlsx_entry(text)
+    return _mlsx_entry(text)
 
 
-def _odd_mlsx_entry(line):
-    entry = _mlsx_entry(_decode(line))
+def _odd_mlsx_entry(text):
+    entry = _mlsx_entry(text)
     if entry is not None and entry.kind != 'self' and ('/' in entry.name or entry.name[0] in _ODD):
         return None
     return entry
@@ -268,13 +269,13 @@ def mlst_entry(reply):
 
 def nlst_entry(line):
     """The Entry of one line of NLST, given as bytes. None for what is no mere name."""
-    if b' ' in line or b'/' in line or line[0] in _ODD_BYTES:
-        return _odd_nlst_entry(line)
-    return Entry(line.decode(_ENCODING, _ERRORS))
+    name = line.decode(_ENCODING, _ERRORS)
+    if '/' in name or ' ' in name or name[0] in _ODD_NAMES:
+        return _odd_nlst_entry(name)
+    return Entry(name)
 
 
-def _odd_nlst_entry(line):
-    name = _decode(line)
+def _odd_nlst_entry(name):
     if name in ('.', '..'):
         return Entry(name, kind='self')
     return None if '/' in name or name[0] in _ODD or _LONG.match(name) else Entry(name)
