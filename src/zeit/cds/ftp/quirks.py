@@ -95,8 +95,9 @@ def by_greeting(text, words=()):
 class Findings:
     """What the sessions of a run found out about their server. They share one."""
 
-    __slots__ = ('address', 'agreed', 'cautious', 'failures_left', 'lacks', 'latency',
-                 'one_at_a_time', 'wants_password', 'way')
+    __slots__ = ('address', 'agreed', 'cautious', 'failures_left', 'lacks', 'latency', 'missing',
+                 'nlst', 'one_at_a_time', 'reached', 'seen', 'sizes_directories', 'wants_password',
+                 'way')
 
     def __init__(self, active=False, words=()):
         """
@@ -113,8 +114,15 @@ class Findings:
         # Verbs that it does not know, or that are of no use with it.
         self.lacks = {LACKED[word] for word in words if word in LACKED}
         self.latency = 0.0          # seconds to the server and back
+        # Replies (verb, code, text without the name) that mean that there is no such file, as 450
+        # does with some.
+        self.missing = set()
+        self.nlst = 0               # index in lister.NLST: how names are to be asked for
         # Does it get one command at a time? None: that has still to be found out.
         self.one_at_a_time = True if 'no-pipelining' in words else None
+        self.reached = False        # has a data connection come about in this way?
+        self.seen = set()           # of SIZE, MLST: what has known a file
+        self.sizes_directories = None   # does SIZE take a directory for a file? None: not known
         self.wants_password = False
         self.way = 0 if active else PASSIVE     # index in WAYS
         if not active and 'EPSV' in self.lacks:
