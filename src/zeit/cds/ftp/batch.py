@@ -57,7 +57,8 @@ class Stat:
     def get(self):
         if self._there is not None:
             return self._session.search(self._name, self._there.get())
-        entry = outcome(self._session, self._size, 'SIZE', self._name) if self._size is not None else None
+        entry = None if self._size is None else outcome(
+            self._session, self._size, 'SIZE', self._name)
         if self._described is not None:
             return self._with_description(entry)
         if entry is None:
@@ -189,6 +190,8 @@ class FTPBatch:
                     self._session.findings.seen.add('MLST')
                     return Entry(name, entry and entry.size, entry and entry.modified, 'file')
                 return entry._replace(name=name)
+            if self._session.came_by_data(reply):
+                return Entry(name, kind=UNSUPPORTED)
             # 501 is pyftpdlib's answer for a missing file.
             if reply.code in NOT_IMPLEMENTED and reply.code != 501:
                 self._session.lacks('MLST')

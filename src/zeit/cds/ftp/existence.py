@@ -51,7 +51,9 @@ class Existence:
         session, control = self._session, self._control
         if session.knows_mlst:
             described, = control.ask(('MLST', name))
-            if described.code == 501 or described.code not in NOT_IMPLEMENTED:
+            if session.came_by_data(described):
+                pass
+            elif described.code == 501 or described.code not in NOT_IMPLEMENTED:
                 if described.code == 250 or self._is_believed('MLST'):
                     return described.code == 250
             else:

@@ -8,7 +8,6 @@ import logging
 
 import zope.interface
 
-from zeit.cds.ftp import protocol
 from zeit.cds.ftp.batch import done, FTPBatch, modified, outcome
 from zeit.cds.ftp.existence import Existence
 from zeit.cds.ftp.lister import Lister
@@ -24,7 +23,6 @@ from zeit.cds.interfaces import (
     ICDSConnection,
     ICDSSession,
     IPipelined,
-    PermanentError,
     ReplyError,
     TemporaryError,
     UntrustedServer,
@@ -44,15 +42,21 @@ class FTPConnection:
 
     def open(self, feed, deadline, like=None):
         findings = getattr(like, 'findings', None)
-        if findings is not None:
+        if findings is not None and not findings.one_at_a_time:
             try:
                 return self._open(feed, deadline, findings, at_once=True)
             except UntrustedServer:
                 raise       # no other way to log in changes that
             except FTPError as e:
                 log.debug('No further session the fast way: %s', e)
-        return self._open(feed, deadline, findings or Findings(feed.active, feed.quirks),
-                          at_once=False)
+        findings = findings or Findings(feed.active, feed.quirks)
+        while True:
+            try:
+                return self._open(feed, deadline, findings, at_once=False)
+            except ConnectionLost as e:
+                if not e.at_once:
+                    raise
+                log.debug('%s. Once more.', e)
 
     @staticmethod
     def _open(feed, deadline, findings, at_once):
@@ -133,7 +137,17 @@ class FTPSession:
 
     def lacks(self, verb):
         """The server does not know this verb, after all."""
-        self.findings.lacks.add(verb)
+        self.findings.lack(verb)
+
+    def came_by_data(self, reply):
+        """Did the answer to MLST, whose reply this is, come over the data connection that was there
+        for something else? Then it is not asked again. bool"""
+        if reply.code != 226 or not self.control.was_preliminary:
+            return False
+        log.debug('The server sends what MLST tells over the data connection.')
+        self.lacks('MLST')
+        self.data.drop_ahead()
+        return True
 
     # ------------------------------------------------------------ commands without data
 
