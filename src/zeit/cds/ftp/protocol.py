@@ -22,7 +22,8 @@ BOM = b'\xef\xbb\xbf'     # some servers begin with it
 _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 _CODE = re.compile(rb'[1-6][0-9]{2}(?=[ \-]|$)')
 _UNSENDABLE = re.compile(rb'[\r\n\0]')
-_EPSV = re.compile(r'([!-/:-@[-`{-~])[12]?\1[0-9A-Fa-f.:]*\1([0-9]{1,5})\1')
+_EPSV = re.compile(r'([!-/:-@[-`{-~])[12]?\1(?:[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*)?\1([0-9]{1,5})\1'
+                   r'(?![0-9])')
 _PASV = re.compile(r'(?:[0-9]{1,3} *, *){5}[0-9]{1,3}')
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 _TIME = re.compile(r'([0-9]{8})([0-9]{2})([0-9]{2})([0-9]{2})(?:\.([0-9]+))?', re.ASCII)
@@ -257,7 +258,7 @@ def mlsx_entry(line):
     is meant; see `zeit.cds.ftp.guessing`.
     """
     text = line.decode(_ENCODING, _ERRORS)
-    if '/' in text or ';  ' in text or not '!' < text[0] < '\x7f':
+    if '/' in text or ';  ' in text or not '!' < text[:1] < '\x7f':
         return _odd_mlsx_entry(text)
     return _mlsx_entry(text)
 
@@ -306,7 +307,7 @@ def mlst_entry(reply):
 def nlst_entry(line):
     """The Entry of one line of NLST, given as bytes. None for what is no mere name."""
     name = line.decode(_ENCODING, _ERRORS)
-    if '/' in name or ' ' in name or name[0] in _ODD_NAMES:
+    if '/' in name or ' ' in name or name[:1] in _ODD_NAMES:
         return _odd_nlst_entry(name)
     return Entry(name)
 
@@ -314,7 +315,7 @@ def nlst_entry(line):
 def _odd_nlst_entry(name):
     if name in ('.', '..'):
         return Entry(name, kind='self')
-    return None if '/' in name or name[0] in _ODD or _LONG.match(name) else Entry(name)
+    return None if '/' in name or name[:1] in _ODD or _LONG.match(name) else Entry(name)
 
 
 class Lines:
