@@ -17,7 +17,7 @@ DEFAULTS = {
     (ICDSConnection, ''): 'zeit.cds.ftp.session:FTPConnection',
     (ICDSConnection, 'file'): 'zeit.cds.file.session:FileConnection',
     (ILockFile, ''): 'zeit.cds.lock.lockfile:LockFile',
-    (IFileSink, ''): 'zeit.cds.spool.store:FileSink',
+    (IFileSink, ''): 'zeit.cds.spool.inbox:FileSink',
     (IFileSource, ''): 'zeit.cds.spool.outbox:FileSource',
 }
 
