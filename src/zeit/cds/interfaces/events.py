@@ -47,6 +47,9 @@ class IOutcome(zope.interface.Interface):
     bytes = zope.interface.Attribute('Their size in all. int')
     skipped = zope.interface.Attribute('List of (name, reason): left for a later run, nothing wrong')
     failed = zope.interface.Attribute('List of (name, reason): not exchanged because something is wrong')
+    unheard = zope.interface.Attribute(
+        'List of (name, reason): exchanged, but a subscriber to the event raised an exception. '
+        'The name is None for the event of a whole run')
     error = zope.interface.Attribute('The exception that ended the run before its time, or None')
     seconds = zope.interface.Attribute('How long it took. float')
     waiting = zope.interface.Attribute(

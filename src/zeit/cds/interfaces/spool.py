@@ -13,7 +13,11 @@ from zeit.cds.interfaces.remote import IByteSink
 
 
 class IFileSink(zope.interface.Interface):
-    """Utility: opens spools. Keeps no state."""
+    """Utility: opens spools. Keeps no state.
+
+    It may have an attribute `schemes`, a tuple of str: those of the URLs that a `store_dir` of
+    its feeds may be. Without it, that is a directory on this machine. So in IFileSource.
+    """
 
     def look(feed):
         """The feed's spool for a look at it: an ISpool of which `impossible` and `unread` are used. Changes nothing.
