@@ -10,8 +10,10 @@ import collections
 import contextlib
 import fcntl
 import logging
+import math
 import os
 import re
+import stat
 import threading
 import time
 
@@ -156,18 +158,20 @@ class LogFile(logging.Handler):
 
     def __init__(self, path, label=''):
         """Raises OSError."""
-        super().__init__()
+        self._path = os.path.abspath(path)
+        try:
+            status = os.stat(self._path)
+        except FileNotFoundError:
+            status = None
+        self._week, self._until = week(time.time() if status is None else status.st_mtime)
+        if status is not None and not stat.S_ISREG(status.st_mode):
+            self._until = math.inf      # /dev/stderr stays where it is
+        self._file = os.open(self._path, FLAGS, 0o666)
+        super().__init__()      # from now on it will be closed
         self.setFormatter(Formatter('%%(asctime)s %s[%%(process)d] %%(levelname)s ' % (
             (label or 'cds').replace('%', '%%'))))
-        self._path = os.path.abspath(path)
         self._thread = threading.get_ident()
         self._told = False
-        try:
-            begun = os.stat(self._path).st_mtime
-        except FileNotFoundError:
-            begun = time.time()
-        self._week, self._until = week(begun)
-        self._file = os.open(self._path, FLAGS, 0o666)
 
     def filter(self, record):
         # One too many rather than none of a thread that nobody knows.

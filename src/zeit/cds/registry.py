@@ -1,4 +1,4 @@
-"""Who does the work: utilities, registered ones or our own; and the feeds that an application has."""
+"""Who does the work: utilities, registered ones or our own. And the feeds of an application."""
 import importlib
 import sys
 

@@ -13,7 +13,9 @@ def load(path):
         from zope.configuration import xmlconfig
         from zope.configuration.exceptions import ConfigurationError as Wrong
     except ImportError:
-        raise ConfigurationError('--zcml needs zope.configuration: pip install "zeit.cds[zcml]"') from None
+        raise ConfigurationError(
+            '--zcml needs zope.configuration: pip install "zeit.cds[zcml]"'
+        ) from None
     try:
         xmlconfig.file(os.path.abspath(path))
     except (Wrong, OSError) as e:
@@ -21,14 +23,17 @@ def load(path):
 
 
 def feeds(path, names=None, direction=None):
-    """The feeds of a ZCML file: those of these names, or all of the direction ('import', 'export', None: both).
+    """The feeds of a ZCML file: those of these names, or all of a direction.
 
+    direction -- 'import', 'export', or None for both
     Returns a list of IFeed. Raises ConfigurationError.
     """
     load(path)
     known = dict(zope.component.getUtilitiesFor(IFeed))
     if names is None:
-        found = [known[name] for name in sorted(known) if direction in (None, known[name].direction)]
+        found = [
+            known[name] for name in sorted(known) if direction in (None, known[name].direction)
+        ]
         if not found:
             raise ConfigurationError('%s declares no feed%s.' % (
                 path, ' for the direction ' + direction if direction else ''))

@@ -1,10 +1,13 @@
 """Each of the utilities can be replaced alone; without any ZCML the defaults work."""
+import contextlib
 import os
 import pkgutil
+import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 import zope.component
 import zope.component.testing
@@ -13,8 +16,9 @@ import zope.interface
 import zope.interface.verify
 from zope.configuration import xmlconfig
 
-from zeit.cds import interfaces
+from zeit.cds import credentials, interfaces
 from zeit.cds.events import FileExported, FileImported, FileSkipped, Outcome, RunFinished
+from zeit.cds.feed import check, Feed
 from zeit.cds.ftp.control import Pending
 from zeit.cds.ftp.session import Facts, FTPConnection, FTPSession
 from zeit.cds.interfaces import (
@@ -32,9 +36,12 @@ from zeit.cds.interfaces import (
     IPending,
     IRunFinished,
     ISpool,
+    SpoolError,
+    Unreachable,
 )
 from zeit.cds.lock.lockfile import LockFile
-from zeit.cds.main import DEFAULTS, import_, utility
+from zeit.cds.main import import_, inspect_locks, run_export, run_import
+from zeit.cds.registry import DEFAULTS, utility
 from zeit.cds.spool.store import FileSink, Incoming, Spool
 from zeit.cds.testing.layers import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.tests.importing import Importing, recorded
@@ -97,8 +104,15 @@ class Replacing(Importing, ServerTestCase):
 
     def import_(self, **settings):
         with recorded() as self.log:
-            import_(self.store_dir, self.server.host, self.server.port, self.server.user, self.server.password, '/',
-                    **settings)
+            import_(
+                self.store_dir,
+                self.server.host,
+                self.server.port,
+                self.server.user,
+                self.server.password,
+                '/',
+                **settings,
+            )
         self.assertIn('Exiting with success.', self.log.of('INFO'))
         self.assertEqual({b'a': b'1'}, self.consume())
 
@@ -107,8 +121,10 @@ class Replacing(Importing, ServerTestCase):
             with self.subTest(interface):
                 zope.component.testing.tearDown()
                 zope.component.testing.setUp()
-                self.configure(app='<include package="zeit.cds" /><includeOverrides file="overrides.zcml" />',
-                               overrides=UTILITY % (other.__name__, ''))
+                self.configure(
+                    app='<include package="zeit.cds" /><includeOverrides file="overrides.zcml" />',
+                    overrides=UTILITY % (other.__name__, ''),
+                )
                 self.assertIsInstance(zope.component.getUtility(interface), other)
                 del CALLS[:]
                 self.put('a', b'1')
@@ -120,7 +136,9 @@ class Replacing(Importing, ServerTestCase):
             with self.subTest(interface):
                 zope.component.testing.tearDown()
                 zope.component.testing.setUp()
-                self.configure(app='<include package="zope.component" />' + UTILITY % (other.__name__, ''))
+                self.configure(
+                    app='<include package="zope.component" />' + UTILITY % (other.__name__, '')
+                )
                 del CALLS[:]
                 self.put('a', b'1')
                 self.import_()
@@ -155,8 +173,10 @@ class Replacing(Importing, ServerTestCase):
         self.assertIsNone(zope.component.queryUtility(ICDSConnection))
 
     def test_handlers_hear_of_the_files(self):
-        self.configure(app='<include package="zeit.cds" /><subscriber for="zeit.cds.interfaces.IFileImported" '
-                           'handler="zeit.cds.tests.test_components.on_imported" />')
+        self.configure(
+            app='<include package="zeit.cds" /><subscriber for="zeit.cds.interfaces.IFileImported" '
+            'handler="zeit.cds.tests.test_components.on_imported" />'
+        )
         self.import_()
         self.assertEqual(['event a'], CALLS)
 
@@ -175,9 +195,97 @@ class Replacing(Importing, ServerTestCase):
                 'import_(sys.argv[1], sys.argv[2], int(sys.argv[3]), "test", "testpw", "/")\n'
                 'assert not list(zope.component.getGlobalSiteManager().registeredUtilities())\n'
                 'assert "zope.configuration" not in sys.modules\n')
-        subprocess.run([sys.executable, '-c', code, self.store_dir, self.server.host, str(self.server.port)],
-                       check=True, env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)})
+        subprocess.run(
+            [sys.executable, '-c', code, self.store_dir, self.server.host, str(self.server.port)],
+            check=True,
+            env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)},
+        )
         self.assertEqual(({b'a': b'1'}, {}), (self.published, self.there))
+
+
+class Unreached:
+    """An ICDSConnection that gets nowhere, and keeps the feed."""
+
+    needs_password = True
+
+    def open(self, feed, *_, **kw):
+        self.feed = feed
+        raise Unreachable('no')
+
+
+class Readiness(unittest.TestCase):
+    """What a run looks for before it connects."""
+
+    def setUp(self):
+        self.directory = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.directory)
+        zope.component.testing.setUp()
+        self.addCleanup(zope.component.testing.tearDown)
+        self.connection = Unreached()
+        zope.component.provideUtility(self.connection, ICDSConnection)
+        self.secret = os.path.join(self.directory, 'secret')
+        with open(self.secret, 'w') as f:
+            f.write('geheim')
+        os.chmod(self.secret, 0o600)
+
+    def feed(self, **settings):
+        return Feed(**{**dict(
+            store_dir=self.directory, hostname='h', user='u', password_file=self.secret),
+            **settings})
+
+    def call(self, verb, feed, **kw):
+        with recorded(), contextlib.suppress(Unreachable):
+            verb(feed, **kw)
+        return self.connection.feed
+
+    def test_a_password_is_looked_for_once(self):
+        for verb in (run_import, run_export, inspect_locks):
+            with unittest.mock.patch.object(
+                    credentials, 'from_file', wraps=credentials.from_file) as looked:
+                self.assertEqual('geheim', self.call(verb, self.feed(
+                    direction='export' if verb is run_export else 'import')).password)
+            looked.assert_called_once()
+
+    def test_settings_are_checked_once(self):
+        feed = self.feed()
+        with unittest.mock.patch('zeit.cds.feed.check', wraps=check) as checked:
+            self.call(run_import, feed)
+        # (That an event has no password is checked as well.)
+        self.assertEqual({'password'}, {call[0][0].__name__ for call in checked.call_args_list})
+        self.assertLessEqual(checked.call_count, 2)
+
+    def test_who_needs_no_password_is_not_asked_for_one(self):
+        self.connection.needs_password = False
+        feed = self.feed(password_file='/missing')
+        self.assertIs(feed, self.call(run_import, feed, ask=self.fail))
+        self.assertIs(feed, self.call(inspect_locks, feed, ask=self.fail))
+
+    def test_somebody_may_be_asked(self):
+        feed = self.feed(password_file=None)
+        self.assertEqual('typed', self.call(run_import, feed, ask=lambda feed: 'typed').password)
+
+    def test_each_path_is_checked_before_it_connects(self):
+        for wrong in (dict(ca_file='/missing'), dict(ca_file=self.directory),
+                      dict(password_file='/missing'), dict(logfile='/missing/log'),
+                      dict(store_dir='/missing'), dict(store_dir=self.secret),
+                      dict(store_dir='memory://spool')):
+            with self.subTest(wrong), self.assertRaises(ConfigurationError), recorded():
+                run_import(self.feed(**wrong))
+        self.assertFalse(hasattr(self.connection, 'feed'))
+
+    def test_a_sink_may_have_urls(self):
+        class Sink(FileSink):
+            schemes = 'memory',
+
+            def open(self, feed):
+                raise SpoolError('It was asked.')
+
+        zope.component.provideUtility(Sink(), IFileSink)
+        with recorded():
+            outcome = run_import(self.feed(store_dir='memory://spool'))
+        self.assertEqual('It was asked.', str(outcome.error))
+        with self.assertRaisesRegex(ConfigurationError, 'No sink that the feed uses'):
+            run_import(self.feed(store_dir='s3://spool'))
 
 
 class Defaults(unittest.TestCase):
@@ -189,14 +297,17 @@ class Defaults(unittest.TestCase):
     def test_they_are_those_of_the_zcml(self):
         import zeit.cds
         xmlconfig.file('configure.zcml', zeit.cds)
-        registered = {registration.provided: type(registration.component)
-                      for registration in zope.component.getGlobalSiteManager().registeredUtilities()
-                      if registration.component.__class__.__module__.startswith('zeit.cds')}
-        self.assertEqual({interface: pkgutil.resolve_name(name) for interface, name in DEFAULTS.items()}, registered)
+        registered = {
+            (registration.provided, registration.name): type(registration.component)
+            for registration in zope.component.getGlobalSiteManager().registeredUtilities()
+            if registration.component.__class__.__module__.startswith('zeit.cds')
+        }
+        self.assertEqual({key: pkgutil.resolve_name(name) for key, name in DEFAULTS.items()},
+                         registered)
 
     def test_they_have_no_state(self):
-        for interface in DEFAULTS:
-            self.assertEqual({}, vars(utility(interface)))
+        for interface, name in DEFAULTS:
+            self.assertEqual({}, vars(utility(interface, name)))
 
 
 class Contracts(Importing, ServerTestCase):
@@ -205,14 +316,21 @@ class Contracts(Importing, ServerTestCase):
 
     def test_classes_keep_them(self):
         for interface, kind in (
-                (ICDSConnection, FTPConnection), (ICDSSession, FTPSession), (IPending, Pending), (IPending, Facts),
-                (ILockFile, LockFile), (IFileSink, FileSink), (ISpool, Spool), (IIncoming, Incoming)):
+            (ICDSConnection, FTPConnection),
+            (ICDSSession, FTPSession),
+            (IPending, Pending),
+            (IPending, Facts),
+            (ILockFile, LockFile),
+            (IFileSink, FileSink),
+            (ISpool, Spool),
+            (IIncoming, Incoming),
+        ):
             with self.subTest(kind):
                 zope.interface.verify.verifyClass(interface, kind)
 
     def test_defaults_keep_them(self):
-        for interface in DEFAULTS:
-            zope.interface.verify.verifyObject(interface, utility(interface))
+        for interface, name in DEFAULTS:
+            zope.interface.verify.verifyObject(interface, utility(interface, name))
 
     def test_objects_keep_them(self):
         feed = self.feed()
@@ -245,4 +363,5 @@ class Contracts(Importing, ServerTestCase):
 
 
 def test_suite():
-    return unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (Replacing, Defaults, Contracts)))
+    return unittest.TestSuite(map(unittest.defaultTestLoader.loadTestsFromTestCase, (
+        Replacing, Readiness, Defaults, Contracts)))

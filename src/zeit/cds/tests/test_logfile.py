@@ -1,12 +1,17 @@
 """The log file of an import: what goes there, and that it's a new one each week."""
+import functools
 import logging
 import os
 import shutil
 import tempfile
+import threading
 import time
+import unittest
+from pathlib import Path
 
 from zeit.cds.interfaces import ConfigurationError
-from zeit.cds.main import import_, log_to
+from zeit.cds.logfile import log_to
+from zeit.cds.main import import_
 from zeit.cds.testing.layers import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.tests.importing import Importing
 
@@ -25,9 +30,20 @@ class LogFile(Importing, ServerTestCase):
         self.logfile = os.path.join(self.directory, 'cds.log')
 
     def import_(self, **settings):
-        import_(**{**dict(store_dir=self.store_dir, hostname=self.server.host, port=self.server.port,
-                          user=self.server.user, password=self.server.password, ftp_dir='/',
-                          logfile=self.logfile), **settings})
+        import_(
+            **{
+                **dict(
+                    store_dir=self.store_dir,
+                    hostname=self.server.host,
+                    port=self.server.port,
+                    user=self.server.user,
+                    password=self.server.password,
+                    ftp_dir='/',
+                    logfile=self.logfile,
+                ),
+                **settings,
+            }
+        )
 
     def read(self, name='cds.log'):
         with open(os.path.join(self.directory, name), encoding='utf-8') as f:
@@ -37,15 +53,20 @@ class LogFile(Importing, ServerTestCase):
         self.put('Köln \udcff', b'1')
         self.import_()
         lines = self.read().splitlines()
-        self.assertRegex(lines[0], r'^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d,\d\d\d INFO Starting import\.$')
+        self.assertRegex(
+            lines[0],
+            r'^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d,\d\d\d[+-]\d{4} cds\[%d\] INFO Starting '
+            r'import\.$' % os.getpid(),
+        )
         self.assertTrue(lines[-1].endswith((' INFO Exiting with success.', ' see the warnings.')))
         self.assertTrue(any('Köln' in line for line in lines))
         self.assertFalse([line for line in lines if ' DEBUG ' in line])
 
-    def test_it_has_the_traceback_of_a_failure_and_no_password(self):
+    def test_it_tells_of_a_failure_in_words_and_shows_no_password(self):
         self.import_(ftp_dir='/nonexistent', password=self.server.password)
         self.assertIn('Error accessing FTP server.', self.read())
-        self.assertIn('PermanentError: 550', self.read())
+        self.assertRegex(self.read(), r'\] ERROR 550 .*\n.*\] ERROR Check the directory')
+        self.assertNotIn('Traceback', self.read())
         self.assertNotIn(self.server.password, self.read())
 
     def test_further_runs_add_to_it(self):
@@ -68,7 +89,10 @@ class LogFile(Importing, ServerTestCase):
                          [self.read(name).splitlines()[-1] for name in older])
 
     def check_end_of_week(self, in_between=lambda: None):
-        """Two runs that have begun before the end of the week go on after it. Returns what is in the other files by then."""
+        """Two runs that have begun before the end of the week go on after it.
+
+        Returns what is in the other files by then.
+        """
         with open(self.logfile, 'w') as f:
             f.write('the whole week\n')
         ago = time.time() - WEEK
@@ -106,3 +130,65 @@ class LogFile(Importing, ServerTestCase):
         before = log.level, list(log.handlers)
         self.import_()
         self.assertEqual(before, (log.level, list(log.handlers)))
+
+
+class Threads(unittest.TestCase):
+    """Several runs in one process."""
+
+    def setUp(self):
+        self.directory = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.log = logging.getLogger('zeit.cds')
+
+    def lines(self, name):
+        return [line.rpartition('] INFO ')[2]
+                for line in (self.directory / name).read_text().splitlines()]
+
+    def in_threads(self, *functions):
+        threads = [threading.Thread(target=function) for function in functions]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def test_each_file_has_the_lines_of_its_run(self):
+        both = threading.Barrier(3)
+
+        def run(name, logfile):
+            with log_to(logfile and self.directory / logfile):
+                both.wait()
+                self.log.info('%s itself', name)
+                helper = threading.Thread(target=self.log.info, args=('the helper of %s', name))
+                helper.parent = threading.current_thread()
+                helper.start()
+                helper.join()
+                both.wait()
+
+        self.in_threads(*(functools.partial(run, name, logfile) for name, logfile in [
+            ('a', 'a.log'), ('b', 'b.log'), ('c', None)]))
+        self.assertEqual(['a itself', 'the helper of a'], self.lines('a.log'))
+        self.assertEqual(['b itself', 'the helper of b'], self.lines('b.log'))
+
+    def test_the_level_is_the_old_one_whoever_ends_first(self):
+        before = self.log.level
+        first, second = log_to(self.directory / 'a.log'), log_to(self.directory / 'b.log')
+        self.log.setLevel(logging.WARNING)
+        self.addCleanup(self.log.setLevel, before)
+        first.__enter__()
+        second.__enter__()
+        self.assertEqual(logging.INFO, self.log.level)
+        first.__exit__(None, None, None)
+        self.assertEqual(logging.INFO, self.log.level)
+        second.__exit__(None, None, None)
+        self.assertEqual(logging.WARNING, self.log.level)
+
+    def test_what_is_no_file_stays_where_it_is(self):
+        pipe = self.directory / 'pipe'
+        os.mkfifo(pipe)
+        os.utime(pipe, (0, 0))
+        reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reading)
+        with log_to(pipe):
+            self.log.info('line')
+        self.assertIn(b'] INFO line\n', os.read(reading, 1000))
+        self.assertEqual(['pipe'], os.listdir(self.directory))

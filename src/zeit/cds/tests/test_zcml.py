@@ -52,7 +52,9 @@ class Feeds(unittest.TestCase):
         return str(caught.exception)
 
     def test_every_attribute_is_a_setting_and_every_setting_an_attribute(self):
-        self.assertEqual(list(SETTINGS), sorted(IFeedDirective.names(), key=lambda n: IFeedDirective[n].order))
+        self.assertEqual(
+            list(SETTINGS), sorted(IFeedDirective.names(), key=lambda n: IFeedDirective[n].order)
+        )
 
     def test_a_feed_has_the_defaults_of_IFeed(self):
         feed = self.feed(LEAST)
@@ -62,12 +64,25 @@ class Feeds(unittest.TestCase):
 
     def test_attributes_have_the_types_of_IFeed(self):
         (self.directory / 'secret').write_text('geheim\n')
-        feed = self.feed(LEAST + ' direction="export" port="2121" security="explicit" connections="2" timeout="1.5" '
-                         'include="*.xml *.jpg" replace="yes" keep="30" ftp_dir="/in" password_file="secret"')
+        feed = self.feed(
+            LEAST
+            + ' direction="export" port="2121" security="explicit" connections="2" timeout="1.5" '
+            'include="*.xml *.jpg" replace="yes" keep="30" ftp_dir="/in" password_file="secret"'
+        )
         self.assertEqual(
             ('export', 2121, 'explicit', 2, 1.5, ('*.xml', '*.jpg'), True, 30.0, '/in'),
-            (feed.direction, feed.port, feed.security, feed.connections, feed.timeout, feed.include, feed.replace,
-             feed.keep, feed.ftp_dir))
+            (
+                feed.direction,
+                feed.port,
+                feed.security,
+                feed.connections,
+                feed.timeout,
+                feed.include,
+                feed.replace,
+                feed.keep,
+                feed.ftp_dir,
+            ),
+        )
 
     def test_implicit_tls_has_a_port_of_its_own(self):
         self.assertEqual(990, self.feed(LEAST + ' security="implicit"').port)
@@ -76,6 +91,13 @@ class Feeds(unittest.TestCase):
         feed = self.feed(LEAST + ' logfile="log/dpa.log"')
         self.assertEqual(str(self.directory / 'spool'), feed.store_dir)
         self.assertEqual(str(self.directory / 'log/dpa.log'), feed.logfile)
+
+    def test_a_file_that_is_missing_is_for_the_run_to_miss(self):
+        self.feed(LEAST + ' password_file="missing" ca_file="missing"')
+
+    def test_a_url_is_no_path(self):
+        feed = self.feed('store_dir="memory://dpa" hostname="h" user="u"')
+        self.assertEqual('memory://dpa', feed.store_dir)
 
     def test_variables_and_home_are_expanded(self):
         before = dict(os.environ)
@@ -92,9 +114,7 @@ class Feeds(unittest.TestCase):
                 ('security="tls"', 'security'),
                 ('connections="0"', 'connections'),
                 ('timeout="soon"', 'timeout'),
-                ('direction="both"', 'direction'),
-                ('password_file="missing"', 'password_file'),
-                ('ca_file="missing"', 'ca_file')]:
+                ('direction="both"', 'direction')]:
             with self.subTest(attributes):
                 error = self.refused('<cds:feed name="dpa" %s\n %s />' % (LEAST, attributes))
                 self.assertIn(text, error)
@@ -103,14 +123,23 @@ class Feeds(unittest.TestCase):
 
     def test_a_lock_that_is_stale_before_its_run_ends_is_a_mistake(self):
         wanted = dict(store_dir='', hostname='h', user='u')
-        for wrong in dict(stale_after=3600), dict(run_limit=7200), dict(stale_after=60, run_limit=60):
-            with self.assertRaisesRegex(ConfigurationError, r'^The settings .*: stale_after \([0-9]+ s\) must be more than '
-                                        r'run_limit \([0-9]+ s\).*Raise stale_after, or lower run_limit\.$'):
+        for wrong in (
+            dict(stale_after=3600),
+            dict(run_limit=7200),
+            dict(stale_after=60, run_limit=60),
+        ):
+            with self.assertRaisesRegex(
+                ConfigurationError,
+                r'^The settings .*: stale_after \([0-9]+ s\) must be more than '
+                r'run_limit \([0-9]+ s\).*Raise stale_after, or lower run_limit\.$',
+            ):
                 Feed(**wanted, **wrong)
         self.assertEqual(60, Feed(**wanted, stale_after=60, run_limit=59).stale_after)
 
     def test_what_is_missing_is_told(self):
-        self.assertIn('hostname', self.refused('<cds:feed name="dpa" store_dir="spool" user="cds" />'))
+        self.assertIn(
+            'hostname', self.refused('<cds:feed name="dpa" store_dir="spool" user="cds" />')
+        )
         self.assertIn('name', self.refused('<cds:feed %s />' % LEAST))
         self.assertIn('name', self.refused('<cds:feed name="" %s />' % LEAST))
 
@@ -125,10 +154,14 @@ class Feeds(unittest.TestCase):
 
     def test_two_feeds_of_different_names_do_not(self):
         self.load('<cds:feed name="dpa" %s /> <cds:feed name="reuters" %s />' % (LEAST, LEAST))
-        self.assertEqual({'dpa', 'reuters'}, {name for name, _ in zope.component.getUtilitiesFor(IFeed)})
+        self.assertEqual(
+            {'dpa', 'reuters'}, {name for name, _ in zope.component.getUtilitiesFor(IFeed)}
+        )
 
     def test_an_application_overrides_a_feed(self):
-        self.write('<cds:feed name="dpa" %s /> <cds:feed name="afp" %s />' % (LEAST, LEAST), 'feeds.zcml')
+        self.write(
+            '<cds:feed name="dpa" %s /> <cds:feed name="afp" %s />' % (LEAST, LEAST), 'feeds.zcml'
+        )
         self.write('<cds:feed name="dpa" %s port="2121" />' % LEAST, 'overrides.zcml')
         self.load('<include file="feeds.zcml" /> <includeOverrides file="overrides.zcml" />')
         self.assertEqual(2121, zope.component.getUtility(IFeed, 'dpa').port)
@@ -151,7 +184,9 @@ class Feeds(unittest.TestCase):
         self.assertEqual(['b'], [feed.name for feed in site.feeds(path, ['b'], 'import')])
 
     def test_a_file_without_feeds_is_a_mistake(self):
-        with self.assertRaisesRegex(ConfigurationError, 'declares no feed for the direction import'):
+        with self.assertRaisesRegex(
+            ConfigurationError, 'declares no feed for the direction import'
+        ):
             site.feeds(self.write(''), direction='import')
 
     def test_a_file_that_is_wrong_is_told_with_its_line(self):
@@ -162,7 +197,9 @@ class Feeds(unittest.TestCase):
 
     def test_import_feed_wants_a_feed_that_is_registered_for_imports(self):
         self.load('<cds:feed name="out" direction="export" %s />' % LEAST)
-        with self.assertRaisesRegex(ConfigurationError, "No feed is registered under the name 'dpa'"):
+        with self.assertRaisesRegex(
+            ConfigurationError, "No feed is registered under the name 'dpa'"
+        ):
             main.import_feed('dpa')
         with self.assertRaisesRegex(ConfigurationError, 'is for the direction export, not import'):
             main.import_feed('out')
