@@ -29,7 +29,7 @@ class Outcome:
 
     def __init__(self, error=None):
         self.files = self.bytes = 0
-        self.skipped, self.failed = [], []
+        self.skipped, self.failed, self.unheard = [], [], []
         self.error = error
         self.seconds = 0.0
         self.waiting = None
@@ -39,7 +39,7 @@ class Outcome:
 
     @property
     def successful(self):
-        return self.error is None and not self.failed
+        return self.error is None and not self.failed and not self.unheard
 
 
 class _Discreet:
@@ -98,22 +98,21 @@ class RunFinished(_Discreet, _Finished):
     __slots__ = ()
 
 
-def notify(event):
+def notify(event, outcome=None):
     """Tell the subscribers, each of them, whatever the others do.
 
-    What they raise is logged, and changes nothing for the files.
+    What they raise is logged, and noted in the Outcome, if there is one. It changes nothing for
+    the files.
     """
     for subscriber in subscribers(event):
         try:
             subscriber(event)
-        except Exception:
+        except Exception as e:
+            name = getattr(event, 'name', None)
             log.exception('A subscriber to %s failed%s. The file exchange goes on.',
-                          type(event).__name__, of_file(event))
-
-
-def of_file(event):
-    name = getattr(event, 'name', None)
-    return '' if name is None else ': %s' % printable(name)
+                          type(event).__name__, '' if name is None else ' at %s' % printable(name))
+            if outcome is not None:
+                outcome.unheard.append((name, '%s: %s' % (type(e).__name__, e)))
 
 
 def subscribers(event):
