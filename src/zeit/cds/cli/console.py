@@ -38,7 +38,7 @@ def open_standard_files():
 
 
 def silence(fd):
-    """Nobody listens at a standard file any more: what else goes there is lost, without an error."""
+    """Nobody listens at a standard file any more: what else goes there is lost, no error."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, fd)
     os.close(null)

@@ -1,4 +1,5 @@
-"""What is printed about a command: its version, its manual page, its completion. All from its parser."""
+"""What is printed about a command: its version, manual page, completion. All from its parser."""
+
 import importlib.metadata
 
 from zeit.cds.cli.options import PASSWORDS, shown, STATUSES, USAGE
@@ -15,7 +16,9 @@ def completion(parser, shell):
     try:
         import shtab
     except ImportError:
-        raise ConfigurationError('--completion needs shtab: pip install "zeit.cds[completion]"') from None
+        raise ConfigurationError(
+            '--completion needs shtab: pip install "zeit.cds[completion]"'
+        ) from None
     return shtab.complete(parser, shell)
 
 
@@ -53,7 +56,7 @@ def escaped(text):
 
 
 def settings_table():
-    """All settings: a list of (name, kind, default, explanation), each str, for the documentation."""
+    """All settings, for the documentation: a list of (name, kind, default, explanation), str."""
     return [(name, kind(field), '' if field.default in (None, '', ()) else shown(field.default),
              '. '.join(filter(None, [field.title, field.description])).rstrip('.') + '.')
             for name, field in SETTINGS.items()]
@@ -63,5 +66,9 @@ def kind(field):
     """What values a setting has, in a word or two."""
     if values := getattr(field, 'vocabulary', None):
         return ', '.join(term.value for term in values)
-    return {'TextLine': 'text', 'Int': 'whole number', 'Tuple': 'patterns', 'Bool': 'yes or no'}.get(
-        type(field).__name__, type(field).__name__.lower())
+    return {
+        'TextLine': 'text',
+        'Int': 'whole number',
+        'Tuple': 'patterns',
+        'Bool': 'yes or no',
+    }.get(type(field).__name__, type(field).__name__.lower())

@@ -24,7 +24,13 @@ NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'password')     # the last one n
 ONLY_EXPORT = ('replace', 'keep')
 OF_LOCK = ('name', 'password_file', 'ca_file', 'logfile', 'timeout', 'connection', 'lock')
 
-UNITS = {Path: 'FILE', Seconds: 'SECONDS', Days: 'DAYS', zope.schema.Int: 'N', zope.schema.Tuple: 'PATTERN'}
+UNITS = {
+    Path: 'FILE',
+    Seconds: 'SECONDS',
+    Days: 'DAYS',
+    zope.schema.Int: 'N',
+    zope.schema.Tuple: 'PATTERN',
+}
 
 STATUSES = '''\
 Exit status: 0 done or nothing to do; 1 some files failed, or another error;
@@ -52,7 +58,7 @@ PURPOSE = {
 
 
 class Parser(argparse.ArgumentParser):
-    """Parses a command line; never quotes an argument that it does not know, for it may be a password."""
+    """Parses a command line; never quotes what it does not know, for it may be a password."""
 
     def parse(self, arguments):
         """The options, an argparse.Namespace. Ends the process with status 2 if they are wrong."""
@@ -73,10 +79,18 @@ def fields(command):
 def parser(command):
     """The Parser of 'cds-import', 'cds-export' or 'cds-lock'."""
     result = Parser(
-        prog=command, usage=USAGE[command], description=PURPOSE[command], epilog=PASSWORDS + STATUSES,
-        add_help=False, allow_abbrev=False,
-        formatter_class=functools.partial(argparse.RawDescriptionHelpFormatter, max_help_position=27))
-    # In a group it is not shown to a formatter, which would ask for the size of the terminal, at some expense.
+        prog=command,
+        usage=USAGE[command],
+        description=PURPOSE[command],
+        epilog=PASSWORDS + STATUSES,
+        add_help=False,
+        allow_abbrev=False,
+        formatter_class=functools.partial(
+            argparse.RawDescriptionHelpFormatter, max_help_position=27
+        ),
+    )
+    # In a group it is not shown to a formatter, which would ask for the size of the terminal, at
+    # some expense.
     result.add_argument_group().add_argument('arguments', nargs='*', help=argparse.SUPPRESS)
     feed = result.add_argument_group('settings of the feed')
     for name in fields(command):
@@ -86,7 +100,10 @@ def parser(command):
 
 
 def add_setting(group, field):
-    """Add the option of one field of IFeed. Without the option on the command line, the namespace has no such name."""
+    """Add the option of one field of IFeed.
+
+    Without it on the command line, the namespace has no such name.
+    """
     kw = dict(dest=field.__name__, default=argparse.SUPPRESS, help=help_of(field))
     if isinstance(field, zope.schema.Bool):
         kw.update(action='store_true')
@@ -103,7 +120,9 @@ def option(field):
 
 def help_of(field):
     text = field.title.replace('%', '%%')
-    return text if field.default in (None, '', (), False) else '%s (%s)' % (text, shown(field.default))
+    return (
+        text if field.default in (None, '', (), False) else '%s (%s)' % (text, shown(field.default))
+    )
 
 
 def shown(value):
@@ -121,7 +140,9 @@ def converted(field, text):
 
 def possible(field):
     """What a value must be, in words."""
-    text = {zope.schema.Int: 'whole number', Seconds: 'number', Days: 'number'}.get(type(field), 'line of text')
+    text = {zope.schema.Int: 'whole number', Seconds: 'number', Days: 'number'}.get(
+        type(field), 'line of text'
+    )
     low, high = getattr(field, 'min', None), getattr(field, 'max', None)
     if low is not None:
         text += ' from %g' % low
@@ -137,12 +158,27 @@ def add_own(group, command):
         add('--break', metavar='LOCK', dest='break_', help='Remove this lock, after asking')
         add('--yes', action='store_true', help='Do not ask')
     else:
-        add('--dry-run', action='store_true', help='Only list what a run would take; no lock, no change')
+        add(
+            '--dry-run',
+            action='store_true',
+            help='Only list what a run would take; no lock, no change',
+        )
         add('--metrics', metavar='FILE', help='Write a text file for the Prometheus node exporter')
     add('--json', action='store_true', help='Print an object (JSON) for each feed')
-    add('-v', '--verbose', action='count', default=0, help='Log more to standard error; -vv: everything')
+    add(
+        '-v',
+        '--verbose',
+        action='count',
+        default=0,
+        help='Log more to standard error; -vv: everything',
+    )
     add('-q', '--quiet', action='store_true', help='Log only errors there, show no progress')
-    add('--completion', choices=SHELLS, metavar='SHELL', help='Print the completion for bash, zsh or tcsh')
+    add(
+        '--completion',
+        choices=SHELLS,
+        metavar='SHELL',
+        help='Print the completion for bash, zsh or tcsh',
+    )
     add('--man', action='store_true', help='Print the manual page')
     add('--version', action='store_true', help='Print the version')
     add('-h', '--help', action='help', help='Print this help')

@@ -18,9 +18,10 @@ def of_run(feed, outcome, status, names=()):
         'spool': feed.store_dir, 'status': status, 'files': outcome.files, 'bytes': outcome.bytes,
         'seconds': round(outcome.seconds, 3), 'waiting': outcome.waiting,
         'names': names[:AT_MOST], 'skipped': reasons(outcome.skipped),
-        'failed': reasons(outcome.failed), 'error': of_error(outcome.error),
+        'failed': reasons(outcome.failed), 'unheard': reasons(outcome.unheard),
+        'error': of_error(outcome.error),
         'unnamed': sum(max(0, count - AT_MOST) for count in (
-            outcome.files, len(outcome.skipped), len(outcome.failed))),
+            outcome.files, len(outcome.skipped), len(outcome.failed), len(outcome.unheard))),
     }
 
 

@@ -70,7 +70,8 @@ class Exchange(Command):
         with heard(names) if self.options.json else contextlib.nullcontext():
             outcome = self._outcome(feed)
         ended = time.time()
-        status = status_of(outcome.error, self.signals) or (FAILED if outcome.failed else OK)
+        status = status_of(outcome.error, self.signals) or (
+            FAILED if outcome.failed or outcome.unheard else OK)
         self._report(feed, outcome, status, names)
         age = self._lock_age(feed, outcome)
         if self.options.quiet and age > feed.stale_after:   # a warning would not be seen

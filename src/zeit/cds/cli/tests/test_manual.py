@@ -1,4 +1,5 @@
-"""The HTML manual builds without a warning; the examples and command lines that it shows are right."""
+"""The HTML manual builds without a warning; the examples and command lines in it are right."""
+
 import os
 import re
 import shlex
@@ -59,7 +60,10 @@ class Examples(unittest.TestCase):
 
     def test_the_feeds_are_right(self):
         feeds = site.feeds(TOP / 'examples/site.zcml')
-        self.assertEqual([('dpa', 'import'), ('partner', 'export')], [(feed.name, feed.direction) for feed in feeds])
+        self.assertEqual(
+            [('dpa', 'import'), ('partner', 'export')],
+            [(feed.name, feed.direction) for feed in feeds],
+        )
 
     def test_every_command_line_is_one(self):
         names = {feed.name for feed in site.feeds(TOP / 'examples/site.zcml')}
@@ -72,12 +76,19 @@ class Examples(unittest.TestCase):
             self.assertEqual('/etc/cds/site.zcml', parsed.zcml)
             self.assertTrue(parsed.all or set(parsed.arguments) <= names, line)
 
-    @unittest.skipUnless(shutil.which('systemd-analyze'), 'systemd is not installed: apt-get install systemd')
+    @unittest.skipUnless(
+        shutil.which('systemd-analyze'), 'systemd is not installed: apt-get install systemd'
+    )
     def test_systemd_understands_the_units(self):
         with tempfile.TemporaryDirectory() as directory:
             for kind in ('service', 'timer'):
                 text = (TOP / 'examples' / ('cds-import@.' + kind)).read_text()
-                Path(directory, 'cds-import@dpa.' + kind).write_text(text.replace('/opt/cds/bin/cds-import', '/bin/sh'))
-            done = subprocess.run(['systemd-analyze', 'verify', '--man=no', directory + '/cds-import@dpa.service'],
-                                  capture_output=True, text=True)
+                Path(directory, 'cds-import@dpa.' + kind).write_text(
+                    text.replace('/opt/cds/bin/cds-import', '/bin/sh')
+                )
+            done = subprocess.run(
+                ['systemd-analyze', 'verify', '--man=no', directory + '/cds-import@dpa.service'],
+                capture_output=True,
+                text=True,
+            )
         self.assertNotIn('cds-import@dpa', done.stderr)

@@ -1,9 +1,11 @@
 """cds-import --metrics, as the node exporter reads it."""
+import concurrent.futures
 import os
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from zeit.cds.cli import metrics
+from zeit.cds.events import Outcome
 from zeit.cds.testing import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.testing.process import free_port
 from zeit.cds.tests.commands import Commands
@@ -18,8 +20,12 @@ class Metrics(Commands, ServerTestCase):
 
     def run_with_metrics(self, *options):
         status = self.cds_import('--name=dpa', '--metrics=cds.prom', *options)
-        self.metrics = {sample.name: sample.value for family in text_string_to_metric_families(
-            (self.home / 'cds.prom').read_text()) for sample in family.samples if sample.labels == LABELS}
+        self.metrics = {
+            sample.name: sample.value
+            for family in text_string_to_metric_families((self.home / 'cds.prom').read_text())
+            for sample in family.samples
+            if sample.labels == LABELS
+        }
         return status
 
     def test_they_tell_of_the_last_run(self):
@@ -27,9 +33,20 @@ class Metrics(Commands, ServerTestCase):
             self.put(name, b'1234')
         self.assertEqual(0, self.run_with_metrics('--limit=2'), self.err)
         self.assertEqual(set(metrics.GAUGES), set(self.metrics))
-        self.assertEqual([2, 8, 0, 1, 0, 0], [self.metrics[name] for name in (
-            'cds_last_run_files', 'cds_last_run_bytes', 'cds_last_run_failures', 'cds_waiting_files',
-            'cds_last_run_status', 'cds_lock_age_seconds')])
+        self.assertEqual(
+            [2, 8, 0, 1, 0, 0],
+            [
+                self.metrics[name]
+                for name in (
+                    'cds_last_run_files',
+                    'cds_last_run_bytes',
+                    'cds_last_run_failures',
+                    'cds_waiting_files',
+                    'cds_last_run_status',
+                    'cds_lock_age_seconds',
+                )
+            ],
+        )
 
     def test_they_keep_the_last_success_and_tell_how_old_the_lock_is(self):
         self.assertEqual(0, self.run_with_metrics())
@@ -55,7 +72,45 @@ class Metrics(Commands, ServerTestCase):
     def test_several_feeds_are_in_one_file(self):
         site = self.site(self.directive('dpa', user='anonymous', port=free_port())
                          + self.directive('afp', user='anonymous', port=free_port()))
-        self.assertEqual(69, self.run_command('cds-import', '--metrics=cds.prom', '--zcml', site, '--all'))
+        self.assertEqual(
+            69, self.run_command('cds-import', '--metrics=cds.prom', '--zcml', site, '--all')
+        )
         text = (self.home / 'cds.prom').read_text()
         for name in ('dpa', 'afp'):
             self.assertIn('cds_last_run_status{direction="import",feed="%s"} 69.0' % name, text)
+
+    def series(self):
+        return {(sample.labels['feed'], sample.name): sample.value
+                for family in text_string_to_metric_families((self.home / 'cds.prom').read_text())
+                for sample in family.samples}
+
+    def test_the_feeds_of_other_commands_stay(self):
+        self.assertEqual(0, self.run_with_metrics())
+        before = self.series()
+        self.assertEqual(0, self.cds_import('--name=afp', '--metrics=cds.prom'))
+        after = self.series()
+        self.assertEqual(before, {key: after[key] for key in before})
+        self.assertEqual({'afp', 'dpa'}, {feed for feed, _ in after})
+
+    def test_a_feed_that_never_succeeded_has_a_last_success(self):
+        self.put('write', b'foreign')
+        self.assertEqual(75, self.run_with_metrics())
+        self.assertEqual(0, self.metrics[metrics.LAST_SUCCESS])
+
+    def test_an_older_run_never_hides_a_newer_one(self):
+        feed, path = self.feed(name='dpa'), self.home / 'cds.prom'
+        for status, ended in (0, 1000.5), (75, 3000.5), (0, 2000.5):
+            metrics.write(path, feed, Outcome(), status, 0, ended)
+        series = self.series()
+        self.assertEqual((75, 3000.5, 1000.5), tuple(series['dpa', name] for name in (
+            'cds_last_run_status', metrics.LAST_RUN, metrics.LAST_SUCCESS)))
+
+    def test_nothing_is_lost_when_many_write_at_once(self):
+        path = self.home / 'cds.prom'
+
+        def write(number):
+            metrics.write(path, self.feed(name=str(number)), Outcome(), 0, 0, 1.0)
+
+        with concurrent.futures.ThreadPoolExecutor(8) as threads:
+            list(threads.map(write, range(40)))
+        self.assertEqual(40, len({feed for feed, _ in self.series()}))

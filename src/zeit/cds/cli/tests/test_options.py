@@ -1,5 +1,9 @@
-"""Options, manual page, completion and table come from IFeed; no password comes from a command line."""
+"""Options, manual page, completion, table come from IFeed; no password from a command line."""
+
+import contextlib
+import io
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -16,9 +20,30 @@ from zeit.cds.tests.importing import recorded
 
 
 COMMANDS = ('cds-import', 'cds-export', 'cds-lock')
-OWN = {'zcml', 'all', 'dry-run', 'metrics', 'json', 'verbose', 'quiet', 'completion', 'man', 'version', 'help'}
+OWN = {
+    'zcml',
+    'all',
+    'dry-run',
+    'metrics',
+    'json',
+    'verbose',
+    'quiet',
+    'completion',
+    'man',
+    'version',
+    'help',
+}
 OWN_OF_LOCK = OWN - {'dry-run', 'metrics'} | {'break', 'yes'}
-BY_OTHER_WAYS = {'store_dir', 'hostname', 'port', 'user', 'ftp_dir', 'security', 'direction', 'password'}
+BY_OTHER_WAYS = {
+    'store_dir',
+    'hostname',
+    'port',
+    'user',
+    'ftp_dir',
+    'security',
+    'direction',
+    'password',
+}
 
 
 def long_options(text):
@@ -33,7 +58,9 @@ class FromIFeed(unittest.TestCase):
 
     def test_every_setting_has_an_option_or_another_way(self):
         self.assertEqual(set(SETTINGS), set(options.fields('cds-export')) | BY_OTHER_WAYS)
-        self.assertEqual(set(SETTINGS) - {'replace', 'keep'}, set(options.fields('cds-import')) | BY_OTHER_WAYS)
+        self.assertEqual(
+            set(SETTINGS) - {'replace', 'keep'}, set(options.fields('cds-import')) | BY_OTHER_WAYS
+        )
         self.assertLess(set(options.fields('cds-lock')), set(SETTINGS))
 
     def test_what_the_url_gives_are_settings(self):
@@ -73,8 +100,13 @@ class FromIFeed(unittest.TestCase):
     @unittest.skipUnless(shutil.which('man'), 'man is not installed: apt-get install man-db')
     def test_the_manual_page_is_formatted_without_a_complaint(self):
         page = manual.man_page(options.parser('cds-import'))
-        done = subprocess.run(['man', '--warnings', '-l', '-'], input=page, text=True, capture_output=True,
-                              env={**os.environ, 'MANROFFSEQ': '', 'LC_ALL': 'C.UTF-8'})
+        done = subprocess.run(
+            ['man', '--warnings', '-l', '-'],
+            input=page,
+            text=True,
+            capture_output=True,
+            env={**os.environ, 'MANROFFSEQ': '', 'LC_ALL': 'C.UTF-8'},
+        )
         self.assertEqual((0, ''), (done.returncode, done.stderr))
 
     def test_completion_knows_the_options(self):
@@ -85,11 +117,19 @@ class FromIFeed(unittest.TestCase):
     def test_the_table_has_each_setting(self):
         table = manual.settings_table()
         self.assertEqual(list(SETTINGS), [row[0] for row in table])
-        self.assertEqual({'port': '21', 'security': 'none', 'timeout': '60'}, {
-            name: default for name, _, default, _ in table if name in ('port', 'security', 'timeout')})
+        self.assertEqual(
+            {'port': '21', 'security': 'none', 'timeout': '60'},
+            {
+                name: default
+                for name, _, default, _ in table
+                if name in ('port', 'security', 'timeout')
+            },
+        )
 
     def test_import_accepts_each_setting_by_keyword(self):
-        given = dict(store_dir='', hostname='h', user='u', port=1, password='', ftp_dir='/', logfile=None)
+        given = dict(
+            store_dir='', hostname='h', user='u', port=1, password='', ftp_dir='/', logfile=None
+        )
         with unittest.mock.patch.object(main, 'run_import') as run:
             for name, field in SETTINGS.items():
                 main.import_(**{**given, name: given.get(name, field.default)})
@@ -98,20 +138,56 @@ class FromIFeed(unittest.TestCase):
                 main.import_(**given, colour='red')
 
 
+class Unknown(unittest.TestCase):
+
+    def refused(self, *arguments):
+        """What is printed about arguments that are refused."""
+        with contextlib.redirect_stderr(io.StringIO()) as err, self.assertRaises(SystemExit):
+            options.parser('cds-import').parse([*arguments, 'spool', 'ftp://cds@host/'])
+        return err.getvalue()
+
+    def test_an_option_is_no_abbreviation_of_another(self):
+        self.assertIn('there is no option --password-f\n', self.refused('--password-f=geheim'))
+
+    def test_what_may_be_a_password_is_not_shown(self):
+        self.assertNotIn('geheim', self.refused('--password=geheim'))
+
+
 class URLs(unittest.TestCase):
 
     def test_its_parts(self):
         self.assertEqual(dict(hostname='host', security='none', user='cds', ftp_dir='/'),
                          options.url_settings('ftp://cds@host'))
-        self.assertEqual(dict(hostname='::1', security='explicit', user='c@s', ftp_dir='/a b/', port=2121),
-                         options.url_settings('ftpes://c%40s@[::1]:2121/a%20b/'))
+        self.assertEqual(
+            dict(hostname='::1', security='explicit', user='c@s', ftp_dir='/a b/', port=2121),
+            options.url_settings('ftpes://c%40s@[::1]:2121/a%20b/'),
+        )
         self.assertEqual('implicit', options.url_settings('ftps://cds@host/')['security'])
 
     def test_what_is_none(self):
-        for url in ('', 'host', 'http://cds@host/', 'ftp://host/', 'ftp://cds@/', 'ftp://cds@host:99999/',
-                    'ftp://cds@host:x/', 'ftp://cds@host/?a', 'ftp://cds@host/#a', 'ftp://cds@[host/'):
+        for url in (
+            '',
+            'host',
+            'http://cds@host/',
+            'file:srv',
+            'file://host/srv',
+            'file://cds@localhost/',
+            'ftp://host/',
+            'ftp://cds@/',
+            'ftp://cds@host:99999/',
+            'ftp://cds@host:x/',
+            'ftp://cds@host/?a',
+            'ftp://cds@host/#a',
+            'ftp://cds@[host/',
+        ):
             with self.subTest(url), self.assertRaises(ConfigurationError):
                 options.url_settings(url)
+
+    def test_a_directory_on_this_machine(self):
+        mine = dict(connection='file', hostname='localhost', ftp_dir='/srv/in coming',
+                    user=pwd.getpwuid(os.geteuid()).pw_name)
+        self.assertEqual(mine, options.url_settings('file:///srv/in%20coming'))
+        self.assertEqual(mine, options.url_settings('file://localhost/srv/in%20coming'))
 
     def test_a_password_is_refused_and_not_shown(self):
         for url in ('ftp://cds:geheim@host/', 'ftp://cds:geheim/x@host/', 'ftp://cds:ge#heim@host/',
@@ -140,13 +216,16 @@ class Passwords(unittest.TestCase):
 
     def password(self, **settings):
         with recorded() as self.log:
-            feed = credentials.complete(Feed(store_dir='', hostname='ftp.example.com', user='cds', **settings))
-            credentials.expect(feed)
+            feed = credentials.complete(
+                Feed(store_dir='', hostname='ftp.example.com', user='cds', **settings), self.ask)
         return feed.password
 
+    @staticmethod
+    def ask(feed):
+        return 'five'
+
     def test_sources_in_their_order(self):
-        self.assertEqual('', self.password())
-        self.assertIn('There is no password for cds@ftp.example.com', self.log.warnings[0])
+        self.assertEqual('five', self.password())
         self.write('.netrc', 'machine ftp.example.com login cds password four\n')
         self.assertEqual('four', self.password())
         os.environ['CDS_PASSWORD'] = 'three'
@@ -155,6 +234,16 @@ class Passwords(unittest.TestCase):
         self.assertEqual('two', self.password(password_file=path))
         self.assertEqual('one', self.password(password_file=path, password='one'))
         self.assertEqual([], self.log.warnings)
+
+    def test_none_at_all_is_an_error_unless_the_user_needs_none(self):
+        for ask in (None, lambda feed: ''):
+            with self.assertRaisesRegex(
+                    ConfigurationError, 'There is no password for cds@ftp.example.com:21/: give'):
+                credentials.complete(
+                    Feed(store_dir='', hostname='ftp.example.com', user='cds'), ask
+                )
+        anonymous = Feed(store_dir='', hostname='ftp.example.com', user='anonymous')
+        self.assertIs(anonymous, credentials.complete(anonymous, self.ask))
 
     def test_a_password_file_that_others_may_read_is_warned_of(self):
         self.assertEqual('two', self.password(password_file=self.write('secret', 'two', 0o644)))
@@ -167,20 +256,23 @@ class Passwords(unittest.TestCase):
                 self.password(password_file=path)
 
     def test_netrc_of_another_user_or_host_tells_nothing(self):
-        self.write('.netrc', 'machine ftp.example.com login other password no\nmachine h login cds password no\n')
-        self.assertEqual('', self.password())
+        self.write(
+            '.netrc',
+            'machine ftp.example.com login other password no\nmachine h login cds password no\n',
+        )
+        self.assertEqual('five', self.password())
 
     def test_a_netrc_that_is_of_no_use_is_warned_of_without_what_is_in_it(self):
         self.write('.netrc', 'machine ftp.example.com login cds password my geheim\n')
-        self.assertEqual('', self.password())
+        self.assertEqual('five', self.password())
         self.assertRegex(self.log.warnings[0], r'~/.netrc cannot be used: line \d makes no sense.')
         self.write('.netrc', 'machine ftp.example.com login cds password geheim\n', 0o644)
-        self.assertEqual('', self.password())
+        self.assertEqual('five', self.password())
         self.assertIn('permissive', self.log.warnings[0])
         path = self.write('.netrc', '', 0o600)
         with open(path, 'wb') as f:
             f.write(b'machine ftp.example.com login cds password geheim\xfc\n')
-        self.assertEqual('', self.password())
+        self.assertEqual('five', self.password())
         self.assertIn('~/.netrc cannot be used: it is neither in UTF-8', self.log.warnings[0])
         self.assertNotIn('geheim', '\n'.join(self.log.warnings))
 
@@ -188,13 +280,50 @@ class Passwords(unittest.TestCase):
 class Startup(unittest.TestCase):
     """What costs time is imported when it is used: cron runs a command each minute."""
 
-    UNUSED = ('tqdm', 'prometheus_client', 'shtab', 'zope.configuration', 'ssl', 'tenacity', 'netrc', 'json',
-              'hypothesis', 'pkg_resources', 'importlib.metadata', 'zope.component', 'gocept.filestore', 'hashlib',
-              'shutil', 'urllib.parse', 'random', 'ctypes')
+    UNUSED = (
+        'tqdm',
+        'prometheus_client',
+        'shtab',
+        'zope.configuration',
+        'ssl',
+        'tenacity',
+        'netrc',
+        'json',
+        'hypothesis',
+        'pkg_resources',
+        'importlib.metadata',
+        'zope.component',
+        'gocept.filestore',
+        'hashlib',
+        'shutil',
+        'urllib.parse',
+        'logging.handlers',
+        'random',
+        'ctypes',
+    )
 
     def test_a_command_begins_without_what_it_may_not_need(self):
-        code = ('import sys, zeit.cds.cli.exchange, zeit.cds.cli.options, zeit.cds.ftp.session, zeit.cds.lock.lockfile, zeit.cds.spool.store; '
-                'zeit.cds.cli.options.parser("cds-import"); print(*sys.modules)')
-        done = subprocess.run([sys.executable, '-S', '-c', code], capture_output=True, text=True, check=True,
-                              env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))})
-        self.assertEqual(set(), set(self.UNUSED) & set(done.stdout.split()))
+        found = self.printed_by(
+            'import sys, zeit.cds.cli.exchange, zeit.cds.cli.runs, zeit.cds.cli.options\n'
+            'import zeit.cds.ftp.session, zeit.cds.lock.lockfile, zeit.cds.spool.store\n'
+            'zeit.cds.cli.options.parser("cds-import"); print(*sys.modules)')
+        self.assertEqual(set(), set(self.UNUSED) & set(found.split()))
+
+    def test_who_imports_it_keeps_the_garbage_collector(self):
+        self.assertEqual('0 True', self.printed_by(
+            'import gc, zeit.cds.cli.exchange, zeit.cds.cli.lock, zeit.cds.cli.runs\n'
+            'print(gc.get_freeze_count(), gc.isenabled())'))
+
+    def test_the_entry_point_freezes_it(self):
+        frozen, enabled = self.printed_by(
+            'import gc, sys, zeit.cds.cli.exchange\nsys.argv[1:] = ["--all"]\n'
+            'try: zeit.cds.cli.exchange.import_()\nexcept SystemExit: pass\n'
+            'print(gc.get_freeze_count(), gc.isenabled())').split()
+        self.assertGreater(int(frozen), 1000)
+        self.assertEqual('True', enabled)
+
+    def printed_by(self, code):
+        done = subprocess.run(
+            [sys.executable, '-S', '-c', code], capture_output=True, text=True, check=True,
+            env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, sys.path))})
+        return done.stdout.strip()

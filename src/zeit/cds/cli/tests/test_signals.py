@@ -17,12 +17,17 @@ SIZE = 50_000
 class Interrupted(Commands):
 
     def import_until(self, handler):
-        """Start an import of many files, which a subscriber interrupts; returns the status and all the files."""
+        """Start an import of many files, which a subscriber interrupts.
+
+        Returns the status and all the files.
+        """
         files = {b'%03d.xml' % n: bytes([n % 256]) * SIZE for n in range(FILES)}
         for name, data in files.items():
             self.put(name.decode(), data)
-        self.path = self.site(self.directive('dpa') + '<subscriber for="zeit.cds.interfaces.IFileImported" '
-                              'handler="zeit.cds.tests.commands.%s" />' % handler)
+        self.path = self.site(
+            self.directive('dpa') + '<subscriber for="zeit.cds.interfaces.IFileImported" '
+            'handler="zeit.cds.tests.commands.%s" />' % handler
+        )
         return self.run_command('cds-import', '--zcml', self.path, 'dpa'), files
 
     def check(self, status, files):
@@ -56,20 +61,30 @@ class Silent(Commands, ServerTestCase):
 
     def test_an_import_that_waits_for_the_greeting_ends_at_once(self):
         with socket.create_server(('127.0.0.1', 0)) as silent:
-            with self.popen('cds-import', self.store_dir, self.url(port=silent.getsockname()[1])) as process:
+            with self.popen(
+                'cds-import', self.store_dir, self.url(port=silent.getsockname()[1])
+            ) as process:
                 connected, _ = silent.accept()
                 with connected:
                     process.send_signal(signal.SIGTERM)
-                    _, err = process.communicate(timeout=20)     # much less than the server may be silent
+                    _, err = process.communicate(
+                        timeout=20
+                    )  # much less than the server may be silent
         self.assertEqual(128 + signal.SIGTERM, process.returncode, err)
 
     def test_cds_lock_goes_on_to_no_other_feed(self):
         with contextlib.ExitStack() as stack:
             silent = [stack.enter_context(socket.create_server(('127.0.0.1', 0))) for _ in range(2)]
-            site = self.site(''.join(
-                self.directive('feed%d' % n, port=sock.getsockname()[1]) for n, sock in enumerate(silent)))
-            process = stack.enter_context(
-                self.popen('cds-lock', '--break=read', '--yes', '--zcml', site, '--all'))
+            site = self.site(
+                ''.join(
+                    self.directive('feed%d' % n, port=sock.getsockname()[1])
+                    for n, sock in enumerate(silent)
+                )
+            )
+            secret = self.write('secret', self.server.password, 0o600)
+            process = stack.enter_context(self.popen(
+                'cds-lock', '--break=read', '--yes', '--password-file', secret, '--zcml', site,
+                '--all'))
             stack.enter_context(silent[0].accept()[0])
             process.send_signal(signal.SIGINT)
             silent[1].settimeout(1)
@@ -80,10 +95,12 @@ class Silent(Commands, ServerTestCase):
         self.assertEqual(1, err.count('Interrupted by SIGINT'), err)
 
     def test_further_signals_drop_the_file_that_hangs(self):
-        """The server's data never come; the lock is removed all the same, whatever signals follow."""
+        """The server's data never come; the lock is removed, whatever signals follow."""
         self.put('a.xml', b'a' * 1000)
         with Stalling(self.server.port) as stalling:
-            with self.popen('cds-import', '--connections=1', self.store_dir, self.url(port=stalling.port)) as process:
+            with self.popen(
+                'cds-import', '--connections=1', self.store_dir, self.url(port=stalling.port)
+            ) as process:
                 self.assertTrue(stalling.stalled.wait(30))
                 while process.poll() is None:
                     process.send_signal(signal.SIGTERM)
@@ -144,4 +161,6 @@ class Stalling:
 
 
 def test_suite():
-    return unittest.TestSuite([on_servers(Interrupted), unittest.defaultTestLoader.loadTestsFromTestCase(Silent)])
+    return unittest.TestSuite(
+        [on_servers(Interrupted), unittest.defaultTestLoader.loadTestsFromTestCase(Silent)]
+    )

@@ -1,11 +1,15 @@
 """What a person at a terminal sees, and what nobody else does."""
 import fcntl
+import math
 import os
 import pty
 import re
 import struct
 import termios
+import unittest
 
+from zeit.cds.cli.progress import Pace
+from zeit.cds.interfaces import Progress as RunProgress
 from zeit.cds.testing import PYFTPDLIB_LAYER, ServerTestCase, VSFTPD_LAYER
 from zeit.cds.tests.commands import Commands, LIMIT
 
@@ -23,8 +27,15 @@ class Terminal(Commands):
         master, slave = pty.openpty()
         try:
             fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', *SIZE, 0, 0))
-            process = self.popen(command, *options, password=password, stdin=slave, stdout=slave, stderr=slave,
-                                 start_new_session=True)
+            process = self.popen(
+                command,
+                *options,
+                password=password,
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+                start_new_session=True,
+            )
             os.close(slave)
             self.screen = self.talk(master, question, answer)
         finally:
@@ -51,6 +62,32 @@ class Terminal(Commands):
             self.put('%02d.xml' % n, bytes(1000))
 
 
+class Paces(unittest.TestCase):
+    """The speed and the time left that the bar shows."""
+
+    def pace(self, *seen):
+        pace = Pace(window=10)
+        for when, progress in seen:
+            pace.add(when, progress)
+        return pace.bytes_per_second, pace.left
+
+    def test_bytes_tell_even_within_one_large_file(self):
+        self.assertEqual((100, 8), self.pace(
+            (0, RunProgress(0, 1, 0, 1000)), (2, RunProgress(0, 1, 200, 1000))))
+
+    def test_a_stall_shows(self):
+        seen = [(second, RunProgress(0, 1, min(second, 10) * 100, 2000)) for second in range(40)]
+        self.assertEqual((100, 11), self.pace(*seen[:10]))
+        self.assertEqual((0, math.inf), self.pace(*seen))
+
+    def test_without_sizes_files_are_counted(self):
+        self.assertEqual((100, 16), self.pace(
+            (0, RunProgress(0, 10, 0)), (4, RunProgress(2, 10, 400))))
+
+    def test_at_the_end_nothing_is_left(self):
+        self.assertEqual((0, 0), self.pace((0, RunProgress(1, 1, 1000, 1000))))
+
+
 class Progress(Terminal, ServerTestCase):
 
     layer = PYFTPDLIB_LAYER
@@ -59,7 +96,9 @@ class Progress(Terminal, ServerTestCase):
         self.put_many()
         self.assertEqual(0, self.on_terminal('cds-import', self.store_dir, self.url()), self.screen)
         last = self.screen.rstrip().rpartition('\r')[2]
-        self.assertRegex(last, r'20 of 20 files: 100%\|.*\| 20\.0k/20\.0k \[\d\d:\d\d<\d\d:\d\d, .*B/s\]')
+        self.assertRegex(
+            last, r'20 of 20 files: 100%\|.*\| 20\.0k/20\.0k \[\d\d:\d\d<\d\d:\d\d, .*B/s\]'
+        )
 
     def test_there_is_none_when_nothing_is_to_be_done(self):
         self.assertEqual(0, self.on_terminal('cds-import', self.store_dir, self.url()))
@@ -68,7 +107,9 @@ class Progress(Terminal, ServerTestCase):
     def test_there_is_none_when_output_goes_to_a_file(self):
         self.put_many()
         with open(self.home / 'err', 'w') as err:
-            self.assertEqual(0, self.run_command('cds-import', self.store_dir, self.url(), stderr=err))
+            self.assertEqual(
+                0, self.run_command('cds-import', self.store_dir, self.url(), stderr=err)
+            )
         self.assertEqual('', (self.home / 'err').read_text())
 
     def test_there_is_none_with_q(self):
@@ -79,7 +120,9 @@ class Progress(Terminal, ServerTestCase):
     def test_log_lines_and_the_bar_leave_each_other_whole(self):
         self.put_many()
         os.mkdir(os.path.join(self.server.directory, 'directory'))
-        self.assertEqual(0, self.on_terminal('cds-import', '-v', '--logfile=log', self.store_dir, self.url()))
+        self.assertEqual(
+            0, self.on_terminal('cds-import', '-v', '--logfile=log', self.store_dir, self.url())
+        )
         lines = [line.rpartition('\r')[2] for line in self.screen.split('\r\n')]
         for n in range(20):
             self.assertIn("cds-import: INFO: Moved from 'tmp' to 'new': %02d.xml" % n, lines)
@@ -87,19 +130,32 @@ class Progress(Terminal, ServerTestCase):
 
     def test_a_password_is_asked_for_and_not_shown(self):
         self.put_many()
-        self.assertEqual(0, self.on_terminal('cds-import', self.store_dir, self.url(), password='',
-                                             question='Password of test@127.0.0.1:%d/: ' % self.server.port,
-                                             answer=self.server.password + '\n'), self.screen)
+        self.assertEqual(
+            0,
+            self.on_terminal(
+                'cds-import',
+                self.store_dir,
+                self.url(),
+                password='',
+                question='Password of test@127.0.0.1:%d/: ' % self.server.port,
+                answer=self.server.password + '\n',
+            ),
+            self.screen,
+        )
         self.assertNotIn(self.server.password, self.screen)
         self.assertEqual(20, len(self.published))
 
     def test_breaking_a_lock_is_asked_for(self):
         self.put('write', b'foreign')
         command = 'cds-lock', '--break=write', self.url()
-        self.assertEqual(1, self.on_terminal(*command, question='? [y/N] ', answer='n\n'), self.screen)
+        self.assertEqual(
+            1, self.on_terminal(*command, question='? [y/N] ', answer='n\n'), self.screen
+        )
         self.assertIn('Remove the lock test@127.0.0.1', self.screen)
         self.assertEqual([b'write'], list(self.there))
-        self.assertEqual(0, self.on_terminal(*command, question='? [y/N] ', answer='y\n'), self.screen)
+        self.assertEqual(
+            0, self.on_terminal(*command, question='? [y/N] ', answer='y\n'), self.screen
+        )
         self.assertEqual({}, self.there)
 
 
@@ -112,4 +168,4 @@ class WithoutSizes(Terminal, ServerTestCase):
         self.put_many()
         self.assertEqual(0, self.on_terminal('cds-import', self.store_dir, self.url()), self.screen)
         last = self.screen.rstrip().rpartition('\r')[2]
-        self.assertTrue(re.search(r'20 of 20 files: 100%.*20/20.*20\.0kB', last), last)
+        self.assertTrue(re.search(r'20 of 20 files: 100%.*20/20.*20\.0kB, .*B/s\]', last), last)
