@@ -25,30 +25,15 @@ SITE = """\
 
 
 def arguments(command, *options, settings=''):
-    """What to execute for a command of the console.
-
-    settings -- those that a script of buildout has inside: source code
-    """
-    code = 'import sys; from zeit.cds.cli import exchange, lock; sys.exit(%s(%s))' % (
-        ENTRY[command],
-        settings,
-    )
+    """What to execute for a command of the console; or for a script of buildout, which has settings (source code)."""
+    code = 'import sys; from zeit.cds.cli import exchange, lock; sys.exit(%s(%s))' % (ENTRY[command], settings)
     return [sys.executable, '-c', code, *map(str, options)]
 
 
 def environment(home, **variables):
     """That of a user without any settings but these."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ('CDS_PASSWORD', 'COLUMNS', 'LINES')
-    }
-    return {
-        **kept,
-        'HOME': str(home),
-        'PYTHONPATH': os.pathsep.join(filter(None, sys.path)),
-        **variables,
-    }
+    kept = {name: value for name, value in os.environ.items() if name not in ('CDS_PASSWORD', 'COLUMNS', 'LINES')}
+    return {**kept, 'HOME': str(home), 'PYTHONPATH': os.pathsep.join(filter(None, sys.path)), **variables}
 
 
 def hear_signals():
@@ -66,29 +51,14 @@ class Commands(Importing):
         self.addCleanup(shutil.rmtree, self.home)
 
     def url(self, directory='/', user=None, port=None):
-        return 'ftp://%s@%s:%d%s' % (
-            user or self.server.user,
-            self.server.host,
-            port or self.server.port,
-            directory,
-        )
+        return 'ftp://%s@%s:%d%s' % (user or self.server.user, self.server.host, port or self.server.port, directory)
 
     def popen(self, command, *options, password=None, settings='', **kw):
         variables = {'CDS_PASSWORD': self.server.password if password is None else password}
         return subprocess.Popen(
-            arguments(command, *options, settings=settings),
-            env=environment(self.home, **variables),
-            cwd=self.home,
-            preexec_fn=hear_signals,
-            text=True,
-            errors='surrogateescape',
-            **{
-                'stdin': subprocess.DEVNULL,
-                'stdout': subprocess.PIPE,
-                'stderr': subprocess.PIPE,
-                **kw,
-            },
-        )
+            arguments(command, *options, settings=settings), env=environment(self.home, **variables), cwd=self.home,
+            preexec_fn=hear_signals, text=True, errors='surrogateescape',
+            **{'stdin': subprocess.DEVNULL, 'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, **kw})
 
     def run_command(self, command, *options, **kw):
         """Run it to its end; returns the status. `self.out` and `self.err` are what it printed."""
@@ -122,14 +92,8 @@ class Commands(Importing):
     def directive(self, name, **settings):
         """A <cds:feed> for the server."""
         server = self.server
-        settings = {
-            'name': name,
-            'store_dir': self.store_dir,
-            'hostname': server.host,
-            'port': server.port,
-            'user': server.user,
-            **settings,
-        }
+        settings = {'name': name, 'store_dir': self.store_dir, 'hostname': server.host, 'port': server.port,
+                    'user': server.user, **settings}
         return '<cds:feed %s />' % ' '.join('%s="%s"' % item for item in settings.items())
 
 
@@ -164,11 +128,8 @@ class Shell:
         self.directory = Path(tempfile.mkdtemp())
         programs = self.directory / 'bin'
         programs.mkdir()
-        # The Python of the PATH may be of another version, and can't use the modules of this one.
-        for name, command in {
-            **{name: arguments(name) for name in ENTRY},
-            'python3': [sys.executable],
-        }.items():
+        # The Python of the PATH may be of another version, and then can't use the modules of this one.
+        for name, command in {**{name: arguments(name) for name in ENTRY}, 'python3': [sys.executable]}.items():
             path = programs / name
             path.write_text('#!/bin/sh\nexec %s "$@"\n' % shlex.join(command))
             path.chmod(0o755)
@@ -176,16 +137,9 @@ class Shell:
         self.environment['PATH'] = '%s:%s' % (programs, self.environment['PATH'])
 
     def __call__(self, line):
-        done = subprocess.run(
-            ['/bin/sh', '-c', line],
-            cwd=self.directory,
-            env=self.environment,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=LIMIT,
-        )
+        done = subprocess.run(['/bin/sh', '-c', line], cwd=self.directory, env=self.environment, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=LIMIT)
         print(done.stdout, end='')
         if done.returncode:
             print('[status %d]' % done.returncode)
