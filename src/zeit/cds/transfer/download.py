@@ -4,7 +4,7 @@ import logging
 import zope.interface
 
 from zeit.cds.interfaces import IByteSink, PermanentError, TemporaryError
-from zeit.cds.text import printable
+from zeit.cds.text import phrase, printable
 from zeit.cds.transfer.jobs import Dropped
 from zeit.cds.transfer.worker import Strategy
 
@@ -157,7 +157,7 @@ class Download(Strategy):
             return True
         self._jobs.drop(job, Dropped(
             'the server refuses to remove it: %s. It is kept in tmp, and published when the '
-            "server's copy is gone" % error, True))
+            "server's copy is gone" % phrase(error), True))
         return False
 
 

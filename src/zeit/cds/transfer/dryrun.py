@@ -2,7 +2,7 @@
 import logging
 
 from zeit.cds.events import Outcome
-from zeit.cds.text import printable
+from zeit.cds.text import phrase, printable
 from zeit.cds.transfer.exporting import Export
 from zeit.cds.transfer.importing import Import
 from zeit.cds.transfer.selection import Selection
@@ -25,7 +25,7 @@ class Listed(Selection):
     def skip(self, name, reason, failed=False):
         # No event: nothing has happened.
         (self._outcome.failed if failed else self._outcome.skipped).append((name, reason))
-        log.warning('Would not be exchanged: %s: %s.', printable(name), reason)
+        log.warning('Would not be exchanged: %s: %s.', printable(name), phrase(reason))
 
 
 class Preview:

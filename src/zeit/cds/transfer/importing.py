@@ -8,7 +8,7 @@ import logging
 from zeit.cds.events import FileImported, notify
 from zeit.cds.interfaces import FTPError, IFileSink, ReplyError
 from zeit.cds.pipelined import pipelined
-from zeit.cds.text import printable
+from zeit.cds.text import phrase, printable
 from zeit.cds.transfer.download import Download, GONE
 from zeit.cds.transfer.exchange import further_sessions
 from zeit.cds.transfer.jobs import DROPPED
@@ -87,7 +87,7 @@ class Import(Run):
     def _keep(self, left, reason):
         self._selection.settle(left.name)
         self._skip(left.name, "%s. It is kept in tmp, and published when the server's copy is gone"
-                   % reason, failed=True)
+                   % phrase(reason), failed=True)
 
     def _finish(self, left):
         there = self._stat(left.name)

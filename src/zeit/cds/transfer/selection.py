@@ -3,7 +3,7 @@ import fnmatch
 import logging
 
 from zeit.cds.events import FileSkipped, notify
-from zeit.cds.text import printable
+from zeit.cds.text import phrase, printable
 
 
 log = logging.getLogger('zeit.cds')
@@ -72,7 +72,7 @@ class Selection:
         (outcome.failed if failed else outcome.skipped).append((name, reason))
         few = len(outcome.failed) + len(outcome.skipped) <= self._told
         log.log(logging.WARNING if few else logging.DEBUG,
-                'Not exchanged: %s: %s.', printable(name), reason)
+                'Not exchanged: %s: %s.', printable(name), phrase(reason))
         notify(FileSkipped(self._feed, name, reason, failed))
 
 

@@ -13,7 +13,7 @@ import greenlet
 
 from zeit.cds.interfaces import ConnectionLost, Entry, FileRefused, PermanentError, TemporaryError
 from zeit.cds.pipelined import pipelined
-from zeit.cds.text import printable
+from zeit.cds.text import phrase, printable
 from zeit.cds.transfer.jobs import Dropped
 from zeit.cds.transfer.retry import PASSING
 
@@ -164,7 +164,7 @@ class Worker:
             except ConnectionLost as e:
                 if not e.at_once:
                     raise
-                log.debug('%s Once more.', e)
+                log.debug('%s. Once more.', phrase(e))
 
     # ------------------------------------------------------------ transfers
 
@@ -283,4 +283,4 @@ class Worker:
             return jobs.finalize_later(job, pause)
         elif job.tries == jobs.retries + 1 and not self._strategy.passes:
             return self._refused(job, error)
-        jobs.drop(job, Dropped(self._strategy.uncertain % error, True))
+        jobs.drop(job, Dropped(self._strategy.uncertain % phrase(error), True))
