@@ -30,7 +30,6 @@ FAILING = frozenset("""
     mlst_over_the_data_connection
     mutex_goes_without_data_connections
     names_in_capitals
-    names_with_a_dot_are_refused
     nlst_needs_an_argument
     nlst_with_dot_slash
     nlst_with_whole_paths
@@ -45,7 +44,6 @@ FAILING = frozenset("""
     size_knows_no_file
     stored_files_appear_later
     stored_files_never_appear
-    stored_under_another_name
     tls_upload_without_close_notify
     too_many_clients_is_no_wrong_password
     utf8_on_demand
