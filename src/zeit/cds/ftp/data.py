@@ -73,6 +73,12 @@ class DataConnections:
                 opened.close()
         self._asked = self._ahead = None
 
+    def drop_ahead(self):
+        """The server has used up the data connection that was begun in advance."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.close()
+
     # ------------------------------------------------------------ ways
 
     def be_passive(self, reason):
@@ -227,7 +233,9 @@ class DataConnections:
             if isinstance(data, Listener) and reply.code == 425:
                 self.be_passive('its connections do not get through to us: %s' % (reply,))
             if reply.positive:
-                raise TemporaryError('No data: %s' % (reply,))
+                error = TemporaryError('No data: %s' % (reply,))
+                error.reply = reply
+                raise error
             raise self.error(reply)
         try:
             if isinstance(data, Listener):
