@@ -13,3 +13,11 @@ def _printable(character):
         return character
     number = ord(character)
     return '\\x%02x' % (number - 0xdc00 if 0xdc80 <= number <= 0xdcff else number)
+
+
+def phrase(text):
+    """What is quoted within a sentence of ours, which goes on or has a full stop of its own: str.
+
+    text -- str, exception or Reply
+    """
+    return str(text).rstrip(' .')

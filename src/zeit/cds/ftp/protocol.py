@@ -50,8 +50,7 @@ class Reply(NamedTuple):
         return 200 <= self.code < 400
 
     def __str__(self):
-        """For a person, within a sentence of ours: so without the dot of theirs."""
-        return printable('%d %s' % (self.code, self.text[:500])).rstrip(' .')
+        return printable('%d %s' % (self.code, self.text[:500])).strip()
 
 
 NOT_SUPPORTED = 500, 502, 503, 504

@@ -18,6 +18,7 @@ from zeit.cds.lock.directory import ask, contents, LOCKS, MUTEX
 from zeit.cds.lock.token import Owner
 from zeit.cds.net.scheduler import sleep
 from zeit.cds.pipelined import pipelined
+from zeit.cds.text import phrase
 
 
 log = logging.getLogger(__name__)
@@ -179,7 +180,7 @@ class Mutex:
             if session.exists(MUTEX):
                 log.warning('The mutex %s stays, for the server refuses to remove it: %s. The next '
                             'run takes it over, when this process has ended. Allow RMD on the '
-                            'server.', MUTEX, e)
+                            'server.', MUTEX, phrase(e))
 
 
 def removed(session, name):

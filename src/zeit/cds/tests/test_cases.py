@@ -9,19 +9,14 @@ FAILING = frozenset("""
     account_that_may_only_read
     dead_owner_in_the_mutex_is_not_listed
     directory_beside_the_files
-    file_is_gone_once_it_was_fetched
-    last_reply_later_than_timeout
-    listing_with_milliseconds
     lock_file_with_a_version
     mkd_says_yes_to_a_directory_that_exists
     mutex_goes_without_data_connections
     names_in_capitals
-    names_with_a_dot_are_refused
     quota_on_the_lock_file
     session_ends_after_each_transfer
     stored_files_appear_later
     stored_files_never_appear
-    stored_under_another_name
 """.split())
 
 

@@ -12,6 +12,7 @@ import threading
 
 from zeit.cds.interfaces import ConnectionLost, Unreachable
 from zeit.cds.net.scheduler import Scheduler
+from zeit.cds.text import phrase
 from zeit.cds.transfer.retry import Deadline, PASSING, RetryPolicy
 from zeit.cds.transfer.sessions import Sessions
 
@@ -131,4 +132,4 @@ class Directory:
             except ConnectionLost as e:
                 if not e.at_once:
                     raise
-                log.debug('%s Once more.', e)
+                log.debug('%s. Once more.', phrase(e))

@@ -34,8 +34,8 @@ def pieces(draw, data):
 
 @strategies.composite
 def replies(draw):
-    """(bytes on the wire, in pieces; the replies that they are)."""
-    wire, expected = b'', []
+    """(bytes as they come, in pieces; the replies that they are)."""
+    sent, expected = b'', []
     for _ in range(draw(strategies.integers(1, 5))):
         code = draw(strategies.integers(100, 659))
         first, last = draw(LINE), draw(LINE)
@@ -43,12 +43,12 @@ def replies(draw):
                   if line[:3] != b'%d' % code or line[3:4] not in (b' ', b'')]
         end = draw(strategies.sampled_from([b'\r\n', b'\n']))
         if draw(strategies.booleans()):
-            wire += b'%d %s' % (code, last) + end
+            sent += b'%d %s' % (code, last) + end
             expected.append(Reply(code, os.fsdecode(last)))
         else:
-            wire += end.join([b'%d-%s' % (code, first), *middle, b'%d %s' % (code, last)]) + end
+            sent += end.join([b'%d-%s' % (code, first), *middle, b'%d %s' % (code, last)]) + end
             expected.append(Reply(code, '\n'.join(map(os.fsdecode, [first, *middle, last]))))
-    return pieces(draw, wire), expected
+    return pieces(draw, sent), expected
 
 
 def read(pieces):
@@ -286,8 +286,8 @@ class Listings(unittest.TestCase):
 
     @given(strategies.lists(NAME, max_size=20), strategies.data())
     def test_lines_are_cut_however_they_come(self, names, data):
-        wire = b''.join(name + b'\r\n' for name in names)
-        self.assertEqual(names, self.lines(pieces(data.draw, wire)))
+        sent = b''.join(name + b'\r\n' for name in names)
+        self.assertEqual(names, self.lines(pieces(data.draw, sent)))
 
     @given(strategies.lists(NAME, min_size=2, max_size=20), strategies.data())
     def test_bare_line_feeds_and_a_missing_last_one(self, names, data):
