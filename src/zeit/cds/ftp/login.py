@@ -73,7 +73,7 @@ class Login:
         greeting = self.control.final()
         if not greeting.positive:
             raise protocol.error(greeting)
-        self.quirks = quirks.by_greeting(greeting.text)
+        self.quirks = quirks.by_greeting(greeting.text, self._feed.quirks)
         self.control.telnet = self.quirks.telnet
         if self.quirks.loses_active and not findings.passive:
             self.data.be_passive('this server loses them if there are several')

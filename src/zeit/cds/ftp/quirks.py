@@ -37,6 +37,16 @@ class Quirks(NamedTuple):
     refuses_late: bool = False
     # It is known how it refuses a login, so that other commands may come with the password.
     commands_with_pass: bool = False
+    # It reads several commands that come in one write, in their order. Others have to show that.
+    pipelining: bool = False
+    # The host in its reply to PASV counts: it is behind two addresses.
+    pasv_host: bool = False
+    # TLS 1.3 is not to be used with it.
+    tls12: bool = False
+    # Its MKD proves nothing: no mutex is made of it.
+    no_mutex: bool = False
+    # It has to be told that names are UTF-8 (OPTS UTF8 ON).
+    utf8: bool = False
 
 
 # pyftpdlib would wait for ever, should data overtake their STOR, or a RETR the connection that
@@ -45,30 +55,53 @@ class Quirks(NamedTuple):
 # reads no command while data come; what comes then, Pure-FTPd throws away, and pyftpdlib breaks
 # the transfer for.
 _QUEUEING = Quirks(data_before_stor=True, batch_with_transfer=True, retr_with_eprt=True,
-                   commands_with_pass=True)
+                   commands_with_pass=True, pipelining=True)
 BY_GREETING = {
     'vsFTPd': _QUEUEING._replace(batch_before_ack=True),
     'ProFTPD': _QUEUEING._replace(telnet=True),
     'Pure-FTPd': _QUEUEING,
     'pyftpdlib': Quirks(stor_before_connection=True, batch_during_retr=True, loses_active=True,
-                        refuses_late=True, commands_with_pass=True),
+                        refuses_late=True, commands_with_pass=True, pipelining=True),
+}
+
+# The words of the setting `quirks`: what they change in Quirks, and which verb they deny.
+BY_WORD = {
+    'no-pipelining': {'pipelining': False},
+    'pasv-host': {'pasv_host': True},
+    'tls12': {'tls12': True},
+    'no-mutex': {'no_mutex': True},
+    'telnet': {'telnet': True},
+    'no-telnet': {'telnet': False},
+    'utf8': {'utf8': True},
+}
+LACKED = {
+    'no-epsv': 'EPSV',
+    'no-mlsd': 'MLSD',
+    'no-mlst': 'MLST',
+    'no-size': 'SIZE',
 }
 
 
-def by_greeting(text):
-    """The Quirks of a server that greets so (str)."""
-    return next((quirks for name, quirks in BY_GREETING.items() if name in text), Quirks())
+def by_greeting(text, words=()):
+    """The Quirks of a server that greets so (str).
+
+    words -- the feed's `quirks`, which outweigh the greeting
+    """
+    found = next((quirks for name, quirks in BY_GREETING.items() if name in text), Quirks())
+    return found._replace(**{
+        name: value for word in words for name, value in BY_WORD.get(word, {}).items()})
 
 
 class Findings:
     """What the sessions of a run found out about their server. They share one."""
 
     __slots__ = ('address', 'agreed', 'cautious', 'failures_left', 'lacks', 'latency',
-                 'wants_password', 'way')
+                 'one_at_a_time', 'wants_password', 'way')
 
-    def __init__(self, active=False):
+    def __init__(self, active=False, words=()):
         """
         active -- is the server asked to open the data connections, to begin with? bool
+        words -- the feed's `quirks`
         """
         self.address = None         # family and address of the server, once it was reached
         self.agreed = False         # has it opened data connections to us?
@@ -77,10 +110,15 @@ class Findings:
         # reply.
         self.cautious = False
         self.failures_left = PIPELINING_FAILURES
-        self.lacks = set()          # verbs that it does not know
+        # Verbs that it does not know, or that are of no use with it.
+        self.lacks = {LACKED[word] for word in words if word in LACKED}
         self.latency = 0.0          # seconds to the server and back
+        # Does it get one command at a time? None: that has still to be found out.
+        self.one_at_a_time = True if 'no-pipelining' in words else None
         self.wants_password = False
         self.way = 0 if active else PASSIVE     # index in WAYS
+        if not active and 'EPSV' in self.lacks:
+            self.way += 1
 
     @property
     def passive(self):

@@ -49,7 +49,8 @@ class FTPConnection:
                 raise       # no other way to log in changes that
             except FTPError as e:
                 log.debug('No further session the fast way: %s', e)
-        return self._open(feed, deadline, findings or Findings(feed.active), at_once=False)
+        return self._open(feed, deadline, findings or Findings(feed.active, feed.quirks),
+                          at_once=False)
 
     @staticmethod
     def _open(feed, deadline, findings, at_once):
@@ -110,6 +111,10 @@ class FTPSession:
     @property
     def knows_mlst(self):
         return 'MLST' in self._features and 'MLST' not in self.findings.lacks
+
+    @property
+    def knows_mlsd(self):
+        return 'MLST' in self._features and 'MLSD' not in self.findings.lacks
 
     @property
     def knows_size(self):
@@ -226,12 +231,12 @@ class FTPSession:
         transfer -- function of a verb and a Listing
         heard -- see Listing
         """
-        if self.knows_mlst:
+        if self.knows_mlsd:
             try:
                 return transfer('MLSD', Listing(protocol.mlsx_entry, heard))
             except PermanentError as e:
                 log.debug('The server announces MLSD, but refuses it: %s', e)
-                self._features.pop('MLST', None)
+                self.lacks('MLSD')
         return transfer('NLST', Listing(protocol.nlst_entry, heard))
 
     def _list(self, verb, listing, argument=None):
