@@ -49,7 +49,8 @@ class Locking:
 
     @property
     def feed(self):
-        return types.SimpleNamespace(stale_after=self.stale_after)
+        return types.SimpleNamespace(
+            stale_after=self.stale_after, ftp_dir='/', user='test', quirks=())
 
     @contextlib.contextmanager
     def held(self, session=None, name='read', tuning=QUICK, **kw):
