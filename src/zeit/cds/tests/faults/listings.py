@@ -77,7 +77,6 @@ LISTING = [
     Fault('size not listed', (On('MLSD').facts('*', size=None),)),
     changes('listed too small', On('MLSD').facts('c.xml', size=7)),
     changes('listed too large', On('MLSD').facts('c.xml', size=10 ** 6)),
-    changes('listed with another time', On('MLSD').facts('c.xml', modify='20200101000000')),
     Fault('time no time', (On('MLSD').facts('c.xml', modify='yesterday'),)),
     Fault('times not listed', (On('MLSD').facts('*', modify=None),)),
     Fault('types not listed', (On('MLSD').facts('*', type=None),)),
