@@ -131,6 +131,8 @@ class FTPBatch:
                 if entry is None or entry.kind in ('file', None):
                     return Entry(name, entry and entry.size, entry and entry.modified, 'file')
                 return entry._replace(name=name)
+            if self._session.came_by_data(reply):
+                return Entry(name, kind='unsupported')
             # 501 is pyftpdlib's answer for a missing file.
             if reply.code in NOT_IMPLEMENTED and reply.code != 501:
                 self._session.lacks('MLST')

@@ -73,6 +73,12 @@ class DataConnections:
                 opened.close()
         self._asked = self._ahead = None
 
+    def drop_ahead(self):
+        """The server has used up the data connection that was begun in advance."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.close()
+
     # ------------------------------------------------------------ ways
 
     def be_passive(self, reason):

@@ -6,7 +6,7 @@ import zope.interface
 
 from zeit.cds.ftp.batch import FTPBatch
 from zeit.cds.ftp.listing import says_empty
-from zeit.cds.ftp.pipelining import ASK, BEGUN, END, FEED, Machine, TUNING
+from zeit.cds.ftp.pipelining import ASK, BEGUN, END, FEED, Machine, MOVED, TUNING
 from zeit.cds.ftp.transfers import Source
 from zeit.cds.interfaces import ConnectionLost, Entry, IPipelined, ReplyError
 from zeit.cds.net.stream import Stream
@@ -76,6 +76,18 @@ class Pipelined:
             following = also(FTPBatch(self.session))
             self._flush(ahead=following is not None)
 
+    def _end(self, also):
+        """The end of a transfer and the batch, in one round trip if the server bears that; the text
+        of the final reply."""
+        if self.machine.state is MOVED and self._control.one_at_a_time:
+            return self._end_alone(also)
+        return self.machine.end(also)
+
+    def _end_alone(self, also):
+        text = self.machine.final(self.machine.last_reply())
+        self._follow(also)
+        return text
+
     # ------------------------------------------------------------ listings
 
     def entries(self, heard=None, also=None):
@@ -94,7 +106,7 @@ class Pipelined:
                     return []
                 raise
             self.machine.receive(data, listing)
-            return listing.finish(self.machine.end(once))
+            return listing.finish(self._end(once))
 
         return self.machine.guarded(self.session.listing, transfer, heard)
 
@@ -120,7 +132,7 @@ class Pipelined:
             else:
                 data = self.machine.ask(self._data.open(), 'RETR', name, offset)
         count = self.machine.receive(data, sink)
-        self.machine.end(also)
+        self._end(also)
         return count
 
     def _bears_batch_in(self, entry):
@@ -214,7 +226,6 @@ class Pipelined:
         if self._quirks.batch_before_ack:
             # Worth a round trip: it acknowledges only when it knows that we know that it has
             # closed the connection.
-            self.machine.end(also)
+            self._end(also)
         else:
-            self.machine.final(self._control.final())
-            self._follow(also)
+            self._end_alone(also)

@@ -17,6 +17,7 @@ from zeit.cds.text import printable
 MAX_REPLY = 64 * 1024       # bytes; a longer reply is an attack or a defect
 MAX_LISTING_LINE = 8 * 1024
 MAX_COMMAND = 4096
+BOM = b'\xef\xbb\xbf'     # some servers begin with it
 
 _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 _CODE = re.compile(rb'[1-6][0-9]{2}(?=[ \-]|$)')
@@ -54,6 +55,24 @@ class Reply(NamedTuple):
 NOT_SUPPORTED = 500, 502, 503, 504
 
 
+# Final replies that belong to some verbs only.
+ONLY_TO = {
+    211: ('FEAT', 'STAT'),
+    213: ('SIZE', 'MDTM', 'STAT', 'MFMT'),
+    227: ('PASV', 'EPSV'),
+    229: ('EPSV', 'PASV'),
+    257: ('MKD', 'PWD', 'XMKD', 'XPWD'),
+    331: ('USER', 'PASS'),
+    350: ('RNFR', 'REST'),
+}
+
+
+def is_out_of_step(verb, code):
+    """Does a final reply of this code belong to another command than that? bool"""
+    verbs = ONLY_TO.get(code)
+    return verbs is not None and verb not in verbs
+
+
 def error(reply):
     """The fitting exception for a reply that is no success: see ReplyError.of."""
     if reply.code not in NOT_SUPPORTED:
@@ -69,10 +88,23 @@ class ReplyReader:
     def __init__(self):
         self._data, self._at = b'', 0       # what came, and how much of it was read
         self._lines = []
+        self._cr = False        # do lines end with CR alone?
 
     def receive(self, data):
         """Take bytes from the control connection."""
+        if self._cr:
+            data = data.replace(b'\r', b'\n')
         self._data, self._at = self._data[self._at:] + data, 0
+
+    @property
+    def may_lack_lf(self):
+        """Is all that is here lines that end with CR alone? bool"""
+        return self._data.endswith(b'\r') and self._data.find(b'\n', self._at) < 0
+
+    def be_content_with_cr(self):
+        """No LF came, and none will come: take CR for the end of lines (against RFC 959)."""
+        self._cr = True
+        self._data = self._data.replace(b'\r', b'\n')
 
     @property
     def empty(self):
@@ -84,6 +116,7 @@ class ReplyReader:
         while (end := self._data.find(b'\n', self._at)) >= 0:
             line, self._at = self._data[self._at:end].rstrip(b'\r'), end + 1
             if not self._lines:
+                line = line.removeprefix(BOM)
                 if not _CODE.match(line):
                     raise ProtocolError('The server sent what is no FTP reply: %s'
                                         % printable(_decode(line[:80])))

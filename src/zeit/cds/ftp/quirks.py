@@ -37,6 +37,8 @@ class Quirks(NamedTuple):
     refuses_late: bool = False
     # It is known how it refuses a login, so that other commands may come with the password.
     commands_with_pass: bool = False
+    # We know it.
+    known: bool = False
     # It reads several commands that come in one write, in their order. Others have to show that.
     pipelining: bool = False
     # The host in its reply to PASV counts: it is behind two addresses.
@@ -55,13 +57,13 @@ class Quirks(NamedTuple):
 # reads no command while data come; what comes then, Pure-FTPd throws away, and pyftpdlib breaks
 # the transfer for.
 _QUEUEING = Quirks(data_before_stor=True, batch_with_transfer=True, retr_with_eprt=True,
-                   commands_with_pass=True, pipelining=True)
+                   commands_with_pass=True, pipelining=True, known=True)
 BY_GREETING = {
     'vsFTPd': _QUEUEING._replace(batch_before_ack=True),
     'ProFTPD': _QUEUEING._replace(telnet=True),
     'Pure-FTPd': _QUEUEING,
     'pyftpdlib': Quirks(stor_before_connection=True, batch_during_retr=True, loses_active=True,
-                        refuses_late=True, commands_with_pass=True, pipelining=True),
+                        refuses_late=True, commands_with_pass=True, pipelining=True, known=True),
 }
 
 # The words of the setting `quirks`: what they change in Quirks, and which verb they deny.
@@ -96,7 +98,7 @@ class Findings:
     """What the sessions of a run found out about their server. They share one."""
 
     __slots__ = ('address', 'agreed', 'cautious', 'failures_left', 'lacks', 'latency',
-                 'one_at_a_time', 'wants_password', 'way')
+                 'one_at_a_time', 'told', 'utf8', 'wants_password', 'way')
 
     def __init__(self, active=False, words=()):
         """
@@ -115,6 +117,8 @@ class Findings:
         self.latency = 0.0          # seconds to the server and back
         # Does it get one command at a time? None: that has still to be found out.
         self.one_at_a_time = True if 'no-pipelining' in words else None
+        self.told = set()           # what a person was told of once: texts
+        self.utf8 = False           # is it to be told, each time, that names are UTF-8?
         self.wants_password = False
         self.way = 0 if active else PASSIVE     # index in WAYS
         if not active and 'EPSV' in self.lacks:
@@ -128,7 +132,13 @@ class Findings:
     @property
     def may_pipeline(self):
         """May anything be sent before its turn, where the server is known to bear it? bool"""
-        return self.failures_left > 0
+        return self.failures_left > 0 and not self.one_at_a_time
+
+    def lack(self, verb):
+        """The server does not know this verb, or does not bear it."""
+        self.lacks.add(verb)
+        if verb == 'EPSV' and WAYS[self.way] == verb:
+            self.way += 1
 
     def pipelining_failed(self):
         """The server did not bear it this once."""

@@ -42,15 +42,21 @@ class FTPConnection:
 
     def open(self, feed, deadline, like=None):
         findings = getattr(like, 'findings', None)
-        if findings is not None:
+        if findings is not None and not findings.one_at_a_time:
             try:
                 return self._open(feed, deadline, findings, at_once=True)
             except UntrustedServer:
                 raise       # no other way to log in changes that
             except FTPError as e:
                 log.debug('No further session the fast way: %s', e)
-        return self._open(feed, deadline, findings or Findings(feed.active, feed.quirks),
-                          at_once=False)
+        findings = findings or Findings(feed.active, feed.quirks)
+        while True:
+            try:
+                return self._open(feed, deadline, findings, at_once=False)
+            except ConnectionLost as e:
+                if not e.at_once:
+                    raise
+                log.debug('%s. Once more.', e)
 
     @staticmethod
     def _open(feed, deadline, findings, at_once):
@@ -122,7 +128,17 @@ class FTPSession:
 
     def lacks(self, verb):
         """The server does not know this verb, after all."""
-        self.findings.lacks.add(verb)
+        self.findings.lack(verb)
+
+    def came_by_data(self, reply):
+        """Did the answer to MLST, whose reply this is, come over the data connection that was there
+        for something else? Then it is not asked again. bool"""
+        if reply.code != 226 or not self.control.was_preliminary:
+            return False
+        log.debug('The server sends what MLST tells over the data connection.')
+        self.lacks('MLST')
+        self.data.drop_ahead()
+        return True
 
     # ------------------------------------------------------------ commands without data
 
@@ -163,9 +179,10 @@ class FTPSession:
     def exists(self, name):
         if self.knows_mlst:
             described, = self.control.ask(('MLST', name))
-            if described.code == 501 or described.code not in NOT_IMPLEMENTED:
-                return described.code == 250
-            self.lacks('MLST')
+            if not self.came_by_data(described):
+                if described.code == 501 or described.code not in NOT_IMPLEMENTED:
+                    return described.code == 250
+                self.lacks('MLST')
         # Where there is MLST, RNFR would not do: ProFTPD demands RNTO then before it takes
         # another EPSV.
         renamed, entered = self.control.ask(('RNFR', name), ('CWD', name))
