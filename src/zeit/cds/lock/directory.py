@@ -4,9 +4,9 @@ from typing import NamedTuple
 from zeit.cds.interfaces import Locked, PermanentError, ReplyError
 from zeit.cds.memory import read
 from zeit.cds.pipelined import pipelined
+from zeit.cds.text import LOCKS
 
 
-LOCKS = ('read', 'write')
 MUTEX = '.cds-mutex'
 RENEWAL = '.cds-renewal'    # a lock file before it takes the old one's place
 LONGEST = 4096              # bytes of a lock file that are of interest
