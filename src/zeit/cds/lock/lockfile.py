@@ -132,8 +132,9 @@ class Lock:
             from zeit.cds.lock import advice  # mostly there is nothing to advise
             e.add_note(advice.not_stored(self.name, self._feed, e, self._mutex.refusal))
             raise
+        finally:
+            self._file.sheltered = self._mutex.held and self._mutex.named
         self._stored = time.monotonic()
-        self._file.sheltered = self._mutex.held and self._mutex.named
         return session
 
     def _make_sure(self, session, meanwhile):
