@@ -86,9 +86,12 @@ class Refusals(Locking, Plain, unittest.TestCase):
     """A person learns which file, which right, where, for whom."""
 
     def note(self, error, **calls):
-        with self.assertRaises(error) as caught:
-            self.hold(Intervening(self.open(), **calls),
-                      tuning=QUICK._replace(mutex_wait=0.3, pause_alone=0.01))
+        def reopen():
+            return Intervening(self.open(), **calls)
+
+        with self.assertRaises(error) as caught, reopen() as session, LockFile(
+                QUICK._replace(mutex_wait=0.3)).hold(session, 'read', self.feed, reopen):
+            pass
         self.assertEqual({}, self.there())
         return '\n'.join(caught.exception.__notes__)
 
@@ -155,8 +158,10 @@ class Refusals(Locking, Plain, unittest.TestCase):
         self.hold(Intervening(self.open(), remove_directory=remove_directory,
                               make_directory=make_directory))
         self.assertEqual([], self.log.warnings)
-        with self.assertRaises(Locked):
-            self.hold(Intervening(self.open(), remove_directory=remove_directory))
+        os.mkdir(self.path('%s/%s' % (MUTEX, dead().token)))
+        self.assertRaises(Locked, self.hold, Intervening(
+            self.open(), remove_directory=remove_directory))
+        self.assert_warned('The mutex %s was left by' % MUTEX)
 
     def test_a_mutex_that_was_never_allowed_but_for_the_moment(self):
         with self.assertRaises(TemporaryError):
@@ -185,15 +190,16 @@ class Hidden(Locking, Plain, unittest.TestCase):
         self.assertEqual({MUTEX: None}, self.there())
 
     def test_one_that_shows_at_last_is_respected(self):
-        def names(verb, name):
-            asked.append(name)
-            return [] if len(asked) < 3 else verb(name)
+        def remove_directory(verb, name):
+            tried.append(name)
+            return verb(name)
 
-        asked = []
+        tried = []
         self.leave_mutex('somebody')
         self.assertRaises(Locked, self.hold, Intervening(
-            self.open(), names=names, remove_directory=refuse))
-        self.assertEqual({MUTEX: None}, self.there())
+            self.open(), names=lambda verb, name: verb(name) if tried else [],
+            remove_directory=remove_directory))
+        self.assertEqual(([MUTEX], {MUTEX: None}), (tried, self.there()))
 
 
 class Sessions(Locking, Plain, unittest.TestCase):
