@@ -233,7 +233,9 @@ class DataConnections:
             if isinstance(data, Listener) and reply.code == 425:
                 self.be_passive('its connections do not get through to us: %s' % (reply,))
             if reply.positive:
-                raise TemporaryError('No data: %s' % (reply,))
+                error = TemporaryError('No data: %s' % (reply,))
+                error.reply = reply
+                raise error
             raise self.error(reply)
         try:
             if isinstance(data, Listener):

@@ -195,12 +195,12 @@ class Login:
         command = self.data.arrange_ahead()
         once = (*protection, ('TYPE', 'I'), ('FEAT',), ('CWD', feed.ftp_dir),
                 *((command,) if command else ()))
-        if self._findings.utf8:
-            control.send(*login, ('OPTS', 'UTF8 ON'), *once)
-        else:
-            control.send(*login, *once)
+        utf8 = (('OPTS', 'UTF8 ON'),) if self._findings.utf8 else ()
+        control.send(*login, *utf8, *once)
         if login:
-            self._read_login(login, once)
+            self._read_login(login, (*utf8, *once))
+        for _ in utf8:
+            control.final()
         for _ in protection:
             if not (reply := control.final()).positive:
                 raise self._unprotected(reply)
@@ -237,8 +237,6 @@ class Login:
             *_, reply = [control.final() for _ in once]
         control.secret = ''
         self._check(reply)
-        if self._findings.utf8:
-            control.final()
 
     # ------------------------------------------------------------ a server that is not known
 

@@ -8,7 +8,7 @@ from zeit.cds.ftp.batch import FTPBatch
 from zeit.cds.ftp.listing import says_empty
 from zeit.cds.ftp.pipelining import ASK, BEGUN, END, FEED, Machine, MOVED, TUNING
 from zeit.cds.ftp.transfers import Source
-from zeit.cds.interfaces import ConnectionLost, Entry, IPipelined, ReplyError
+from zeit.cds.interfaces import ConnectionLost, Entry, IPipelined, ReplyError, TemporaryError
 from zeit.cds.net.stream import Stream
 
 
@@ -96,24 +96,29 @@ class Pipelined:
         def once(batch):        # although NLST may follow an MLSD that failed at its end
             return waiting.pop()(batch) if waiting else None
 
-        def transfer(verb, listing):
+        def transfer(verb, listing, argument=None, shares=True):
             self.machine.be_idle()
             try:
-                data = self.machine.ask(self._data.open(), verb)
+                data = self.machine.ask(self._data.open(), verb, argument)
             except ReplyError as e:
-                if verb == 'NLST' and says_empty(e):
-                    self._follow(once)
+                if says_empty(e):
                     return []
                 raise
             self.machine.receive(data, listing)
-            return listing.finish(self._end(once))
+            return listing.finish(self._end(once if shares else None))
 
-        return self.machine.guarded(self.session.listing, transfer, heard)
+        entries = self.machine.guarded(self.session.lister.entries, transfer, heard)
+        if waiting:             # no transfer could take it along
+            self._follow(waiting.pop())
+        return entries
 
     # ------------------------------------------------------------ downloads
 
     def read(self, entry, sink, offset=0, also=None):
-        count = self.machine.guarded(self._read, entry, sink, offset, also)
+        try:
+            count = self.machine.guarded(self._read, entry, sink, offset, also)
+        except TemporaryError as e:
+            raise self.session.existence.judged('RETR', entry.name, e) from e
         self.session.confirm(entry.name, offset + count)
         return count
 

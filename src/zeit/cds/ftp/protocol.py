@@ -239,21 +239,43 @@ def _days(date):
 # ---------------------------------------------------------------- listings
 
 _KINDS = {'file': 'file', 'dir': 'dir', 'cdir': 'self', 'pdir': 'self'}
+_ODD = ' \t\ufeff'                  # what no name should begin with, a byte order mark among it
+_ODD_NAMES = _ODD + '.'
+_FACT = re.compile(r'[a-z.]+=[^;]*;', re.IGNORECASE)
+_LONG = re.compile(r'total [0-9]+[kKMG]?\s*$|[-dlbcps][-rwxsStTlL]{9}[.+@]?\s', re.ASCII)
 
 
 def mlsx_entry(line):
     """The Entry of one line of MLSD or MLST (RFC 3659, 7.2), bytes; None if it does not parse.
 
     `kind` is 'self' for the directory itself and its parent. A size that is no number is taken as
-    unknown.
+    unknown. None also for a name that begins with a blank, or has a slash in it: who knows what
+    is meant; see `zeit.cds.ftp.guessing`.
     """
-    return _mlsx_entry(_decode(line))
+    text = line.decode(_ENCODING, _ERRORS)
+    if '/' in text or ';  ' in text or not '!' < text[0] < '\x7f':
+        return _odd_mlsx_entry(text)
+    return _mlsx_entry(text)
+
+
+def _odd_mlsx_entry(text):
+    entry = _mlsx_entry(text)
+    if entry is not None and entry.kind != 'self' and ('/' in entry.name or entry.name[0] in _ODD):
+        return None
+    return entry
 
 
 def _mlsx_entry(line):
     facts, space, name = line.partition(' ')
-    if not space or not name or (facts and not facts.endswith(';')):
+    if not space or not name:
         return None
+    if not facts:
+        return None if _FACT.match(name) else Entry(name)
+    return facts_entry(facts, name) if facts.endswith(';') else None
+
+
+def facts_entry(facts, name=''):
+    """The Entry of facts, each of which ends with a semicolon; None if one of them is none."""
     size = modified = kind = None
     for fact in facts.split(';')[:-1]:
         key, equals, value = fact.partition('=')
@@ -273,14 +295,22 @@ def mlst_entry(reply):
     """The Entry of a 250 reply to MLST; None if it does not parse."""
     for line in reply.text.split('\n')[1:-1]:
         if line.startswith(' '):
-            return _mlsx_entry(line[1:])
+            return _mlsx_entry(line.lstrip())
     return None
 
 
 def nlst_entry(line):
-    """The Entry of one line of NLST, given as bytes."""
-    name = _decode(line)
-    return Entry(name, kind='self' if name in ('.', '..') else None)
+    """The Entry of one line of NLST, given as bytes. None for what is no mere name."""
+    name = line.decode(_ENCODING, _ERRORS)
+    if '/' in name or ' ' in name or name[0] in _ODD_NAMES:
+        return _odd_nlst_entry(name)
+    return Entry(name)
+
+
+def _odd_nlst_entry(name):
+    if name in ('.', '..'):
+        return Entry(name, kind='self')
+    return None if '/' in name or name[0] in _ODD or _LONG.match(name) else Entry(name)
 
 
 class Lines:

@@ -97,8 +97,9 @@ def by_greeting(text, words=()):
 class Findings:
     """What the sessions of a run found out about their server. They share one."""
 
-    __slots__ = ('address', 'agreed', 'cautious', 'failures_left', 'lacks', 'latency',
-                 'one_at_a_time', 'told', 'utf8', 'wants_password', 'way')
+    __slots__ = ('address', 'agreed', 'cautious', 'failures_left', 'lacks', 'latency', 'missing',
+                 'nlst', 'one_at_a_time', 'reached', 'seen', 'sizes_directories', 'told', 'utf8',
+                 'wants_password', 'way')
 
     def __init__(self, active=False, words=()):
         """
@@ -115,8 +116,15 @@ class Findings:
         # Verbs that it does not know, or that are of no use with it.
         self.lacks = {LACKED[word] for word in words if word in LACKED}
         self.latency = 0.0          # seconds to the server and back
+        # Replies (verb, code, text without the name) that mean that there is no such file, as 450
+        # does with some.
+        self.missing = set()
+        self.nlst = 0               # index in lister.NLST: how names are to be asked for
         # Does it get one command at a time? None: that has still to be found out.
         self.one_at_a_time = True if 'no-pipelining' in words else None
+        self.reached = False        # has a data connection come about in this way?
+        self.seen = set()           # of SIZE, MLST: what has known a file
+        self.sizes_directories = None   # does SIZE take a directory for a file? None: not known
         self.told = set()           # what a person was told of once: texts
         self.utf8 = False           # is it to be told, each time, that names are UTF-8?
         self.wants_password = False

@@ -8,9 +8,10 @@ import logging
 
 import zope.interface
 
-from zeit.cds.ftp import protocol
-from zeit.cds.ftp.batch import done, FTPBatch, modified, NOT_IMPLEMENTED
-from zeit.cds.ftp.listing import Listing, says_empty
+from zeit.cds.ftp.batch import done, FTPBatch, modified, outcome
+from zeit.cds.ftp.existence import Existence
+from zeit.cds.ftp.lister import Lister
+from zeit.cds.ftp.listing import says_empty
 from zeit.cds.ftp.login import Login
 from zeit.cds.ftp.pipelined import Pipelined
 from zeit.cds.ftp.quirks import Findings
@@ -22,7 +23,6 @@ from zeit.cds.interfaces import (
     ICDSConnection,
     ICDSSession,
     IPipelined,
-    PermanentError,
     ReplyError,
     TemporaryError,
     UntrustedServer,
@@ -79,6 +79,7 @@ class FTPSession:
         self.control, self.data, self.quirks = login.control, login.data, login.quirks
         self.findings = findings
         self.transfers = Transfers(self.control, self.data)
+        self.lister, self.existence = Lister(self), Existence(self)
         self._features = login.features
         self._pipelined = None
 
@@ -115,12 +116,20 @@ class FTPSession:
     # ------------------------------------------------------------ what the server knows
 
     @property
+    def is_strange(self):
+        """Is it none of the servers that are known by their greeting? bool"""
+        return not self.quirks.commands_with_pass
+
+    @property
     def knows_mlst(self):
-        return 'MLST' in self._features and 'MLST' not in self.findings.lacks
+        # What has no FEAT may have it nevertheless, and tells when it is asked.
+        return 'MLST' not in self.findings.lacks and (
+            'MLST' in self._features or not self._features)
 
     @property
     def knows_mlsd(self):
-        return 'MLST' in self._features and 'MLSD' not in self.findings.lacks
+        return 'MLSD' not in self.findings.lacks and (
+            'MLST' in self._features or 'MLSD' in self._features or not self._features)
 
     @property
     def knows_size(self):
@@ -151,7 +160,26 @@ class FTPSession:
         return pending.get()
 
     def stat(self, name):
+        entry = self.asked(name)
+        if entry is not None and self.is_strange and not self.knows_mlst and self.knows_size and (
+                self.existence.is_no_file(name)):
+            return None
+        return entry
+
+    def asked(self, name):
+        """The same, but a directory may be taken for a file."""
         return self._now(lambda batch: batch.stat(name))
+
+    def both(self, name):
+        """What SIZE and MLST tell of a file, each an Entry or None; see FTPBatch."""
+        batch = FTPBatch(self)
+        size, described = batch.size(name), batch.described(name)
+        self.control.flush()
+        return outcome(self, size, 'SIZE', name), outcome(self, described, 'MLST', name)
+
+    def described(self, name):
+        """What MLST tells: an Entry, or None."""
+        return self._now(lambda batch: batch.described(name))
 
     def search(self, name, there):
         """What `stat` gives where the server knows neither SIZE nor MLST.
@@ -159,7 +187,7 @@ class FTPSession:
         there -- has RNFR found anything? It may be refused for other reasons, so that only the
             listing shows that there is nothing. The listing hides some.
         """
-        return Entry(name) if there or name in self._listed_names() else None
+        return Entry(name) if there or name in self.listed_names() else None
 
     def remove(self, name):
         self._ask('DELE', name)
@@ -168,37 +196,19 @@ class FTPSession:
         self._now(lambda batch: batch.rename(source, target))
 
     def make_directory(self, name):
-        self._ask('MKD', name)
+        self._now(lambda batch: batch.make_directory(name))
 
     def remove_directory(self, name):
-        self._ask('RMD', name)
+        self._now(lambda batch: batch.remove_directory(name))
 
     def stored_name(self, name):
         return self._now(lambda batch: batch.stored_name(name))
 
     def exists(self, name):
-        if self.knows_mlst:
-            described, = self.control.ask(('MLST', name))
-            if not self.came_by_data(described):
-                if described.code == 501 or described.code not in NOT_IMPLEMENTED:
-                    return described.code == 250
-                self.lacks('MLST')
-        # Where there is MLST, RNFR would not do: ProFTPD demands RNTO then before it takes
-        # another EPSV.
-        renamed, entered = self.control.ask(('RNFR', name), ('CWD', name))
-        if entered.positive:
-            self._leave(name)
-            return True
-        if renamed.code in NOT_IMPLEMENTED:
-            directory, _, last = name.rpartition('/')
-            return last in (self.names(directory) if directory else self._listed_names())
-        return renamed.code == 350
+        return self.existence.exists(name)
 
-    def _leave(self, name):
-        *_, left = self.control.ask(*[('CDUP',)] * (1 + name.count('/')))
-        if not left.positive:
-            raise self.control.lost(ConnectionLost(
-                'The server does not let us leave %s: %s' % (name, left)))
+    def kind(self, name):
+        return self.existence.kind(name)
 
     def clock(self):
         try:
@@ -216,7 +226,11 @@ class FTPSession:
     # ------------------------------------------------------------ transfers
 
     def read(self, name, sink, offset=0):
-        count = self.transfers.receive(self.transfers.begin('RETR', name, offset), sink)
+        try:
+            data = self.transfers.begin('RETR', name, offset)
+        except TemporaryError as e:
+            raise self.existence.judged('RETR', name, e) from e
+        count = self.transfers.receive(data, sink)
         self.transfers.end()
         self.confirm(name, offset + count)
         return count
@@ -240,36 +254,21 @@ class FTPSession:
     # ------------------------------------------------------------ listings
 
     def entries(self):
-        yield from self.listing(self._list)
+        yield from self.lister.entries(self._list)
 
-    def listing(self, transfer, heard=None):
-        """The directory's entries, by MLSD (RFC 3659) or NLST: a list.
-
-        transfer -- function of a verb and a Listing
-        heard -- see Listing
-        """
-        if self.knows_mlsd:
-            try:
-                return transfer('MLSD', Listing(protocol.mlsx_entry, heard))
-            except PermanentError as e:
-                log.debug('The server announces MLSD, but refuses it: %s', e)
-                self.lacks('MLSD')
-        return transfer('NLST', Listing(protocol.nlst_entry, heard))
-
-    def _list(self, verb, listing, argument=None):
+    def _list(self, verb, listing, argument=None, shares=False):
         try:
             data = self.transfers.begin(verb, argument)
         except ReplyError as e:
-            if verb == 'NLST' and says_empty(e):
+            if says_empty(e):
                 return []
             raise
         self.transfers.receive(data, listing)
         return listing.finish(self.transfers.end())
 
-    def _listed_names(self):
-        return {entry.name for entry in self._list('NLST', Listing(protocol.nlst_entry))}
+    def listed_names(self):
+        """The names of what there is, as far as the server shows it: a set."""
+        return {entry.name for entry in self.lister.entries(self._list)}
 
     def names(self, directory):
-        names = [entry.name.rpartition('/')[2] for entry in self._list(
-            'NLST', Listing(protocol.nlst_entry), directory)]
-        return [name for name in names if name not in ('', '.', '..')]
+        return self.lister.below(self._list, directory)

@@ -117,6 +117,11 @@ class ICDSSession(zope.interface.Interface):
     def exists(name):
         """Is there anything of this name, a directory too? bool"""
 
+    def kind(name):
+        """What a name stands for, which `stat` may not tell: 'file', 'dir', 'other'; None where
+        there is nothing, or it can't be told. It may take several round trips.
+        """
+
     def make_directory(name):
         """Make a directory, atomically: of several who try, one succeeds.
 

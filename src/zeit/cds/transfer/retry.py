@@ -30,7 +30,8 @@ class Deadline:
 
     def check(self):
         if self.left <= 0:
-            raise RunLimitReached('The run took longer than %g s.' % self._seconds)
+            raise RunLimitReached('The run took longer than %g s (run_limit=%g).' % (
+                self._seconds, self._seconds))
 
     def limit(self, seconds):
         self.check()

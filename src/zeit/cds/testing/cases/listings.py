@@ -11,8 +11,9 @@ class DotSlash(NoMLSD):
     def path(self, name):
         return super().path(name.removeprefix('./'))
 
-    def names(self, directory):
-        return b''.join(b'./' + line for line in super().names(directory).splitlines(True))
+    def do_NLST(self, argument):
+        lines = self.names(self.path(argument) if argument else self.cwd).splitlines(True)
+        self.send_data(b''.join(b'./' + line for line in lines if not line.startswith(b'.')))
 
 
 @case
