@@ -48,6 +48,8 @@ class Lister:
                     session.lacks('MLSD')
             raise refused if isinstance(e, NotSupported) and refused is not None else e
         if refused is not None:
+            if not entries and not isinstance(refused, NotSupported):
+                raise refused       # so ProFTPD does if the directory may not be read
             session.lacks('MLSD')
         return entries
 

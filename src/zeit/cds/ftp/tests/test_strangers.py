@@ -123,6 +123,18 @@ class Ends(Strange):
         with self.assertRaisesRegex(PermanentError, '550 Permission denied'):
             list(self.begin(self.ending('550 Permission denied: no such luck', None)).entries())
 
+    def test_facts_that_are_refused_where_names_are_just_empty(self):
+        """ProFTPD."""
+        class Unreadable(Session):
+            def do_MLSD(self, argument):
+                self.say('550 /: Operation not permitted')
+
+            def do_NLST(self, argument):
+                self.send_data(b'')
+
+        with self.assertRaisesRegex(PermanentError, '550 /: Operation not permitted'):
+            list(self.begin(Unreadable).entries())
+
     def test_ascii_only(self):
         class ASCII(NoMLSD):
             type = 'A'
