@@ -1,4 +1,4 @@
-"""What others say, fit for a person's eyes."""
+"""What others say, fit for a person's eyes; and which of their names are those of lock files."""
 
 
 def printable(text):
@@ -13,3 +13,28 @@ def _printable(character):
         return character
     number = ord(character)
     return '\\x%02x' % (number - 0xdc00 if 0xdc80 <= number <= 0xdcff else number)
+
+
+def phrase(text):
+    """What is quoted within a sentence of ours, which goes on or has a full stop of its own: str.
+
+    text -- str, exception or Reply
+    """
+    return str(text).rstrip(' .')
+
+
+# ---------------------------------------------------------------- names of lock files
+
+LOCKS = ('read', 'write')
+
+
+def lock_named(name):
+    """Which of LOCKS a name stands for on some server, str; None if it is a name like any other.
+
+    There are servers that tell no capitals from small letters, show all names in capitals, with a
+    version (`READ;1`), or with a full stop at their end.
+    """
+    if len(name) > 20:      # most names
+        return None
+    folded = name.partition(';')[0].strip().rstrip('. ').casefold()
+    return folded if folded in LOCKS else None

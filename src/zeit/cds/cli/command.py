@@ -1,8 +1,8 @@
 """What the commands have in common.
 
 A command makes feeds of its arguments, works on them one after the other, and tells what came of
-it: the log and the progress on standard error, results on standard output, and an exit status in
-the manner of sysexits.h.
+it: the log and the progress on standard error, results on standard output, and an exit status as
+sysexits.h has them.
 """
 import contextlib
 import logging

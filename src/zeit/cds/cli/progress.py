@@ -75,7 +75,9 @@ class Bar(threading.Thread):
     def __init__(self, tqdm, run):
         super().__init__(daemon=True, name='zeit.cds-progress')
         self.parent = threading.current_thread()    # it logs for this thread's run
-        self._tqdm, self._run = bar_class(tqdm), run
+        pace = Pace()
+        pace.add(time.monotonic(), run.progress)
+        self._tqdm, self._run = bar_class(tqdm, pace), run
         self._bar = None            # until there is something to do
         self._over = threading.Event()
 
@@ -105,16 +107,15 @@ class Bar(threading.Thread):
             self._bar.show(now)
 
 
-def bar_class(tqdm):
-    """A tqdm of ours; it is made only where there is one."""
+def bar_class(tqdm, pace):
+    """A tqdm of ours, which is made only where there is one; `pace` is the Pace of the run."""
 
     class Shown(tqdm):
         """Shows a Progress."""
 
         def __init__(self, **kw):
-            self._pace = Pace()
             self._told = {'left': '?', 'speed': '?'}
-            super().__init__(bar_format='{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} '
+            super().__init__(bar_format='{desc}{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} '
                                         '[{elapsed}<{left}, {speed}]', **kw)
 
         @property
@@ -122,11 +123,11 @@ def bar_class(tqdm):
             return {**super().format_dict, **self._told}
 
         def show(self, now):
-            self._pace.add(time.monotonic(), now)
+            pace.add(time.monotonic(), now)
             total, self.n = (now.bytes, now.bytes_done) if now.bytes else (
                 now.files, now.files_done)
             self.total = max(total, self.n)
-            left, speed = self._pace.left, self._pace.bytes_per_second
+            left, speed = pace.left, pace.bytes_per_second
             self._told['left'] = '?' if left == math.inf else self.format_interval(left)
             self._told['speed'] = self.format_sizeof(speed, 'B/s')
             if not now.bytes:

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM, SIGHUP: a run ends early, and leaves nothing behind.
+"""SIGINT, SIGTERM, SIGHUP: a run ends before its time, and leaves nothing behind.
 
 Python runs a signal's handler in the main thread, between two of its steps. That may be while it
 holds a lock that `threading.Event.set` needs; and it may be late, for a signal that comes just

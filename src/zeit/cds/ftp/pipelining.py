@@ -83,6 +83,7 @@ from typing import NamedTuple
 from zeit.cds.ftp.batch import FTPBatch
 from zeit.cds.ftp.transfers import Kept
 from zeit.cds.interfaces import ConnectionLost, ReplyError, TemporaryError
+from zeit.cds.text import phrase
 
 
 log = logging.getLogger(__name__)
@@ -206,7 +207,7 @@ class Machine:
 
     def _count(self, error):
         if error.at_once:
-            log.debug('%s. Once more.', error)
+            log.debug('%s. Once more.', phrase(error))
             self._findings.pipelining_failed()
         else:
             self._findings.stop_pipelining()    # in case that this was the cause

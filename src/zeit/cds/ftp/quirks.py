@@ -134,7 +134,7 @@ class Findings:
         self.utf8 = False           # is it to be told, each time, that names are UTF-8?
         self.wants_password = False
         self.way = 0 if active else PASSIVE     # index in WAYS
-        if not active and 'EPSV' in self.lacks:
+        if not active and ('EPSV' in self.lacks or 'pasv-host' in words):
             self.way += 1
 
     @property

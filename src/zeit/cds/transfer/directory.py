@@ -12,6 +12,7 @@ import threading
 
 from zeit.cds.interfaces import ConnectionLost, Unreachable
 from zeit.cds.net.scheduler import Scheduler
+from zeit.cds.text import phrase
 from zeit.cds.transfer.retry import Deadline, PASSING, RetryPolicy
 from zeit.cds.transfer.sessions import Sessions
 
@@ -78,7 +79,7 @@ class Directory:
             with contextlib.ExitStack() as stack:
                 self.held = self.persist(lambda session: stack.enter_context(self._lock.hold(
                     session, name, feed, lambda: self.reopen(session),
-                    meanwhile and (lambda also: meanwhile(session, also)))))
+                    meanwhile and (lambda also: meanwhile(self.sessions.first, also)))))
                 try:
                     yield
                 finally:
@@ -131,4 +132,4 @@ class Directory:
             except ConnectionLost as e:
                 if not e.at_once:
                     raise
-                log.debug('%s Once more.', e)
+                log.debug('%s. Once more.', phrase(e))

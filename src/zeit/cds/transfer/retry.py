@@ -80,6 +80,11 @@ class RetryPolicy:
                     raise error     # the first try is what brought us here
                 return verb()
 
+    @property
+    def is_over(self):
+        """Is no further try allowed? bool"""
+        return self._stopped.is_set() or self._deadline.left <= 0
+
     def pause(self, failures):
         """Seconds that shall pass after so many failures, for what does not wait in `again`: float;
         0 if the run allows no further try."""

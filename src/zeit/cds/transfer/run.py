@@ -18,7 +18,6 @@ from zeit.cds.transfer.tuning import Tuning
 
 log = logging.getLogger('zeit.cds')
 
-LOCKS = ('read', 'write')
 TUNING = Tuning()
 
 
@@ -59,7 +58,7 @@ class Run:
         finally:
             self.outcome.seconds = time.monotonic() - begun
             self._tell_end()
-            notify(RunFinished(self.feed, self.outcome))
+            notify(RunFinished(self.feed, self.outcome), self.outcome)
         return self.outcome
 
     def _begin(self):

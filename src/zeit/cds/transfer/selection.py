@@ -3,7 +3,7 @@ import fnmatch
 import logging
 
 from zeit.cds.events import FileSkipped, notify
-from zeit.cds.text import printable
+from zeit.cds.text import phrase, printable
 
 
 log = logging.getLogger('zeit.cds')
@@ -66,14 +66,19 @@ class Selection:
         """Choose it no more."""
         self._settled.add(name)
 
+    def is_no_file(self, name):
+        """Nobody waits for this one, which was chosen."""
+        self._no_files.add(name)
+        self._outcome.waiting -= 1
+
     def skip(self, name, reason, failed=False):
         """Leave a file, say why, go on with the others."""
         outcome = self._outcome
         (outcome.failed if failed else outcome.skipped).append((name, reason))
         few = len(outcome.failed) + len(outcome.skipped) <= self._told
         log.log(logging.WARNING if few else logging.DEBUG,
-                'Not exchanged: %s: %s.', printable(name), reason)
-        notify(FileSkipped(self._feed, name, reason, failed))
+                'Not exchanged: %s: %s.', printable(name), phrase(reason))
+        notify(FileSkipped(self._feed, name, reason, failed), outcome)
 
 
 def matches(name, patterns):

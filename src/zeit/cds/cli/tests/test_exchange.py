@@ -158,7 +158,7 @@ class Import(Commands, ServerTestCase):
         self.put_many()
         self.put('.hidden', b'')
         there = self.there
-        os.mkdir(os.path.join(self.store_dir, 'new', 'c.xml'))
+        put(os.path.join(self.store_dir, 'new'), 'c.xml')
         self.assertEqual(0, self.cds_import('--dry-run', '--include=*.xml'), self.err)
         self.assertEqual('           5  a.xml\n           5  d.xml\n', self.out)
         self.assertIn(

@@ -168,4 +168,4 @@ class WithoutSizes(Terminal, ServerTestCase):
         self.put_many()
         self.assertEqual(0, self.on_terminal('cds-import', self.store_dir, self.url()), self.screen)
         last = self.screen.rstrip().rpartition('\r')[2]
-        self.assertTrue(re.search(r'20 of 20 files: 100%.*20/20.*20\.0kB', last), last)
+        self.assertTrue(re.search(r'20 of 20 files: 100%.*20/20.*20\.0kB, .*B/s\]', last), last)

@@ -39,8 +39,8 @@ class Kills(Share, unittest.TestCase):
     def kill_everywhere(self, procedure, spools, before, between, after):
         """before, between, after -- called before the run that is killed, after it, and after the
         one that follows."""
-        stride = 1 if os.environ.get('CI') == 'true' else ALL_OF
-        for last in range(1, NEVER, stride):
+        interval = 1 if os.environ.get('CI') == 'true' else ALL_OF
+        for last in range(1, NEVER, interval):
             with self.subTest(step=last):
                 self.new_place()
                 before()

@@ -11,7 +11,7 @@ import greenlet
 from zeit.cds.interfaces import RunLimitReached
 from zeit.cds.net.scheduler import checkpoint, in_thread, READ, wait
 from zeit.cds.net.stream import connect, connect_to, connected, connecting, Listener, Stream
-from zeit.cds.net.tests.test_scheduler import descriptors, InScheduler, LIMIT
+from zeit.cds.net.tests.tasks import descriptors, InScheduler, LIMIT
 from zeit.cds.transfer.retry import Deadline
 
 

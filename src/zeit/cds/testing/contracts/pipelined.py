@@ -32,7 +32,7 @@ class Also:
 
 
 class PipelinedContract(SessionCase):
-    """A mixin for a TestCase: what is done together is done as if it were done one by one."""
+    """A mixin for a TestCase: what shares a round trip is done as if it did not."""
 
     def opened(self, *args):
         """A new session, and its IPipelined."""

@@ -11,12 +11,12 @@ TRIES = 20
 class Broken(Sink):
     """A sink that raises an error, after the first bytes or before."""
 
-    def __init__(self, error, early):
+    def __init__(self, error, at_buffer):
         super().__init__()
-        self._error, self._early = error, early
+        self._error, self._at_buffer = error, at_buffer
 
     def buffer(self):
-        if self._early:
+        if self._at_buffer:
             raise self._error
         return super().buffer()
 
@@ -87,12 +87,12 @@ class TransferContract(SessionCase):
     def test_what_the_sink_raises_comes_through(self):
         for size in 1, 5000, LARGE:
             for error in Oops(), OSError(28, 'No space left on device'):
-                for early in True, False:
-                    with self.subTest(size=size, error=error, early=early):
+                for at_buffer in True, False:
+                    with self.subTest(size=size, error=error, at_buffer=at_buffer):
                         self.directory.put('a', data(size))
                         session = self.open()
                         with self.assertRaises(type(error)) as caught:
-                            session.read('a', Broken(error, early))
+                            session.read('a', Broken(error, at_buffer))
                         self.assertIs(error, caught.exception)
                         self.assert_honest(session)
 

@@ -173,7 +173,7 @@ def name_ends_at_nul(self, right, function, name, *args, **kw):
     return right(function, name.partition('\0')[0], *args, **kw)
 
 
-@mistake('stored_name', 'stored_name')
+@mistake('stored_name', 'odd_names_go_through_everything')
 def names_are_folded(self, right, name):
     return name.lower()
 

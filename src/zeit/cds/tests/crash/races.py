@@ -68,7 +68,8 @@ def alone(directory):
 def import_once(server, store_dir, directory, **settings):
     """One import; WON, LOCKED, or what else came of it."""
     feed = Feed(store_dir=store_dir, hostname=server.host, port=server.port, user=server.user,
-                password=server.password, ftp_dir=getattr(server, 'ftp_dir', '/'), timeout=20, retries=0, **settings)
+                password=server.password, ftp_dir=getattr(server, 'ftp_dir', '/'), timeout=20,
+                retries=0, **settings)
     outcome = Import(feed, FTPConnection(), WatchedLockFile(directory), FileSink())()
     if isinstance(outcome.error, Locked):
         return LOCKED

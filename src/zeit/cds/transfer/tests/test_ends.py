@@ -1,4 +1,5 @@
 """When a run's time is over, or somebody stops it, in whatever it does: its lock goes."""
+import os
 import threading
 import time
 from unittest import mock
@@ -40,6 +41,14 @@ class RunLimit(Exchanges):
         for verb in 'make_directory', 'write', 'entries', 'read', 'remove':
             with self.subTest(verb=verb):
                 self.check(Fault(verb, outlasts, times=1, after=True))
+
+    def test_a_session_that_is_well_is_good_enough_for_cleaning_up(self):
+        os.makedirs(os.path.join(self.store_dir, 'tmp'))
+        with open(os.path.join(self.store_dir, 'tmp', 'left'), 'wb') as f:
+            f.write(b'data')        # so that the listing comes after the lock
+        server = self.check(Fault('entries', outlasts, times=1))
+        self.assertEqual(1, len(server.sessions))
+        self.assertNotIn('could not be removed', self.log.text)
 
     def test_no_pause_goes_on(self):
         """A pause that would is none: the failure ends the run at once."""

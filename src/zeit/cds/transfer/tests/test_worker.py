@@ -11,6 +11,7 @@ from zeit.cds.interfaces import (
     TemporaryError,
 )
 from zeit.cds.pipelined import AtOnce
+from zeit.cds.testing.logs import recorded
 from zeit.cds.transfer.tests.plain import Exchanges, Fault, QUICK
 
 
@@ -122,6 +123,15 @@ class Workers(Exchanges):
         self.assert_imported(server, outcome, ['04'])
         self.assertEqual({}, self.spool('tmp'))
 
+    def test_a_server_that_is_gone_ends_the_run_and_no_file_is_to_blame(self):
+        server = self.serve(Fault('read', ConnectionLost('Off.'), name='03'),
+                            Fault('open', ConnectionLost('Off.'), skip=1), files=self.files)
+        with recorded() as self.log:
+            outcome = self.import_(server)()
+        self.assertIsInstance(outcome.error, ConnectionLost)
+        self.assertEqual([], outcome.failed)
+        self.assertLess(server.count('open'), 6)    # not once for each file
+
     def test_a_removal_that_is_refused_for_the_moment(self):
         server = self.serve(Fault('remove', TemporaryError('Busy.'), name='03', times=2),
                             files=self.files)
@@ -130,13 +140,17 @@ class Workers(Exchanges):
 
     def test_a_rename_that_is_always_refused_for_the_moment(self):
         """For some servers that is for ever: the file is stored under its own name."""
-        for faults in ((),
-                       (Fault('stat', TemporaryError('Busy.'), name='write', skip=3, times=3),)):
+        def busy(session, name):
+            if name.startswith('.a.') and session.server.count('rename'):
+                raise TemporaryError('Busy.')
+
+        for faults in (), (Fault('stat', busy),):
             with self.subTest(faults=len(faults)):
                 server = self.serve(Fault('rename', TemporaryError('Busy.')), *faults)
                 self.offer('a')
                 outcome = self.run_it(self.export(server, retries=1))
                 self.assertIsNone(outcome.error, self.log.text)
+                self.assertEqual(['a'] if faults else [], [name for name, _ in outcome.failed])
 
 
 class Vanished(Exchanges):
