@@ -92,7 +92,7 @@ class Control:
         # Had the last final reply a preliminary one?
         self.was_preliminary = False
         self._findings = Findings() if findings is None else findings
-        self._owed = 0          # so many commands have no final reply yet
+        self._owed = 1          # so many final replies are to come: at first, the greeting
         self._replies = protocol.ReplyReader()
         self._queue = collections.deque()
 

@@ -6,34 +6,7 @@ from zeit.cds.testing.cases import all_cases, examine
 
 # What does not hold yet. A case that holds is to be taken off.
 FAILING = frozenset("""
-    account_that_may_only_read
-    dead_owner_in_the_mutex_is_not_listed
     directory_beside_the_files
-    directory_that_may_not_be_read
-    empty_directory_as_550
-    epsv_answered_with_200
-    epsv_names_a_closed_port
-    epsv_names_a_port_that_never_answers
-    epsv_names_port_zero
-    epsv_with_a_delimiter_too_few
-    lock_file_with_a_version
-    mkd_says_yes_to_a_directory_that_exists
-    mlsd_with_leading_blank
-    mlsd_without_last_semicolon
-    mlst_knows_no_file
-    mutex_goes_without_data_connections
-    names_in_capitals
-    nlst_needs_an_argument
-    nlst_with_dot_slash
-    nlst_with_whole_paths
-    quota_on_the_lock_file
-    session_ends_after_each_transfer
-    size_450_for_a_missing_file
-    size_451_for_a_missing_file
-    size_knows_no_file
-    stored_files_appear_later
-    stored_files_never_appear
-    tls_upload_without_close_notify
 """.split())
 
 

@@ -16,10 +16,10 @@ from zeit.cds.interfaces import (
     Unreachable,
 )
 from zeit.cds.pipelined import pipelined
-from zeit.cds.text import printable
+from zeit.cds.text import lock_named, printable
 from zeit.cds.transfer.elsewhere import Digest
 from zeit.cds.transfer.naming import folded, Naming
-from zeit.cds.transfer.run import LOCKS, Run
+from zeit.cds.transfer.run import Run
 from zeit.cds.transfer.upload import LOCK, missing, Upload
 
 
@@ -153,7 +153,7 @@ class Export(Run):
             return 'it is a directory', False
         if entry.kind != 'file':
             return 'it is no regular file', False
-        if entry.name in LOCKS:
+        if lock_named(entry.name):
             return 'on the server, it would be taken for a lock file. Rename it', True
         if set(entry.name) & {'\r', '\n'}:
             return 'FTP cannot carry a name with a line break. Rename it', True

@@ -8,16 +8,20 @@ import logging
 from zeit.cds.events import FileImported, notify
 from zeit.cds.interfaces import FTPError, IFileSink, ReplyError
 from zeit.cds.pipelined import pipelined
-from zeit.cds.text import phrase, printable
+from zeit.cds.text import lock_named, LOCKS, phrase, printable
 from zeit.cds.transfer.download import Download, GONE
 from zeit.cds.transfer.exchange import further_sessions
 from zeit.cds.transfer.jobs import DROPPED
-from zeit.cds.transfer.run import LOCKS, Run
+from zeit.cds.transfer.run import Run
 
 
 log = logging.getLogger('zeit.cds')
 
 DIRECTORY = 'it is a directory'
+
+
+# On another server it would be one: it must not be fetched, nor removed.
+LIKE_A_LOCK = 'it would be taken for a lock file. Have it renamed'
 
 
 class Listing:
@@ -92,6 +96,8 @@ class Import(Run):
                    % phrase(reason), failed=True)
 
     def _finish(self, left):
+        if lock_named(left.name):
+            return self._keep(left, LIKE_A_LOCK)
         there = self._stat(left.name)
         if there is not None and self._persist(
                 lambda session: self._same(session, left, there)):
@@ -141,7 +147,7 @@ class Import(Run):
     def _choose(self):
         listed = self._persist(self._listing.get)
         self._listing_was_cut_off = len(listed) >= self.tuning.long_listing
-        return self._selection.choose(entry for entry in listed if entry.name not in LOCKS)
+        return self._selection.choose(self._articles(listed))
 
     def _select(self):
         chosen = self._choose()
@@ -150,11 +156,20 @@ class Import(Run):
             chosen = self._persist(lambda session: measured(pipelined(session), chosen))
         return chosen
 
+    def _articles(self, listed):
+        """The entries without lock files, however the server spells the name of ours."""
+        ours = self.lock_name
+        is_listed = any(entry.name == ours for entry in listed)
+        return [entry for entry in listed if entry.name not in LOCKS and (
+            is_listed or lock_named(entry.name) != ours)]
+
     def _objection(self, entry):
         if reason := self._spool.impossible(entry.name):
             return reason, True
         if entry.kind == 'dir':
             return DIRECTORY, False
+        if lock_named(entry.name):
+            return LIKE_A_LOCK, True
         if self._spool.unread(entry.name):
             return "an older file of this name is unread in 'new'; it waits on the server", False
         return None, False
