@@ -1,27 +1,9 @@
 """Servers that list, and tell of files, in a way of their own."""
-import unittest
-
-from zeit.cds.ftp.tests.support import Sessions
+from zeit.cds.ftp.tests.support import Strange
 from zeit.cds.interfaces import Entry, PermanentError, TemporaryError
 from zeit.cds.memory import read
 from zeit.cds.pipelined import pipelined
-from zeit.cds.testing.cases.stub import DAY, NoMLSD, Server, Session
-
-
-FILES = {'a': b'abc', 'b': b'x'}
-
-
-class Strange(Sessions, unittest.TestCase):
-
-    def begin(self, kind, files=FILES, dirs=(), **settings):
-        self.server = Server(kind, files, dirs)
-        self.server.host, self.server.user, self.server.password = '127.0.0.1', 'me', 'secret'
-        self.addCleanup(self.server.stop)
-        self.session = self.open(self.server, **settings)
-        return self.session
-
-    def said(self, verb):
-        return self.server.store.said(verb)
+from zeit.cds.testing.cases.stub import DAY, NoMLSD, Session
 
 
 class Lines(Strange):
