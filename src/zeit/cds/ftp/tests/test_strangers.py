@@ -117,6 +117,30 @@ class Ends(Strange):
         with self.assertRaisesRegex(PermanentError, '550 /: Operation not permitted'):
             list(self.begin(Unreadable).entries())
 
+    def test_nothing_is_listed_but_by_list(self):
+        """inetutils says 550 of a directory that may not be read; LIST tells."""
+        class Unreadable(NoMLSD):
+            lines = b'.: Permission denied\r\n'
+
+            def do_NLST(self, argument):
+                self.say('550 No files found.')
+
+            def do_LIST(self, argument):
+                self.send_data(self.lines)
+
+        session = self.begin(Unreadable)
+        self.assertEqual([], list(session.entries()))   # we know of nothing
+        session.write('read', b'x')
+        for verb in lambda: list(session.entries()), pipelined(session).entries:
+            self.assertRaisesRegex(PermanentError, 'no sense: .: Permission denied', verb)
+        Unreadable.lines = b'total 3\r\n-rw-r--r-- 1 me us 3 Nov 25 19:31 a\r\n'
+        self.assertEqual([Entry('a', 3, None, 'file')], list(session.entries()))
+        Unreadable.lines = b''                          # it is just not shown
+        self.assertEqual([], list(session.entries()))
+        session.remove('read')
+        Unreadable.lines = b'.: Permission denied\r\n'
+        self.assertEqual([], list(session.entries()))
+
     def test_ascii_only(self):
         class ASCII(NoMLSD):
             type = 'A'
