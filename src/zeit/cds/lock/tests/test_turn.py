@@ -2,7 +2,7 @@
 import os
 import unittest
 
-from zeit.cds.interfaces import Locked, PermanentError
+from zeit.cds.interfaces import Locked, PermanentError, TemporaryError
 from zeit.cds.lock.directory import MUTEX
 from zeit.cds.lock.tests.local import Intervening, Plain
 from zeit.cds.lock.tests.places import another_process, dead, Locking, QUICK
@@ -88,6 +88,21 @@ class Turns(Locking, Plain, unittest.TestCase):
 
         gone = []
         self.hold(self.session(make))
+        self.assertEqual(([], {}), (self.log.warnings, self.there()))
+
+    def test_mutex_that_goes_while_we_look_into_it(self):
+        """451, ftp-srv."""
+        def names(verb, name):
+            looks.append(name)
+            if len(looks) == 1:
+                return [*verb(name), '!']
+            if len(looks) == 2:
+                raise TemporaryError('451 No such directory.')
+            return verb(name)
+
+        looks = []
+        self.hold(self.session(names=names))
+        self.assertEqual(4, len(looks))
         self.assertEqual(([], {}), (self.log.warnings, self.there()))
 
     def test_of_many_who_come_at_once_one_holds_it_at_a_time(self):
