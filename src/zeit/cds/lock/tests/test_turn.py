@@ -8,6 +8,8 @@ from zeit.cds.lock.tests.local import Intervening, Plain
 from zeit.cds.lock.tests.places import another_process, dead, Locking, QUICK
 from zeit.cds.net import scheduler
 
+BRIEF = QUICK._replace(pause_alone=0.02)
+
 
 def make_any(verb, name):
     """MKD as ftp-srv and rclone do it."""
@@ -140,9 +142,8 @@ class Turns(Locking, Plain, unittest.TestCase):
 class Alone(Locking, Plain, unittest.TestCase):
     """Nor are the names listed: what remains are further looks."""
 
-    def held(self, session=None, tuning=QUICK._replace(pause_alone=0.02), **kw):
-        session = session or self.session()
-        return super().held(session, tuning=tuning, **kw)
+    def held(self, session=None, **kw):
+        return super().held(session or self.session(), tuning=BRIEF, **kw)
 
     def session(self, **calls):
         return Intervening(self.open(), **{
