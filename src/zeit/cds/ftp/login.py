@@ -93,6 +93,7 @@ class Login:
             raise protocol.error(greeting)
         self.quirks = quirks.by_greeting(greeting.text, self._feed.quirks)
         self.greeting = greeting.text
+        self.data.uses_pasv_host = self.quirks.pasv_host
         self.control.telnet = self.quirks.telnet
         self.control.acknowledges = not self.quirks.known
         if findings.one_at_a_time is None and self.quirks.pipelining:

@@ -22,8 +22,9 @@ BOM = b'\xef\xbb\xbf'     # some servers begin with it
 _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 _CODE = re.compile(rb'[1-6][0-9]{2}(?=[ \-]|$)')
 _UNSENDABLE = re.compile(rb'[\r\n\0]')
-_EPSV = re.compile(r'\(([!-~])\1\1([0-9]{1,5})\1\)')
-_PASV = re.compile(r'(?:[0-9]{1,3},){4}([0-9]{1,3}),([0-9]{1,3})')
+_EPSV = re.compile(r'([!-/:-@[-`{-~])[12]?\1(?:[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*)?\1([0-9]{1,5})\1'
+                   r'(?![0-9])')
+_PASV = re.compile(r'(?:[0-9]{1,3} *, *){5}[0-9]{1,3}')
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 _TIME = re.compile(r'([0-9]{8})([0-9]{2})([0-9]{2})([0-9]{2})(?:\.([0-9]+))?', re.ASCII)
 
@@ -165,19 +166,22 @@ def command(verb, argument=None):
 # ---------------------------------------------------------------- what replies say
 
 def epsv_port(reply):
-    """The port of a 229 reply to EPSV. Raises ProtocolError."""
+    """The port of a 229 reply to EPSV; None if it tells none. An address in it does not matter."""
     match = _EPSV.search(reply.text)
-    if not match or not 0 < int(match[2]) < 65536:
-        raise ProtocolError('The server answered EPSV with: %s' % (reply,))
-    return int(match[2])
+    return _port(int(match[2])) if match else None
 
 
-def pasv_port(reply):
-    """The port of a 227 reply to PASV; its host is never used. Raises ProtocolError."""
+def pasv_address(reply):
+    """Host and port of a 227 reply to PASV, str and int; None if it tells none."""
     match = _PASV.search(reply.text)
-    if not match or int(match[1]) > 255 or int(match[2]) > 255:
-        raise ProtocolError('The server answered PASV with: %s' % (reply,))
-    return int(match[1]) * 256 + int(match[2])
+    numbers = [int(number) for number in re.findall('[0-9]+', match[0])] if match else [256]
+    if max(numbers) > 255 or not (number := _port(numbers[4] * 256 + numbers[5])):
+        return None
+    return '.'.join(map(str, numbers[:4])), number
+
+
+def _port(number):
+    return number if 0 < number < 65536 else None
 
 
 def eprt(host, port):
@@ -253,7 +257,7 @@ def mlsx_entry(line):
     is meant; see `zeit.cds.ftp.guessing`.
     """
     text = line.decode(_ENCODING, _ERRORS)
-    if '/' in text or ';  ' in text or not '!' < text[0] < '\x7f':
+    if '/' in text or ';  ' in text or not '!' < text[:1] < '\x7f':
         return _odd_mlsx_entry(text)
     return _mlsx_entry(text)
 
@@ -302,7 +306,7 @@ def mlst_entry(reply):
 def nlst_entry(line):
     """The Entry of one line of NLST, given as bytes. None for what is no mere name."""
     name = line.decode(_ENCODING, _ERRORS)
-    if '/' in name or ' ' in name or name[0] in _ODD_NAMES:
+    if '/' in name or ' ' in name or name[:1] in _ODD_NAMES:
         return _odd_nlst_entry(name)
     return Entry(name)
 
@@ -310,7 +314,7 @@ def nlst_entry(line):
 def _odd_nlst_entry(name):
     if name in ('.', '..'):
         return Entry(name, kind='self')
-    return None if '/' in name or name[0] in _ODD or _LONG.match(name) else Entry(name)
+    return None if '/' in name or name[:1] in _ODD or _LONG.match(name) else Entry(name)
 
 
 class Lines:

@@ -66,6 +66,11 @@ BY_GREETING = {
                         refuses_late=True, commands_with_pass=True, pipelining=True, known=True),
 }
 
+# The heirs of BSD's ftpd have to show what they bear, but all take 0xff for IAC.
+BY_GREETING.update(dict.fromkeys((
+    'GNU inetutils', 'NetBSD-ftpd', 'Version 6.00LS', 'SunOS', 'Version wu-', 'Digital UNIX',
+    'heimdal'), Quirks(telnet=True)))
+
 # The words of the setting `quirks`: what they change in Quirks, and which verb they deny.
 BY_WORD = {
     'no-pipelining': {'pipelining': False},
@@ -129,7 +134,7 @@ class Findings:
         self.utf8 = False           # is it to be told, each time, that names are UTF-8?
         self.wants_password = False
         self.way = 0 if active else PASSIVE     # index in WAYS
-        if not active and 'EPSV' in self.lacks:
+        if not active and ('EPSV' in self.lacks or 'pasv-host' in words):
             self.way += 1
 
     @property

@@ -20,9 +20,9 @@ from zeit.cds.interfaces import (
     ConnectionLost,
     Entry,
     FTPError,
-    ICDSConnection,
     ICDSSession,
     IPipelined,
+    IProbedConnection,
     ReplyError,
     TemporaryError,
     UntrustedServer,
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 PROBE = '.cds-clock'    # always the same, so that what a kill leaves is there once at most
 
 
-@zope.interface.implementer(ICDSConnection)
+@zope.interface.implementer(IProbedConnection)
 class FTPConnection:
     """FTP, and FTP over TLS, as the feed's `security` says."""
 
@@ -64,6 +64,11 @@ class FTPConnection:
         login(at_once)
         return FTPSession(login, findings)
 
+    def describe(self, session):
+        """See IProbedConnection."""
+        from zeit.cds.ftp import probe  # for a person, not for cron
+        return probe.describe(session)
+
 
 @zope.interface.implementer(ICDSSession)
 class FTPSession:
@@ -80,7 +85,7 @@ class FTPSession:
         self.findings = findings
         self.transfers = Transfers(self.control, self.data)
         self.lister, self.existence = Lister(self), Existence(self)
-        self._features = login.features
+        self.greeting, self.features = login.greeting, login.features
         self._pipelined = None
 
     def __conform__(self, interface):
@@ -124,12 +129,12 @@ class FTPSession:
     def knows_mlst(self):
         # What has no FEAT may have it nevertheless, and tells when it is asked.
         return 'MLST' not in self.findings.lacks and (
-            'MLST' in self._features or not self._features)
+            'MLST' in self.features or not self.features)
 
     @property
     def knows_mlsd(self):
         return 'MLSD' not in self.findings.lacks and (
-            'MLST' in self._features or 'MLSD' in self._features or not self._features)
+            'MLST' in self.features or 'MLSD' in self.features or not self.features)
 
     @property
     def knows_size(self):

@@ -59,6 +59,17 @@ class ICDSConnection(zope.interface.Interface):
         """
 
 
+class IProbedConnection(ICDSConnection):
+    """A connection that can tell about its server."""
+
+    def describe(session):
+        """What the server of a session is, bears and lacks, and what the program will do there.
+
+        Returns a list of pairs of a subject and a text (str), in printable words, without a
+        password. Nothing changes in the directory but what is removed again.
+        """
+
+
 class ICDSSession(zope.interface.Interface):
     """An open, logged-in connection with the directory; a context manager that closes it.
 

@@ -125,7 +125,8 @@ class Download(Strategy):
             raise self._why(line, job, e) from e
 
     def _why(self, line, job, error):
-        if not line.session.alive or self._stat(line, job) is None:
+        # Not by a batch: there, what SIZE knows may be a directory.
+        if not line.session.alive or line.session.stat(job.name) is None:
             return Dropped(GONE, False)
         return Dropped('the server refuses it: %s' % error, True)
 

@@ -3,15 +3,11 @@
 It knows the interfaces, not the network and not the disk. See ``zeit.cds.interfaces`` for the life
 of a file.
 """
-import hashlib
 import logging
-
-import zope.interface
 
 from zeit.cds.events import FileExported, notify
 from zeit.cds.interfaces import (
     CDSError,
-    IByteSink,
     IFileSource,
     Locked,
     LoginRefused,
@@ -21,28 +17,13 @@ from zeit.cds.interfaces import (
 )
 from zeit.cds.pipelined import pipelined
 from zeit.cds.text import lock_named, printable
+from zeit.cds.transfer.elsewhere import Digest
 from zeit.cds.transfer.naming import folded, Naming
 from zeit.cds.transfer.run import Run
 from zeit.cds.transfer.upload import LOCK, missing, Upload
 
 
 log = logging.getLogger('zeit.cds')
-
-
-@zope.interface.implementer(IByteSink)
-class Digest:
-    """The SHA-256 of what comes, as `hexdigest`."""
-
-    def __init__(self):
-        self._buffer = memoryview(bytearray(64 * 1024))
-        self._digest = hashlib.sha256()
-        self.hexdigest = self._digest.hexdigest
-
-    def buffer(self):
-        return self._buffer
-
-    def advance(self, count):
-        self._digest.update(self._buffer[:count])
 
 
 class Export(Run):
@@ -68,7 +49,7 @@ class Export(Run):
             self._expire()
 
     def _strategy(self, jobs):
-        return Upload(self._spool, self._naming, self.tuning, jobs)
+        return Upload(self._spool, self._naming, self.tuning, jobs, self.feed)
 
     def _export(self, entries):
         if not entries:

@@ -17,6 +17,8 @@ from zeit.cds.transfer.run import Run
 
 log = logging.getLogger('zeit.cds')
 
+DIRECTORY = 'it is a directory'
+
 
 # On another server it would be one: it must not be fetched, nor removed.
 LIKE_A_LOCK = 'it would be taken for a lock file. Have it renamed'
@@ -142,10 +144,13 @@ class Import(Run):
         self._directory.sessions.expect(
             further_sessions(self._directory, files, 0, self.tuning))
 
-    def _select(self):
+    def _choose(self):
         listed = self._persist(self._listing.get)
         self._listing_was_cut_off = len(listed) >= self.tuning.long_listing
-        chosen = self._selection.choose(self._articles(listed))
+        return self._selection.choose(self._articles(listed))
+
+    def _select(self):
+        chosen = self._choose()
         few = len(chosen) < self.tuning.files_a_session * self.feed.connections
         if few and any(entry.size is None for entry in chosen):
             chosen = self._persist(lambda session: measured(pipelined(session), chosen))
@@ -162,7 +167,7 @@ class Import(Run):
         if reason := self._spool.impossible(entry.name):
             return reason, True
         if entry.kind == 'dir':
-            return 'it is a directory', False
+            return DIRECTORY, False
         if lock_named(entry.name):
             return LIKE_A_LOCK, True
         if self._spool.unread(entry.name):
@@ -188,10 +193,25 @@ class Import(Run):
         except FTPError as e:
             return self._tell_of(vanished, 'it was not there, and the server does not tell what '
                                            'became of it: %s' % e, True)
-        self._tell_of((name for name in vanished if name in listed),
-                      'the server lists it, but knows no regular file under this name', True)
         self._tell_of((name for name in vanished if name not in listed),
                       'somebody else has taken it away', False)
+        self._tell_of_no_files(name for name in vanished if name in listed)
+
+    def _tell_of_no_files(self, names):
+        """These are listed, and no files. Listings without kinds name directories as well."""
+        for name in names:
+            if self._kind(name) == 'dir':
+                self._selection.is_no_file(name)
+                self._skip(name, DIRECTORY)
+            else:
+                self._skip(name, 'the server lists it, but knows no regular file under this name',
+                           True)
+
+    def _kind(self, name):
+        try:
+            return self._persist(lambda session: session.kind(name))
+        except ReplyError as e:
+            log.debug('It is not known what %s is: %s', printable(name), e)
 
     def _tell_of(self, names, reason, failed):
         for name in names:

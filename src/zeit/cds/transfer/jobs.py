@@ -49,7 +49,7 @@ class Job:
     """One file of the run."""
 
     __slots__ = ('entry', 'state', 'file', 'size', 'before', 'begun', 'tries', 'due', 'dropped',
-                 'lines', 'reached', 'asked_again')
+                 'lines', 'reached', 'asked_again', 'older')
 
     def __init__(self, entry):
         self.entry = entry
@@ -63,6 +63,7 @@ class Job:
         self.dropped = None     # Dropped
         self.lines = []         # for the log, while an older file's lines are not complete
         self.reached = 0        # the largest offset that a transfer went on from
+        self.older = None       # Entry of a file on the server in whose place it is stored at once
         self.asked_again = False    # did a session get lost when all bytes had gone through?
 
     @property

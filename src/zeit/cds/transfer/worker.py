@@ -34,6 +34,13 @@ class Strategy:
     passes = True       # what the server refuses for the moment (TemporaryError): is it possible
                         # later? If not, `refused` is asked in the end
 
+    def why(self, error):
+        """Why a file is dropped that could not be transferred: str.
+
+        error -- TemporaryError, ConnectionLost
+        """
+        return self.failure % phrase(error)
+
     def create(self, job):
         """The IIncoming or IOutgoing of a job."""
 
@@ -186,7 +193,7 @@ class Worker:
         except FileRefused as e:
             self._drop(job, Dropped(str(e), True))
         except PASSING as e:
-            self._drop(job, Dropped(self._strategy.failure % e, True))
+            self._drop(job, Dropped(self._strategy.why(e), True))
         except BaseException as e:
             self._discard(job)
             self._jobs.drop(job, Dropped('the run ended: %s' % e, True))
