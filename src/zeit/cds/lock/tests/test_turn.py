@@ -8,6 +8,7 @@ from zeit.cds.lock.tests.local import Intervening, Plain
 from zeit.cds.lock.tests.places import another_process, dead, Locking, QUICK
 from zeit.cds.net import scheduler
 
+
 BRIEF = QUICK._replace(pause_alone=0.02)
 
 
