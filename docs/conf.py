@@ -36,6 +36,9 @@ python_maximum_signature_line_length = 70
 source_suffix = {'.rst': 'restructuredtext'}
 exclude_patterns = ['_build', 'html']
 trim_doctest_flags = True
+smartquotes_action = 'qe'               # options begin with two hyphens
+autodoc_member_order = 'bysource'
+toc_object_entries_show_parents = 'hide'
 if not Path(__file__).with_name('servers.rst').exists():
     suppress_warnings = ['toc.not_readable']
 nitpicky = True
@@ -100,7 +103,9 @@ class Language(SphinxTransform):
     default_priority = 400      # before its highlighting is settled
     BEGINS = (
         ('>>> ', 'pycon'), ('$ ', 'console'), ('<', 'xml'), ('[', 'ini'), ('import ', 'python'),
-        ('groups:', 'yaml'))
+        ('groups:', 'yaml'),
+        *((command, 'bash') for command in (
+            'cds-', 'bin/', 'tools/', 'python3 ', 'mkdir ', 'grep ', '(umask ', '/opt/', '* * ')))
 
     def apply(self, **kw):
         for node in self.document.findall(nodes.literal_block):
@@ -128,6 +133,8 @@ class Links(SphinxPostTransform):
             node.replace_self(nodes.literal('', '', *node.children))
         self.public = self.names()
         for node in list(self.document.findall(nodes.literal)):
+            if len(node.astext()) < 25 and ' ' not in node.astext():
+                node['classes'].append('whole')
             if not self.is_linked(node) and (target := self.target(node.astext())):
                 link = nodes.reference('', '', internal=True, refuri=target)
                 node.replace_self(link)

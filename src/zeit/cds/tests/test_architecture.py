@@ -4,6 +4,8 @@ import unittest
 from pathlib import Path
 
 import zeit.cds.interfaces
+import zeit.cds.main
+import zeit.cds.testing
 from zeit.cds.tests import checkout
 
 
@@ -53,14 +55,22 @@ class Map(unittest.TestCase):
 
 
 @unittest.skipUnless(TOP, 'there is no manual without a checkout')
-class Contracts(unittest.TestCase):
+class Names(unittest.TestCase):
 
-    def test_the_manual_has_each(self):
-        text = TOP.joinpath('docs', 'interfaces.rst').read_text(encoding='utf-8')
-        named = set(re.findall(
-            r'^\.\. auto\w+:: zeit\.cds\.interfaces\.(\w+)$', text, re.MULTILINE))
-        kinds = {'Days', 'Path', 'Seconds'}         # of settings
-        self.assertEqual(set(zeit.cds.interfaces.__all__) - kinds, named - {'remote', 'spool'})
+    PUBLIC = zeit.cds.interfaces, zeit.cds.main, zeit.cds.testing
+
+    def test_the_manual_has_each_that_is_public(self):
+        text = '\n'.join(path.read_text(encoding='utf-8') for path in TOP.glob('docs/*.rst'))
+        named = set(re.findall(r'^\.\. auto\w+:: ([\w.]+)$', text, re.MULTILINE))
+        for module in self.PUBLIC:
+            with self.subTest(module.__name__):
+                public = {'%s.%s' % (module.__name__, name) for name in module.__all__}
+                self.assertEqual(set(), public - named)
+                there = {name for name in named
+                         if name.rpartition('.')[0] == module.__name__}
+                modules = {'%s.%s' % (module.__name__, path.stem)
+                           for path in Path(module.__file__).parent.iterdir()}
+                self.assertEqual(set(), there - public - modules)
 
 
 class Texts(unittest.TestCase):
