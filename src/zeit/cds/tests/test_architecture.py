@@ -42,11 +42,21 @@ class Map(unittest.TestCase):
                     missing.append(name)
         self.assertEqual([], missing)
 
+    def test_it_names_every_module_of_the_rooms(self):
+        parts = re.split(r'^``(\w+)/``\n', self.text, flags=re.MULTILINE)
+        missing = []
+        for room, text in zip(parts[1::2], parts[2::2]):
+            if room not in ('testing', 'tests'):
+                missing += [
+                    '%s/%s' % (room, path.name) for path in HERE.joinpath(room).glob('*.py')
+                    if path.stem != '__init__' and '``%s``' % path.name not in text]
+        self.assertEqual([], missing)
+
     def test_each_tool_is_there(self):
         for name in re.findall(r'\btools/([\w-]+)', self.text):
             self.assertTrue((TOP / 'tools' / name).exists(), name)
         for path in TOP.joinpath('tools').iterdir():
-            if path.name not in ('install-ftp-servers', 'with-shared-eggs'):
+            if path.name != 'with-shared-eggs':
                 self.assertIn('tools/' + path.name, self.text)
 
     def test_the_manual_has_it(self):
