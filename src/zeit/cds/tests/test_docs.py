@@ -7,6 +7,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from zeit.cds.feed import SETTINGS
 from zeit.cds.tests import checkout
 
 
@@ -18,7 +19,7 @@ class Page(html.parser.HTMLParser):
 
     def __init__(self, path):
         super().__init__()
-        self.targets, self.links, self.captions, self.inside = {''}, set(), [], ''
+        self.targets, self.links, self.captions, self.inside, self.text = {''}, set(), [], '', ''
         self.feed(path.read_text(encoding='utf-8'))
 
     def handle_starttag(self, tag, attributes):
@@ -29,6 +30,7 @@ class Page(html.parser.HTMLParser):
             self.links.add(attributes['href'])
 
     def handle_data(self, data):
+        self.text += data
         if self.inside == 'caption-text':
             self.captions.append(data.strip())
             self.inside = ''
@@ -66,6 +68,14 @@ class Manual(unittest.TestCase):
     def test_its_navigation_has_groups(self):
         self.assertEqual(['Start', 'Operate', 'Integrate', 'Reference'],
                          self.layer.pages['index.html'].captions[:4])
+
+    def test_it_has_everything(self):
+        pages = self.layer.pages
+        self.assertLessEqual({'setting-' + name for name in SETTINGS},
+                             pages['settings.html'].targets)
+        for name in 'import', 'export', 'feed', 'integration':
+            self.assertIn('>>> ', pages[name + '.html'].text)
+        self.assertIn('$ cds-import', pages['commands.html'].text)
 
     def test_each_link_leads_somewhere(self):
         broken = []
