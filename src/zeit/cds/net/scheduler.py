@@ -80,6 +80,7 @@ class Thread:
         """Have it call a function, which raises nothing, after those that came before."""
         if self._thread is None:
             thread = threading.Thread(target=self._run, daemon=True, name='zeit.cds-session')
+            thread.parent = threading.current_thread()      # it works for that thread's run
             thread.start()
             self._thread = thread
         self._calls.put(function)
@@ -300,7 +301,9 @@ class Scheduler:
 
         try:
             if thread is None:
-                threading.Thread(target=run, daemon=True, name='zeit.cds-thread').start()
+                helper = threading.Thread(target=run, daemon=True, name='zeit.cds-thread')
+                helper.parent = threading.current_thread()      # it works for that thread's run
+                helper.start()
             else:
                 thread.start(run)
         except RuntimeError:        # there are too many

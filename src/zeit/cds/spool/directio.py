@@ -100,6 +100,7 @@ class BlockWriter:
         self._ended = False
         self._error = None
         self._thread = threading.Thread(target=self._run, daemon=True, name='zeit.cds-write')
+        self._thread.parent = threading.current_thread()    # it works for that thread's run
         try:
             self._thread.start()
         except RuntimeError:        # there are too many

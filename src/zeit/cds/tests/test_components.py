@@ -8,6 +8,7 @@ import sys
 import tempfile
 import unittest
 import unittest.mock
+from pathlib import Path
 
 import zope.component
 import zope.component.testing
@@ -43,6 +44,7 @@ from zeit.cds.tests.importing import Importing, recorded
 from zeit.cds.transfer.retry import Deadline
 
 
+APPLICATION = Path(__file__).with_name('application.zcml')
 CALLS = []
 FTPConnection, LockFile, FileSink = (
     pkgutil.resolve_name(DEFAULTS[interface, ''])
@@ -94,11 +96,16 @@ class Replacing(Importing, ServerTestCase):
         self.put('a', b'1')
 
     def configure(self, **files):
-        """Load app.zcml, one of the `files` ({name: what is in its configure element})."""
+        """Load app.zcml, or, where there is own.zcml, that of an application that replaces others.
+
+        files -- {name: what is in its configure element}
+        """
         with tempfile.TemporaryDirectory() as directory:
             for name, text in files.items():
                 with open(os.path.join(directory, name + '.zcml'), 'w') as f:
                     f.write(ZCML % text)
+            if 'own' in files:
+                shutil.copy(APPLICATION, os.path.join(directory, 'app.zcml'))
             xmlconfig.file(os.path.join(directory, 'app.zcml'))
 
     def import_(self, **settings):
@@ -115,14 +122,13 @@ class Replacing(Importing, ServerTestCase):
         self.assertIn('Exiting with success.', self.log.of('INFO'))
         self.assertEqual({b'a': b'1'}, self.consume())
 
-    def test_each_is_overridden_alone(self):
+    def test_each_is_replaced_alone(self):
         for interface, other in OTHERS.items():
             with self.subTest(interface):
                 zope.component.testing.tearDown()
                 zope.component.testing.setUp()
                 self.configure(
-                    app='<include package="zeit.cds" /><includeOverrides file="overrides.zcml" />',
-                    overrides=UTILITY % (other.__name__, ''),
+                    others='<include package="zeit.cds" />', own=UTILITY % (other.__name__, '')
                 )
                 self.assertIsInstance(zope.component.getUtility(interface), other)
                 del CALLS[:]

@@ -15,8 +15,8 @@ POINTS = 8
 
 class Killed:
 
-    def assert_all_is_well(self, server=None, **manner):
-        with contextlib.closing(ExportMatrix(server or self.server, files=5, **manner)) as matrix:
+    def assert_all_is_well(self, server=None, **given):
+        with contextlib.closing(ExportMatrix(server or self.server, files=5, **given)) as matrix:
             count, steps = kill_everywhere(matrix, POINTS)
         self.assertEqual([], matrix.wrong)
         self.assertEqual(POINTS, count)
@@ -48,8 +48,8 @@ class KilledWithoutRename(Killed):
         self.addCleanup(self.stubborn.stop)
         self.stubborn.start()
 
-    def assert_all_is_well(self, server=None, **manner):
-        super().assert_all_is_well(self.stubborn, **manner)
+    def assert_all_is_well(self, server=None, **given):
+        super().assert_all_is_well(self.stubborn, **given)
 
 
 def test_suite():

@@ -16,6 +16,7 @@ from zeit.cds.interfaces import ConfigurationError, IFeed
 from zeit.cds.zcml import IFeedDirective
 
 
+APPLICATION = Path(__file__).with_name('application.zcml')
 FRAME = """\
 <configure xmlns="http://namespaces.zope.org/zope" xmlns:cds="http://namespaces.zeit.de/cds">
 <include package="zeit.cds" file="meta.zcml" />
@@ -158,12 +159,12 @@ class Feeds(unittest.TestCase):
             {'dpa', 'reuters'}, {name for name, _ in zope.component.getUtilitiesFor(IFeed)}
         )
 
-    def test_an_application_overrides_a_feed(self):
+    def test_an_application_replaces_a_feed(self):
         self.write(
-            '<cds:feed name="dpa" %s /> <cds:feed name="afp" %s />' % (LEAST, LEAST), 'feeds.zcml'
+            '<cds:feed name="dpa" %s /> <cds:feed name="afp" %s />' % (LEAST, LEAST), 'others.zcml'
         )
-        self.write('<cds:feed name="dpa" %s port="2121" />' % LEAST, 'overrides.zcml')
-        self.load('<include file="feeds.zcml" /> <includeOverrides file="overrides.zcml" />')
+        own = self.write('<cds:feed name="dpa" %s port="2121" />' % LEAST, 'own.zcml')
+        xmlconfig.file(shutil.copy(APPLICATION, own.parent))
         self.assertEqual(2121, zope.component.getUtility(IFeed, 'dpa').port)
         self.assertEqual(21, zope.component.getUtility(IFeed, 'afp').port)
 

@@ -189,7 +189,7 @@ class Export(Run):
             log.info("Moved from 'new' to 'cur': %s", printable(name))
         self.outcome.files += 1
         self.outcome.bytes += size
-        notify(FileExported(self.feed, name, path, size))
+        notify(FileExported(self.feed, name, path, size), self.outcome)
 
     def _withdraw(self):
         """No part of a file stays on the server under its name, as the lock, which keeps readers

@@ -127,7 +127,7 @@ class Import(Run):
         log.info("Moved from 'tmp' to 'new': %s", printable(name))
         self.outcome.files += 1
         self.outcome.bytes += size
-        notify(FileImported(self.feed, name, path, size))
+        notify(FileImported(self.feed, name, path, size), self.outcome)
 
     # ------------------------------------------------------------ which files
 

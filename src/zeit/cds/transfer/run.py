@@ -59,7 +59,7 @@ class Run:
         finally:
             self.outcome.seconds = time.monotonic() - begun
             self._tell_end()
-            notify(RunFinished(self.feed, self.outcome))
+            notify(RunFinished(self.feed, self.outcome), self.outcome)
         return self.outcome
 
     def _begin(self):

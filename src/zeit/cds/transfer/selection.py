@@ -73,7 +73,7 @@ class Selection:
         few = len(outcome.failed) + len(outcome.skipped) <= self._told
         log.log(logging.WARNING if few else logging.DEBUG,
                 'Not exchanged: %s: %s.', printable(name), phrase(reason))
-        notify(FileSkipped(self._feed, name, reason, failed))
+        notify(FileSkipped(self._feed, name, reason, failed), outcome)
 
 
 def matches(name, patterns):

@@ -1,6 +1,6 @@
 """A well-behaved FTP server in memory, which the cases make odd.
 
-A case overrides the verbs that its server answers otherwise: a method `do_VERB` for each.
+A case has its own verbs where its server answers otherwise: a method `do_VERB` for each.
 """
 import contextlib
 import socket

@@ -19,7 +19,7 @@ import time
 
 from zeit.cds.feed import Feed
 from zeit.cds.ftp.session import FTPConnection
-from zeit.cds.interfaces import Locked
+from zeit.cds.interfaces import CDSError, Locked
 from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.spool.inbox import FileSink
 from zeit.cds.spool.outbox import FileSource
@@ -52,6 +52,7 @@ class WatchedLock(LockFile):
     """Counts how often somebody else has the lock that we have."""
 
     def __init__(self, place):
+        super().__init__()
         self.place, self.overlaps = place, 0
 
     @contextlib.contextmanager
@@ -103,6 +104,8 @@ class Partner:
         self.figures.files += outcome.files
         if isinstance(outcome.error, Locked):
             self.figures.locked += 1
+        elif outcome.error is not None and not isinstance(outcome.error, CDSError):
+            raise outcome.error     # a defect: it would happen again and again
         elif not outcome.successful:
             self.figures.errors.append('%r %r' % (outcome.error, outcome.failed))
         time.sleep(random.uniform(0, PAUSE))
