@@ -30,14 +30,15 @@ html_show_copyright = False
 html_show_sphinx = False
 html_copy_source = False
 highlight_language = 'text'             # `Language` looks at what is in each block
-pygments_style = 'a11y-high-contrast-light'
-pygments_dark_style = 'a11y-high-contrast-dark'
+pygments_style = 'default'
+pygments_dark_style = 'github-dark'
 python_maximum_signature_line_length = 70
 source_suffix = {'.rst': 'restructuredtext'}
 exclude_patterns = ['_build', 'html']
 trim_doctest_flags = True
 smartquotes_action = 'qe'               # options begin with two hyphens
 autodoc_member_order = 'bysource'
+autodoc_preserve_defaults = True
 toc_object_entries_show_parents = 'hide'
 if not Path(__file__).with_name('servers.rst').exists():
     suppress_warnings = ['toc.not_readable']
@@ -79,7 +80,7 @@ class Help(Directive):
     def run(self):
         os.environ['COLUMNS'] = '80'
         text = options.parser(self.arguments[0]).format_help()
-        return [nodes.literal_block(text, text, language='none')]
+        return [nodes.literal_block(text, text, language='none', classes=['drawing'])]
 
 
 PARAMETER = re.compile(r'([a-z_]+(?:, [a-z_]+)*) -- ')
@@ -107,10 +108,14 @@ class Language(SphinxTransform):
         *((command, 'bash') for command in (
             'cds-', 'bin/', 'tools/', 'python3 ', 'mkdir ', 'grep ', '(umask ', '/opt/', '* * ')))
 
+    DRAWING = re.compile(r'->|──|(\w   +\w.*\n.*){3}')   # or a list in columns
+
     def apply(self, **kw):
         for node in self.document.findall(nodes.literal_block):
             if 'language' not in node:
                 text = node.astext().lstrip()
+                if self.DRAWING.search(text) and '>>> ' not in text:
+                    node['classes'].append('drawing')
                 node['language'] = next(
                     (language for begin, language in self.BEGINS if text.startswith(begin)),
                     'console' if '\n$ ' in text else 'text')
@@ -122,6 +127,7 @@ class Links(SphinxPostTransform):
     """
 
     default_priority = 5
+    REFERENCE = 'main', 'interfaces', 'testing'
     TEXTS = {'README': 'start', 'CHANGES': 'changes'}
     FOLDERS = re.compile(r'^(?:src/zeit/cds/|zeit/cds/)?(\w+)\.txt$')
     # words with another meaning, too
@@ -132,6 +138,8 @@ class Links(SphinxPostTransform):
         for node in list(self.document.findall(nodes.title_reference)):
             node.replace_self(nodes.literal('', '', *node.children))
         self.public = self.names()
+        if self.env.current_document.docname in self.REFERENCE:
+            self.link_plain_names()
         for node in list(self.document.findall(nodes.literal)):
             if len(node.astext()) < 25 and ' ' not in node.astext():
                 node['classes'].append('whole')
@@ -139,6 +147,19 @@ class Links(SphinxPostTransform):
                 link = nodes.reference('', '', internal=True, refuri=target)
                 node.replace_self(link)
                 link += node
+
+    def link_plain_names(self):
+        """Docstrings name contracts and exceptions without any backticks."""
+        for node in list(self.document.findall(nodes.Text)):
+            if isinstance(node.parent, nodes.paragraph) and not self.is_linked(node.parent):
+                parts = [
+                    self.link(part) or nodes.Text(part) for part in re.split(r'\b(\w+)\b', node)]
+                node.parent.replace(node, parts)
+
+    def link(self, name):
+        full = 'zeit.cds.interfaces.' + name
+        target = self.target(full) if full in self.public else None
+        return target and nodes.reference('', name, internal=True, refuri=target)
 
     @staticmethod
     def is_linked(node):
