@@ -40,8 +40,6 @@ smartquotes_action = 'qe'               # options begin with two hyphens
 autodoc_member_order = 'bysource'
 autodoc_preserve_defaults = True
 toc_object_entries_show_parents = 'hide'
-if not Path(__file__).with_name('servers.rst').exists():
-    suppress_warnings = ['toc.not_readable']
 nitpicky = True
 nitpick_ignore_regex = [
     ('py:.*', r'(zope|contextlib|doctest|unittest|typing|collections|ssl)\..*'),

@@ -106,6 +106,14 @@ def check(field, value):
         field.validate(value)
     except zope.interface.Invalid as e:
         shown = '***' if isinstance(field, zope.schema.Password) else repr(value)
+        words = possible_words(field)
         raise ConfigurationError('The setting %s is wrong: %s (%s: %s)' % (
-            field.__name__, shown, field.title, type(e).__name__)) from None
+            field.__name__, shown, field.title,
+            'possible are %s' % ', '.join(words) if words else type(e).__name__)) from None
     return value
+
+
+def possible_words(field):
+    """What a value, or each of several, can be, where that is one of some words: list of str."""
+    field = getattr(field, 'value_type', None) or field
+    return [term.value for term in getattr(field, 'vocabulary', None) or ()]

@@ -9,6 +9,7 @@ from zeit.cds.interfaces import (
     ConfigurationError,
     ICDSConnection,
     ILockFile,
+    IProbedConnection,
 )
 from zeit.cds.logfile import log_to
 from zeit.cds.registry import registered_feed, utility
@@ -24,6 +25,7 @@ __all__ = [
     'inspect_locks',
     'log_to',
     'preview',
+    'probe',
     'registered_feed',
     'run_export',
     'run_import',
@@ -91,6 +93,19 @@ def break_lock(feed, lock, ask=None):
         utility(ILockFile, feed.lock).break_(session, lock)
     logging.getLogger('zeit.cds').warning('The lock %s was removed by request.',
                                           printable(lock.name))
+
+
+def probe(feed, ask=None):
+    """What the feed's server is, bears and lacks: see IProbedConnection.describe.
+
+    `ask`: see `run_import`. Raises FTPError, ConfigurationError, RunLimitReached.
+    """
+    connection = utility(ICDSConnection, feed.connection)
+    if not IProbedConnection.providedBy(connection):
+        raise ConfigurationError('The connection %r cannot tell about its server.' % (
+            feed.connection,))
+    with _session(feed, ask) as session:
+        return connection.describe(session)
 
 
 def export(store_dir, hostname, port, user, password, ftp_dir, logfile=None, **settings):

@@ -1,4 +1,4 @@
-"""What others say, fit for a person's eyes."""
+"""What others say, fit for a person's eyes; and which of their names are those of lock files."""
 
 
 def printable(text):
@@ -21,3 +21,20 @@ def phrase(text):
     text -- str, exception or Reply
     """
     return str(text).rstrip(' .')
+
+
+# ---------------------------------------------------------------- names of lock files
+
+LOCKS = ('read', 'write')
+
+
+def lock_named(name):
+    """Which of LOCKS a name stands for on some server, str; None if it is a name like any other.
+
+    There are servers that tell no capitals from small letters, show all names in capitals, with a
+    version (`READ;1`), or with a full stop at their end.
+    """
+    if len(name) > 20:      # most names
+        return None
+    folded = name.partition(';')[0].strip().rstrip('. ').casefold()
+    return folded if folded in LOCKS else None

@@ -164,7 +164,8 @@ class Command:
             min(self.options.verbose, len(LEVELS) - 1)]
         with logged(self.prog, level) as self.handler:
             feeds = self._feeds()
-            statuses = [self.work(feed) for feed in self._each(feeds)]
+            work = self._probe if self.options.probe else self.work
+            statuses = [work(feed) for feed in self._each(feeds)]
             if len(statuses) < len(feeds):
                 statuses.append(BY_SIGNAL + self.signals.number)
             if self.unprinted:
@@ -174,6 +175,10 @@ class Command:
     def work(self, feed):
         """What is to be done for one feed; returns its status."""
         raise NotImplementedError
+
+    def _probe(self, feed):
+        from zeit.cds.cli import probe
+        return probe.work(self, feed)
 
     def _each(self, feeds):
         """The feeds, until a signal comes; each line on standard error names its one of several."""
@@ -231,14 +236,15 @@ class Command:
         return replaced(self._feed, **given)
 
     def _feed_of_line(self, given):
-        arguments, wanted = self.options.arguments, len(self.positional) + 1
-        if len(arguments) != wanted or self.options.all:
+        positional = () if self.options.probe else self.positional
+        arguments = self.options.arguments
+        if len(arguments) != len(positional) + 1 or self.options.all:
             self._parser.error('%s wanted, or --zcml FILE and names of feeds' % ' and '.join(
-                [*(name.upper() for name in self.positional), 'URL']))
+                [*(name.upper() for name in positional), 'URL']))
         from zeit.cds.cli.options import url_settings
         try:
             return Feed(**{'store_dir': '', 'direction': self.direction or 'import',
-                           **dict(zip(self.positional, arguments)), **url_settings(arguments[-1]),
+                           **dict(zip(positional, arguments)), **url_settings(arguments[-1]),
                            **given})
         except ConfigurationError as e:
             self._parser.error(str(e))

@@ -6,7 +6,7 @@ import os
 import zope.interface
 import zope.schema
 
-from zeit.cds.feed import check, SETTINGS
+from zeit.cds.feed import check, possible_words, SETTINGS
 from zeit.cds.interfaces import ConfigurationError, Days, Path, Seconds
 
 
@@ -22,7 +22,8 @@ SHELLS = ('bash', 'zsh', 'tcsh')
 IN_URL = ('hostname', 'port', 'user', 'ftp_dir', 'security')
 NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'password')     # the last one never is an argument
 ONLY_EXPORT = ('replace', 'keep')
-OF_LOCK = ('name', 'password_file', 'ca_file', 'logfile', 'timeout', 'connection', 'lock')
+OF_LOCK = ('name', 'password_file', 'ca_file', 'logfile', 'timeout', 'quirks', 'connection',
+           'lock')
 
 UNITS = {
     Path: 'FILE',
@@ -43,11 +44,11 @@ terminal. URL: ftp://USER@HOST[:PORT]/DIRECTORY, ftpes:// with explicit TLS
 (AUTH TLS), ftps:// with implicit TLS; file:///DIRECTORY on this machine.
 '''
 USAGE = {
-    'cds-import': 'cds-import [OPTION...] STORE_DIR URL\n'
+    'cds-import': 'cds-import [OPTION...] {STORE_DIR | --probe} URL\n'
                   '       cds-import [OPTION...] --zcml FILE {--all | NAME...}',
-    'cds-export': 'cds-export [OPTION...] STORE_DIR URL\n'
+    'cds-export': 'cds-export [OPTION...] {STORE_DIR | --probe} URL\n'
                   '       cds-export [OPTION...] --zcml FILE {--all | NAME...}',
-    'cds-lock': 'cds-lock [OPTION...] [--break LOCK] URL\n'
+    'cds-lock': 'cds-lock [OPTION...] [--break LOCK | --probe] URL\n'
                 '       cds-lock [OPTION...] [--break LOCK] --zcml FILE {--all | NAME...}',
 }
 PURPOSE = {
@@ -108,14 +109,18 @@ def add_setting(group, field):
     if isinstance(field, zope.schema.Bool):
         kw.update(action='store_true')
     elif isinstance(field, zope.schema.Tuple):
-        kw.update(action='append', metavar=UNITS[zope.schema.Tuple])
+        words = possible_words(field)
+        kw.update(action='append', metavar='WORD' if words else UNITS[zope.schema.Tuple],
+                  type=(lambda text: converted(field.value_type, text)) if words else None)
     else:
         kw.update(type=lambda text: converted(field, text), metavar=UNITS.get(type(field), 'NAME'))
     group.add_argument(option(field), **kw)
 
 
 def option(field):
-    return '--' + field.__name__.replace('_', '-')
+    """An option that may be given several times has a name in the singular."""
+    name = field.__name__.replace('_', '-')
+    return '--' + (name.removesuffix('s') if isinstance(field, zope.schema.Tuple) else name)
 
 
 def help_of(field):
@@ -140,6 +145,8 @@ def converted(field, text):
 
 def possible(field):
     """What a value must be, in words."""
+    if words := possible_words(field):
+        return 'word that is possible here: %s' % ', '.join(words)
     text = {zope.schema.Int: 'whole number', Seconds: 'number', Days: 'number'}.get(
         type(field), 'line of text'
     )
@@ -164,6 +171,8 @@ def add_own(group, command):
             help='Only list what a run would take; no lock, no change',
         )
         add('--metrics', metavar='FILE', help='Write a text file for the Prometheus node exporter')
+    add('--probe', action='store_true',
+        help='Only tell what the server is, for a bug report')
     add('--json', action='store_true', help='Print an object (JSON) for each feed')
     add(
         '-v',

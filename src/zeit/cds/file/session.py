@@ -87,6 +87,10 @@ class FileSession(Directory):
     def exists(self, name):
         return self._status(name, follow=False) is not None
 
+    def kind(self, name):
+        status = self._status(name)
+        return status and entry(name, status).kind
+
     def make_directory(self, name):
         self._at(os.mkdir, name, depth=2)
 

@@ -9,12 +9,11 @@ import logging
 import zope.interface
 
 from zeit.cds.ftp import protocol
-from zeit.cds.interfaces import Entry, IBatch, IPending
+from zeit.cds.ftp.existence import NOT_IMPLEMENTED, UNSUPPORTED
+from zeit.cds.interfaces import Entry, IBatch, IPending, TemporaryError
 
 
 log = logging.getLogger(__name__)
-
-NOT_IMPLEMENTED = (500, 501, 502, 504, 522)
 
 
 def done(reply):
@@ -58,29 +57,71 @@ class Stat:
     def get(self):
         if self._there is not None:
             return self._session.search(self._name, self._there.get())
-        entry = self._size.get() if self._size is not None else None
+        entry = None if self._size is None else outcome(
+            self._session, self._size, 'SIZE', self._name)
         if self._described is not None:
             return self._with_description(entry)
         if entry is None:
             return None
-        if entry.kind is None:
+        if entry.kind == UNSUPPORTED:
             log.debug('The server does not know SIZE')
-            return self._session.stat(self._name)
-        return entry if self._modified is None else entry._replace(modified=self._modified.get())
+            return self._session.asked(self._name)
+        if self._session.findings.sizes_directories:
+            entry = entry._replace(kind=None)
+        return entry if self._modified is None else entry._replace(modified=self._time())
+
+    def _time(self):
+        try:
+            return self._modified.get()
+        except TemporaryError:      # SIZE has told that it is there
+            return None
 
     def _with_description(self, entry):
-        described = self._described.get()
+        session = self._session
+        described = outcome(session, self._described, 'MLST', self._name)
+        if described is not None and described.kind == UNSUPPORTED:
+            # MLST is announced, but not there
+            return None if self._size is not None and entry is None else session.asked(self._name)
+        if self._size is not None and (entry is None) != (described is None) and (
+                session.is_strange):
+            return session.existence.one_of_them(self._name)
         if self._size is not None and entry is None or described is None:
+            return self._denied()
+        if described.kind == 'dir':
+            session.findings.sizes_directories = self._size is not None
             return None
-        if described.kind == 'unsupported':     # MLST is announced, but not there
-            return self._session.stat(self._name)
-        if entry is not None and entry.kind is not None:
+        if entry is not None and entry.kind != UNSUPPORTED:
             return entry._replace(modified=described.modified)
         if described.kind == 'file':
             return described
-        if self._size is None and self._session.knows_size:
-            return self._session.stat(self._name)   # a link perhaps, where none was expected
+        if self._size is None and session.knows_size:
+            return session.asked(self._name)    # a link perhaps, where none was expected
         return None
+
+    def _denied(self):
+        """MLST alone denies it; or SIZE does, with a server that is known."""
+        session = self._session
+        if self._size is None and session.is_strange and session.knows_size:
+            return session.existence.one_of_them(self._name)
+        return None
+
+
+class Judged:
+    """An IPending whose failure is looked at: is it one that passes?"""
+
+    __slots__ = ('_pending', '_judge')
+
+    def __init__(self, pending, judge):
+        """
+        judge -- function of a TemporaryError, gives the error to raise
+        """
+        self._pending, self._judge = pending, judge
+
+    def get(self):
+        try:
+            return self._pending.get()
+        except TemporaryError as e:
+            raise self._judge(e) from e
 
 
 @zope.interface.implementer(IBatch)
@@ -104,23 +145,40 @@ class FTPBatch:
     def stat(self, name, regular=False, time=True):
         session = self._session
         mlst, size = session.knows_mlst, session.knows_size
+        if mlst and size and session.is_strange and not (
+                regular and ('MLST' if time else 'SIZE') in session.findings.seen):
+            # Who knows which of them is blind? And SIZE may take a directory for a file.
+            return Stat(session, name, self.size(name), self.described(name))
         if time and mlst:
-            sized = None if regular or not size else self._later(self._size(name), 'SIZE', name)
-            return Stat(session, name, sized, self._later(self._described(name), 'MLST', name))
+            return Stat(session, name, None if regular or not size else self.size(name),
+                        self.described(name))
         if size:
-            return Stat(session, name, self._later(self._size(name), 'SIZE', name),
+            return Stat(session, name, self.size(name),
                         modified=self._later(modified, 'MDTM', name) if time else None)
         if mlst:
-            return Stat(session, name, None, self._later(self._described(name), 'MLST', name))
+            return Stat(session, name, None, self.described(name))
         return Stat(session, name, there=self._later(is_there, 'RNFR', name))
+
+    def size(self, name):
+        """What SIZE tells: the IPending of an Entry, or None. Its kind is UNSUPPORTED if
+        there is no SIZE.
+        """
+        return self._later(self._size(name), 'SIZE', name)
+
+    def described(self, name):
+        """What MLST tells: the IPending of an Entry, or None. Its kind is UNSUPPORTED
+        if there is no MLST.
+        """
+        return self._later(self._described(name), 'MLST', name)
 
     def _size(self, name):
         def size(reply):
             if reply.code == 213:
+                self._session.findings.seen.add('SIZE')
                 return Entry(name, protocol.size(reply), None, 'file')
             if reply.code in NOT_IMPLEMENTED:
                 self._session.lacks('SIZE')
-                return Entry(name)
+                return Entry(name, kind=UNSUPPORTED)
             return missing(reply)
         return size
 
@@ -129,12 +187,15 @@ class FTPBatch:
             if reply.code == 250:
                 entry = protocol.mlst_entry(reply)
                 if entry is None or entry.kind in ('file', None):
+                    self._session.findings.seen.add('MLST')
                     return Entry(name, entry and entry.size, entry and entry.modified, 'file')
                 return entry._replace(name=name)
+            if self._session.came_by_data(reply):
+                return Entry(name, kind=UNSUPPORTED)
             # 501 is pyftpdlib's answer for a missing file.
             if reply.code in NOT_IMPLEMENTED and reply.code != 501:
                 self._session.lacks('MLST')
-                return Entry(name, kind='unsupported')
+                return Entry(name, kind=UNSUPPORTED)
             return missing(reply)
         return described
 
@@ -158,13 +219,28 @@ class FTPBatch:
         return self._control.later(renamed, 'RNTO', target)
 
     def make_directory(self, name):
-        return self._later(done, 'MKD', name)
+        return self._judged(done, 'MKD', name)
 
     def remove_directory(self, name):
-        return self._later(done, 'RMD', name)
+        return self._judged(done, 'RMD', name)
+
+    def _judged(self, interpret, verb, name):
+        return Judged(self._later(interpret, verb, name),
+                      lambda error: self._session.existence.judged(verb, name, error))
 
     def stored_name(self, name):
         return self._later(called, 'MLST', name) if self._session.knows_mlst else Known(None)
+
+
+def outcome(session, pending, verb, name):
+    """What an IPending gives; None, too, if its error is how this server says that there is no such
+    file."""
+    try:
+        return pending.get()
+    except TemporaryError as e:
+        if session.existence.means_missing(verb, name, e):
+            return None
+        raise
 
 
 def missing(reply):

@@ -1,11 +1,13 @@
 """The control connection: commands out, replies in, several to a round trip (RFC 959, 4, 5.4)."""
 import collections
 import logging
+import socket
 import time
 
 import zope.interface
 
 from zeit.cds.ftp import protocol
+from zeit.cds.ftp.quirks import Findings
 from zeit.cds.interfaces import (
     ConnectionLost,
     IPending,
@@ -22,6 +24,11 @@ log = logging.getLogger(__name__)
 STEP_COMMANDS = 30      # so many commands at most go out in one write, and
 STEP_BYTES = 1000       # so many bytes: ProFTPD trips over a command that spans two segments
 PRELIMINARY = 4         # so many 1yz replies are borne before a final one
+OPTIONAL = 'MLST', 'FEAT', 'OPTS', 'EPSV'   # there are other ways, should it never answer these
+LINE_PAUSE = 1          # seconds until a line that ends with CR has no LF, either
+
+# Linux has it: what comes is acknowledged at once.
+QUICKACK = getattr(socket, 'TCP_QUICKACK', None)
 
 
 @zope.interface.implementer(IPending)
@@ -34,6 +41,10 @@ class Pending:
         self.line, self._control, self._interpret = line, control, interpret
         self._value = self._error = None
         self._done = False
+
+    @property
+    def verb(self):
+        return self.line[:4].rstrip().decode('ascii', 'replace')
 
     def answer(self, reply):
         try:
@@ -64,15 +75,24 @@ class Control:
     nothing was sent.
     """
 
-    def __init__(self, stream):
+    def __init__(self, stream, findings=None):
         """
         stream -- Stream; its `timeout` is also what a reply as a whole may take
+        findings -- Findings, of all sessions of the run
         """
         self.alive = True
         self.telnet = False     # does 0xff have to be doubled? See Quirks.
         self.secret = ''        # what the server may quote in its next reply, and no log shall show
         self.stream = stream
         self.before = None      # what to call before the next commands go out
+        self.logged_in = False  # then a further 230 is no reply to anything
+        # Does the server write its replies in pieces, perhaps? Then each waits for our kernel to
+        # acknowledge the one before (Nagle's algorithm).
+        self.acknowledges = False
+        # Had the last final reply a preliminary one?
+        self.was_preliminary = False
+        self._findings = Findings() if findings is None else findings
+        self._owed = 1          # so many final replies are to come: at first, the greeting
         self._replies = protocol.ReplyReader()
         self._queue = collections.deque()
 
@@ -88,6 +108,7 @@ class Control:
             raise self.lost(ConnectionLost('The session has ended'))
         if (deadline := self.stream.deadline) is not None:
             deadline.check()    # while nothing is owed, so that others can still clean up here
+        self._owed += data.count(b'\n')
         try:
             self.stream.sendall(data)
         except (OSError, ValueError) as e:
@@ -119,41 +140,84 @@ class Control:
             log.debug('< %s', reply)
         if reply.code == 421:
             raise self.lost(ConnectionLost('The server ended the session: %s' % (reply,)))
+        if reply.code == 230 and self.logged_in:    # some greet twice
+            return self.reply()
+        if reply.code >= 200:
+            self._owed -= 1
         return reply
 
     def final(self):
         """The next reply that isn't preliminary (1yz)."""
+        self.was_preliminary = False
         for _ in range(PRELIMINARY):
             if (reply := self.reply()).code >= 200:
                 return reply
+            self.was_preliminary = True
         raise self.lost(ProtocolError(
             'The server sends one preliminary reply after the other: %s' % (reply,)))
 
     def ask(self, *commands):
-        """Send what is queued and these commands in one write; the list of their final replies."""
+        """Send what is queued and these commands in one write; the list of their final replies.
+
+        Where the server gets one command at a time, each waits for its turn; so below.
+        """
+        if self.one_at_a_time and len(commands) > 1:
+            return [reply for command in commands for reply in self.ask(command)]
         self.issue(*commands)
-        return [self.final() for _ in commands]
+        return [self.final_to(verb) for verb, *_ in commands]
+
+    def final_to(self, verb):
+        """The final reply to a command. Raises ConnectionLost if it can't be that."""
+        try:
+            reply = self.final()
+        except ConnectionLost as e:
+            raise self._without_answer(verb, e)
+        if protocol.is_out_of_step(verb, reply.code):
+            raise self.out_of_step(verb, reply)
+        return reply
 
     def begin(self, *command):
         """Send what is queued and this command in one write; its first reply, perhaps a 1yz."""
         self.issue(command)
+        return self.first()
+
+    def first(self):
+        """The first reply to the command of a transfer: some say 200 before it."""
+        reply = self.reply()
+        if reply.code != 200:
+            return reply
+        self._owed += 1
         return self.reply()
 
     def issue(self, *commands):
         """Send what is queued and these commands in one write; their replies are unread."""
         self._exchange(self.last_step(), *commands)
 
+    def comes(self, seconds):
+        """Is anything of a further reply here, or comes within so many seconds? bool"""
+        return not self._replies.empty or self.stream.comes(seconds)
+
+    def forget(self, number):
+        """So many replies won't come."""
+        self._owed -= number
+
     def _wait(self):
         # The limit is for the reply as a whole: a server that sends a byte now and then is as good
         # as silent.
         end = time.monotonic() + self.stream.timeout
         while True:
+            if self.acknowledges and QUICKACK is not None:
+                self.stream.socket.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
             data = self.stream.recv(65536)
             if not data:
                 raise ConnectionError('The server closed the connection.')
             self._replies.receive(data)
             if reply := self._replies.next():
                 return reply
+            if self._replies.may_lack_lf and not self.stream.comes(LINE_PAUSE):
+                self._replies.be_content_with_cr()
+                if reply := self._replies.next():
+                    return reply
             if time.monotonic() > end:
                 raise TimeoutError
 
@@ -166,6 +230,37 @@ class Control:
             log.debug('> %s', 'PASS ***' if verb == 'PASS' else printable(
                 verb if argument is None else '%s %s' % (verb, argument)))
         return line
+
+    # ------------------------------------------------------------ one command at a time
+
+    @property
+    def one_at_a_time(self):
+        """Does the server get no command before the reply to the last? bool"""
+        return self._findings.one_at_a_time is not False
+
+    def out_of_step(self, verb, reply):
+        """The ConnectionLost to raise for a reply to a verb that is none to that."""
+        return self.lost(self._from_now_on(ProtocolError(
+            'The server answered %s with: %s' % (verb, reply))))
+
+    def _without_answer(self, verb, error):
+        """What to raise if the final reply to a command did not come because of `error`."""
+        if not isinstance(error.__cause__, TimeoutError):
+            return error
+        if self._owed > 1:
+            return self._from_now_on(error)
+        if verb in OPTIONAL and verb not in self._findings.lacks:
+            log.debug('The server never answers %s.', verb)
+            self._findings.lack(verb)
+            error.at_once = True
+        return error
+
+    def _from_now_on(self, error):
+        """The server does not bear what we do, perhaps: its next session gets less at once."""
+        if self._findings.one_at_a_time is not True:
+            log.debug('From now on the server gets one command at a time: %s', error)
+            self._findings.one_at_a_time = error.at_once = True
+        return error
 
     # ------------------------------------------------------------ several to a round trip
 
@@ -187,7 +282,8 @@ class Control:
         Returns a list of Pending.
         """
         taken = []
-        while self._queue and len(taken) < STEP_COMMANDS:
+        limit = 1 if self.one_at_a_time else STEP_COMMANDS
+        while self._queue and len(taken) < limit:
             size += len(self._queue[0].line)
             if taken and size > STEP_BYTES:
                 break
@@ -197,7 +293,7 @@ class Control:
     def last_step(self):
         """Take all that is queued; what does not fit into one write is done first."""
         taken = self.step()
-        while self._queue:
+        while self._queue or taken and self.one_at_a_time:
             self._exchange(taken)
             taken = self.step()
         return taken
@@ -206,8 +302,10 @@ class Control:
         """Read the replies for some Pendings whose commands were sent."""
         for n, pending in enumerate(taken):
             try:
-                pending.answer(self.final())
+                pending.answer(self.final_to(pending.verb))
             except ConnectionLost as e:     # also when a reply fits no command: out of step
+                if isinstance(e, ProtocolError):
+                    self._from_now_on(e)
                 self.give_up(taken[n:], e)
                 raise self.lost(e)
             except BaseException as e:
@@ -248,10 +346,11 @@ class Control:
     def lost(self, reason):
         """End the connection because of an exception; returns the ConnectionLost to raise."""
         if not isinstance(reason, (ConnectionLost, RunLimitReached)):
-            text = ('The server was silent for %g s' % self.stream.timeout
+            text = ('The server was silent for %g s (timeout=%g)' % (2 * (self.stream.timeout,))
                     if isinstance(reason, TimeoutError)
                     else 'The connection was lost: %s' % (reason or type(reason).__name__))
-            reason = ConnectionLost(text)
+            cause, reason = reason, ConnectionLost(text)
+            reason.__cause__ = cause
         self.give_up(self._queue, reason)
         self._queue.clear()
         self.close()

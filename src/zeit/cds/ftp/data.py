@@ -1,5 +1,6 @@
 """Opening the data connections of a session, one after the other (RFC 959, 3; RFC 2428)."""
 import logging
+import socket
 from typing import NamedTuple
 
 from zeit.cds.ftp import protocol
@@ -16,6 +17,7 @@ from zeit.cds.net.stream import connected, connecting, Listener, Stream
 
 log = logging.getLogger(__name__)
 
+DOUBTFUL = 5            # seconds at most that a port of EPSV has, until it led anywhere
 TRIES = 5               # a busy server may answer EPSV with 425 now and then
 
 
@@ -46,11 +48,13 @@ class DataConnections:
         findings -- Findings, of all sessions of the run
         """
         self.tunnel = tunnel
+        self.uses_pasv_host = False     # does the host in a reply to PASV count? See Quirks.
         self._control, self._address, self._findings = control, address, findings
         self._timeout, self._deadline = control.stream.timeout, control.stream.deadline
         self._asked = None      # the Arrangement that was made last, until it was answered
         self._ahead = None      # what was begun in advance: a Listener, or a socket that connects
         self._current = None    # Stream of the connection that was opened last
+        self._lingering = None  # Stream of an upload whose final reply is still to come, perhaps
 
     @property
     def is_ahead(self):
@@ -68,10 +72,23 @@ class DataConnections:
             current.abort()
 
     def close(self):
-        for opened in self._asked, self._ahead:
+        for opened in self._asked, self._ahead, self._lingering:
             if opened is not None:
                 opened.close()
-        self._asked = self._ahead = None
+        self._asked = self._ahead = self._lingering = None
+
+    def linger(self, data):
+        """Close this Stream later, after the final reply: what its other side still sends, a TLS
+        close_notify, would be answered with a reset."""
+        if self._lingering is not None:
+            self._lingering.close()
+        self._lingering = data
+
+    def drop_ahead(self):
+        """The server has used up the data connection that was begun in advance."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.close()
 
     # ------------------------------------------------------------ ways
 
@@ -128,10 +145,15 @@ class DataConnections:
             asked.close()
             if reply.code // 100 == 2 and not self._findings.agreed:
                 return self.be_passive('its answer is not 200: %s' % (reply,))
-        elif reply.code in (227, 229):
-            return self._port(reply)
+        elif offered := self._offered(reply):
+            return offered
+        elif asked.way == PASSIVE and reply.code != 425 and not self._findings.reached:
+            return self._give_up_way(asked.way, reply)
         if reply.code // 100 == 5 and asked.way < len(WAYS) - 1:
             return self._give_up_way(asked.way, reply)
+        if reply.code in (227, 229):
+            raise self._control.lost(ProtocolError('The server answered %s with: %s' % (
+                WAYS[asked.way], reply)))
         if reply.code == 425:
             return None
         raise self.error(reply)
@@ -141,13 +163,18 @@ class DataConnections:
             self.be_passive('the server refuses it: %s' % (reply,))
         self._findings.way = max(self._findings.way, way + 1)
 
-    def _port(self, reply):
-        try:
-            if reply.code == 229:
-                return protocol.epsv_port(reply)
-            return protocol.pasv_port(reply)
-        except ProtocolError as e:
-            raise self._control.lost(e)
+    @staticmethod
+    def _offered(reply):
+        """Host (None: as that of the control connection) and port; None if there are none."""
+        if reply.code == 229:
+            port = protocol.epsv_port(reply)
+            return port and (None, port)
+        return protocol.pasv_address(reply) if reply.code == 227 else None
+
+    @property
+    def _is_doubtful(self):
+        """Is it EPSV, by which no transfer has begun yet? bool"""
+        return self._findings.way == PASSIVE and not self._findings.reached
 
     def error(self, reply):
         """What to raise for a reply that is no success. One that fits no command shows that we are
@@ -169,12 +196,32 @@ class DataConnections:
                 self._check_deadline()
                 log.debug('The data connection begun in advance is of no use: %s', e)
                 self._findings.cautious = True
+        try:
+            return self._open()
+        except TemporaryError as e:
+            if not self._is_doubtful:
+                raise
+            return self._open_otherwise(e)
+
+    def _open(self):
         for n in range(TRIES):
             reply, = self._control.ask(self.arrange())
             if arranged := self._arranged(reply):
-                return arranged if isinstance(arranged, Listener) else self._connect(arranged)
+                return arranged if isinstance(arranged, Listener) else self._connect(*arranged)
             sleep(0.01 * n)
         raise self.error(reply)
+
+    def _open_otherwise(self, error):
+        """EPSV led nowhere, for which a firewall may be the reason that knows PASV only."""
+        findings = self._findings
+        findings.way += 1
+        try:
+            data = self._open()
+        except ReplyError as e:
+            findings.way -= 1       # it was not the way
+            raise TemporaryError('%s; with PASV: %s' % (error, e)) from e
+        log.debug('PASV from now on, since EPSV leads nowhere: %s', error)
+        return data
 
     def take_ahead(self):
         """The socket that connects; see `connects_ahead`."""
@@ -192,21 +239,32 @@ class DataConnections:
 
     def _seconds(self):
         """How long to wait for a connection."""
-        return self._timeout if self._deadline is None else self._deadline.limit(self._timeout)
+        seconds = min(self._timeout, DOUBTFUL) if self._is_doubtful else self._timeout
+        return seconds if self._deadline is None else self._deadline.limit(seconds)
 
     def _check_deadline(self):
         if self._deadline is not None:
             self._deadline.check()
 
-    def _connect(self, port):
+    def _connect(self, host, port):
         try:
-            return self.connected(self._connect_to(port))
+            return self.connected(self._connect_to(host, port))
         except OSError as e:
             self._check_deadline()
-            raise TemporaryError('No data connection to port %d: %s' % (port, e)) from e
+            raise self._no_connection(host, port, e) from e
 
-    def _connect_to(self, port):
+    def _no_connection(self, host, port, reason):
+        error = TemporaryError('No data connection to port %d: %s' % (port, reason))
+        if host not in (None, self._address[1][0]) and not self.uses_pasv_host:
+            error = TemporaryError('%s. The server named another host, %s, which is ignored' % (
+                error, host))
+            error.add_note('If the server really has that address, too, set quirks="pasv-host".')
+        return error
+
+    def _connect_to(self, host, port):
         family, address, _ = self._address
+        if host is not None and self.uses_pasv_host:
+            return connecting(socket.AF_INET, (host, port))
         return connecting(family, (address[0], port, *address[2:]))
 
     def connect_ahead(self, reply):
@@ -214,7 +272,7 @@ class DataConnections:
         try:
             if arranged := self._arranged(reply):
                 self._ahead = (arranged if isinstance(arranged, Listener)
-                               else self._connect_to(arranged))
+                               else self._connect_to(*arranged))
         except (ReplyError, OSError) as e:
             log.debug('No data connection in advance: %s', e)
 
@@ -226,13 +284,18 @@ class DataConnections:
         if not reply.preliminary:
             if isinstance(data, Listener) and reply.code == 425:
                 self.be_passive('its connections do not get through to us: %s' % (reply,))
+            if reply.code == 425 and self._is_doubtful:     # it does not see our connection
+                self._findings.way += 1
             if reply.positive:
-                raise TemporaryError('No data: %s' % (reply,))
+                error = TemporaryError('No data: %s' % (reply,))
+                error.reply = reply
+                raise error
             raise self.error(reply)
         try:
             if isinstance(data, Listener):
                 data = self._accept(data)
             self._current = data = self._protected(data) if self.tunnel else data
+            self._findings.reached |= self._findings.way == PASSIVE
             if not self._control.alive:     # somebody aborted it, and did not see this one yet
                 raise ConnectionLost('The session has ended')
         except BaseException as e:

@@ -1,11 +1,12 @@
 """A directory listing as it comes over the data connection: cut into lines, parsed, limited."""
 import logging
 import os
+import re
 
 import zope.interface
 
-from zeit.cds.ftp import protocol
-from zeit.cds.interfaces import FTPError, IByteSink
+from zeit.cds.ftp import guessing, protocol
+from zeit.cds.interfaces import FTPError, IByteSink, PermanentError
 from zeit.cds.text import printable
 
 
@@ -16,22 +17,32 @@ MAX_BYTES = 512 * 2**20
 NONSENSE = 10           # lines without sense that are told of one by one
 BUFFER = 64 * 1024      # bytes
 
+# What a line is, strictly, and what it may be.
+PARSERS = {'MLSD': (protocol.mlsx_entry, guessing.of_mlsx),
+           'NLST': (protocol.nlst_entry, guessing.of_nlst)}
+_EMPTY = re.compile('no (?:such )?(?:files|file|data sets|members|entries)|not found|empty|'
+                    'nothing', re.IGNORECASE)
+_DENIED = re.compile('fail|denied|unable|cannot|can\'t|could not|not open|permission|no access|'
+                     'not allowed|forbidden|unauthori[sz]ed', re.IGNORECASE)
+
 
 @zope.interface.implementer(IByteSink)
 class Listing:
-    """The entries of one listing, in `entries`."""
+    """The entries of one listing, in `entries`; what has to be confirmed, in `guesses`."""
 
-    def __init__(self, parse, heard=None, max_entries=MAX_ENTRIES, max_bytes=MAX_BYTES):
+    def __init__(self, verb, heard=None, max_entries=MAX_ENTRIES, max_bytes=MAX_BYTES):
         """
-        parse -- function that makes an Entry of a line (bytes), or None of one that makes no sense
+        verb -- 'MLSD' or 'NLST'
         heard -- called with the number of entries so far, as they come
         max_entries, max_bytes -- of a listing that may still have an end
         """
-        self.entries = []
-        self._parse, self._heard = parse, heard
+        self.entries, self.guesses = [], []
+        self._parse, self._guess = PARSERS[verb]
+        self._heard = heard
         self._max_entries, self._max_bytes = max_entries, max_bytes
         self._lines = protocol.Lines()
         self._size = self._nonsense = 0
+        self._first = None      # line that makes no sense
         self._buffer = memoryview(bytearray(BUFFER))
 
     def buffer(self):
@@ -41,47 +52,86 @@ class Listing:
         """Raises ProtocolError, and FTPError if the listing has no end."""
         self._size += count
         self._add(self._lines.receive(bytes(self._buffer[:count])))
-        lines = len(self.entries) + self._nonsense
+        lines = len(self.entries) + len(self.guesses) + self._nonsense
         if lines > self._max_entries or self._size > self._max_bytes:
             error = FTPError('The listing of the directory seems to be without end: there are %d '
                              'entries already, in %d bytes.' % (len(self.entries), self._size))
             error.add_note('If there are so many files, move some out of the directory.')
             raise error
         if self._heard is not None:
-            self._heard(len(self.entries))
+            self._heard(len(self.entries) + len(self.guesses))
 
     def finish(self, final):
         """The listing has ended; returns the entries.
 
         final -- text of the server's final reply
+        Raises PermanentError if there are none, and that is not because the directory is empty.
         """
         self._add(self._lines.finish())
         if 'truncated' in final.lower():
             log.debug('The server cut the listing off: %s', printable(final))
         if self._nonsense > NONSENSE:
             log.warning('%d lines of the listing make no sense.', self._nonsense)
+        if not self.entries and not self.guesses:
+            if self._nonsense:
+                raise senseless(self._first)
+            check_empty(final)
         return self.entries
 
     def _add(self, lines):
         for line in lines:
             entry = self._parse(line)
             if entry is None:
-                self._tell(line)
+                self._understand(line)
             elif entry.kind != 'self':
                 self.entries.append(entry)
 
+    def _understand(self, line):
+        guess = self._guess(line)
+        if guess is None:
+            return self._tell(line)
+        kinds = {entry.kind for entry in guess.entries} - {'self'}
+        if kinds & {'dir', 'other'}:
+            self.entries.append(guess.entries[0])
+        elif kinds:
+            self.guesses.append(guess)
+
     def _tell(self, line):
         self._nonsense += 1
+        self._first = self._first or line
         if self._nonsense <= NONSENSE:
             log.warning('A line of the listing makes no sense: %s',
                         printable(os.fsdecode(line[:200])))
 
 
-def says_empty(error):
-    """Is this ReplyError how some servers answer the NLST of an empty directory?
+def senseless(line):
+    """The PermanentError for a listing of which no line makes sense; line -- bytes or str"""
+    error = PermanentError('The listing of the directory makes no sense: %s' % printable(
+        os.fsdecode(line[:200])))
+    error.add_note('Look at the directory with another FTP client. With quirks="no-mlsd" the names '
+                   'alone are asked for.')
+    return error
 
-    CWD has proved that it is there.
+
+def check_empty(final):
+    """Raises PermanentError if the text of the final reply to an empty listing tells that the
+    directory could not be read: so vsftpd does, with 226."""
+    if _DENIED.search(final):
+        error = PermanentError('The server does not list the directory: %s' % printable(
+            final[:500]).rstrip(' .'))
+        error.add_note("Ask the server's operator for the right to read the directory.")
+        raise error
+
+
+def says_empty(error):
+    """Is this ReplyError how some servers answer the NLST of an empty directory? Or a final reply
+    where there should have been data. CWD has proved that the directory is there.
     """
-    text = str(error).lower()
-    return text[:3] in ('450', '550') and any(
-        word in text for word in ('no files', 'not found', 'no such', 'empty'))
+    reply = error.reply
+    if reply is None:
+        return False
+    if reply.code in (226, 250):
+        check_empty(reply.text)
+        return True
+    return (reply.code in (450, 550) and _EMPTY.search(reply.text) is not None
+            and _DENIED.search(reply.text) is None)

@@ -6,9 +6,9 @@ import zope.interface
 
 from zeit.cds.ftp.batch import FTPBatch
 from zeit.cds.ftp.listing import says_empty
-from zeit.cds.ftp.pipelining import ASK, BEGUN, END, FEED, Machine, TUNING
+from zeit.cds.ftp.pipelining import ASK, BEGUN, END, FEED, Machine, MOVED, TUNING
 from zeit.cds.ftp.transfers import Source
-from zeit.cds.interfaces import ConnectionLost, Entry, IPipelined, ReplyError
+from zeit.cds.interfaces import ConnectionLost, Entry, IPipelined, ReplyError, TemporaryError
 from zeit.cds.net.stream import Stream
 
 
@@ -76,6 +76,18 @@ class Pipelined:
             following = also(FTPBatch(self.session))
             self._flush(ahead=following is not None)
 
+    def _end(self, also):
+        """The end of a transfer and the batch, in one round trip if the server bears that; the text
+        of the final reply."""
+        if self.machine.state is MOVED and self._control.one_at_a_time:
+            return self._end_alone(also)
+        return self.machine.end(also)
+
+    def _end_alone(self, also):
+        text = self.machine.final(self.machine.last_reply())
+        self._follow(also)
+        return text
+
     # ------------------------------------------------------------ listings
 
     def entries(self, heard=None, also=None):
@@ -84,24 +96,29 @@ class Pipelined:
         def once(batch):        # although NLST may follow an MLSD that failed at its end
             return waiting.pop()(batch) if waiting else None
 
-        def transfer(verb, listing):
+        def transfer(verb, listing, argument=None, shares=True):
             self.machine.be_idle()
             try:
-                data = self.machine.ask(self._data.open(), verb)
+                data = self.machine.ask(self._data.open(), verb, argument)
             except ReplyError as e:
-                if verb == 'NLST' and says_empty(e):
-                    self._follow(once)
+                if says_empty(e):
                     return []
                 raise
             self.machine.receive(data, listing)
-            return listing.finish(self.machine.end(once))
+            return listing.finish(self._end(once if shares else None))
 
-        return self.machine.guarded(self.session.listing, transfer, heard)
+        entries = self.machine.guarded(self.session.lister.entries, transfer, heard)
+        if waiting:             # no transfer could take it along
+            self._follow(waiting.pop())
+        return entries
 
     # ------------------------------------------------------------ downloads
 
     def read(self, entry, sink, offset=0, also=None):
-        count = self.machine.guarded(self._read, entry, sink, offset, also)
+        try:
+            count = self.machine.guarded(self._read, entry, sink, offset, also)
+        except TemporaryError as e:
+            raise self.session.existence.judged('RETR', entry.name, e) from e
         self.session.confirm(entry.name, offset + count)
         return count
 
@@ -120,7 +137,7 @@ class Pipelined:
             else:
                 data = self.machine.ask(self._data.open(), 'RETR', name, offset)
         count = self.machine.receive(data, sink)
-        self.machine.end(also)
+        self._end(also)
         return count
 
     def _bears_batch_in(self, entry):
@@ -214,7 +231,6 @@ class Pipelined:
         if self._quirks.batch_before_ack:
             # Worth a round trip: it acknowledges only when it knows that we know that it has
             # closed the connection.
-            self.machine.end(also)
+            self._end(also)
         else:
-            self.machine.final(self._control.final())
-            self._follow(also)
+            self._end_alone(also)

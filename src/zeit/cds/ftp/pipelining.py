@@ -221,7 +221,7 @@ class Machine:
             self._session.transfers.go_to(offset)
             self._control.issue((verb, argument))
             self.on(ASK)
-            return self.started(data, self._control.reply())
+            return self.started(data, self._control.first())
         except BaseException:
             data.close()
             raise
@@ -248,7 +248,13 @@ class Machine:
         """
         if self.state is MOVED:
             self.send_batch(also)
-        return self.final(self._control.final())
+        return self.final(self.last_reply())
+
+    def last_reply(self):
+        """The final reply of a transfer."""
+        if self.state is MOVED_AHEAD:
+            return self._control.final()    # `final` knows what it may be
+        return self._control.final_to('RETR')
 
     def final(self, final):
         """Take the final reply of a transfer, read those to the batch, raise what it tells."""
@@ -313,7 +319,7 @@ class Machine:
             kept = Kept(name, self._tuning.memory)
             try:
                 self.receive(self.start_begun(), kept)
-                self.final(self._control.final())
+                self.final(self.last_reply())
                 self.kept = name, kept
             except ReplyError as e:
                 self.kept = name, e
@@ -374,7 +380,7 @@ class Machine:
         step, self._step = self._step, None
         try:
             if step.ahead and step.begins is None:
-                self._data.connect_ahead(self._control.final())
+                self._data.connect_ahead(self._control.final_to('EPSV'))
             self._control.answer(step.taken)
         except BaseException as e:
             self._control.give_up(step.taken, e)

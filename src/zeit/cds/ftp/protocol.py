@@ -17,12 +17,14 @@ from zeit.cds.text import printable
 MAX_REPLY = 64 * 1024       # bytes; a longer reply is an attack or a defect
 MAX_LISTING_LINE = 8 * 1024
 MAX_COMMAND = 4096
+BOM = b'\xef\xbb\xbf'     # some servers begin with it
 
 _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 _CODE = re.compile(rb'[1-6][0-9]{2}(?=[ \-]|$)')
 _UNSENDABLE = re.compile(rb'[\r\n\0]')
-_EPSV = re.compile(r'\(([!-~])\1\1([0-9]{1,5})\1\)')
-_PASV = re.compile(r'(?:[0-9]{1,3},){4}([0-9]{1,3}),([0-9]{1,3})')
+_EPSV = re.compile(r'([!-/:-@[-`{-~])[12]?\1(?:[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*)?\1([0-9]{1,5})\1'
+                   r'(?![0-9])')
+_PASV = re.compile(r'(?:[0-9]{1,3} *, *){5}[0-9]{1,3}')
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 _TIME = re.compile(r'([0-9]{8})([0-9]{2})([0-9]{2})([0-9]{2})(?:\.([0-9]+))?', re.ASCII)
 
@@ -54,6 +56,24 @@ class Reply(NamedTuple):
 NOT_SUPPORTED = 500, 502, 503, 504
 
 
+# Final replies that belong to some verbs only.
+ONLY_TO = {
+    211: ('FEAT', 'STAT'),
+    213: ('SIZE', 'MDTM', 'STAT', 'MFMT'),
+    227: ('PASV', 'EPSV'),
+    229: ('EPSV', 'PASV'),
+    257: ('MKD', 'PWD', 'XMKD', 'XPWD'),
+    331: ('USER', 'PASS'),
+    350: ('RNFR', 'REST'),
+}
+
+
+def is_out_of_step(verb, code):
+    """Does a final reply of this code belong to another command than that? bool"""
+    verbs = ONLY_TO.get(code)
+    return verbs is not None and verb not in verbs
+
+
 def error(reply):
     """The fitting exception for a reply that is no success: see ReplyError.of."""
     if reply.code not in NOT_SUPPORTED:
@@ -69,10 +89,23 @@ class ReplyReader:
     def __init__(self):
         self._data, self._at = b'', 0       # what came, and how much of it was read
         self._lines = []
+        self._cr = False        # do lines end with CR alone?
 
     def receive(self, data):
         """Take bytes from the control connection."""
+        if self._cr:
+            data = data.replace(b'\r', b'\n')
         self._data, self._at = self._data[self._at:] + data, 0
+
+    @property
+    def may_lack_lf(self):
+        """Is all that is here lines that end with CR alone? bool"""
+        return self._data.endswith(b'\r') and self._data.find(b'\n', self._at) < 0
+
+    def be_content_with_cr(self):
+        """No LF came, and none will come: take CR for the end of lines (against RFC 959)."""
+        self._cr = True
+        self._data = self._data.replace(b'\r', b'\n')
 
     @property
     def empty(self):
@@ -84,6 +117,7 @@ class ReplyReader:
         while (end := self._data.find(b'\n', self._at)) >= 0:
             line, self._at = self._data[self._at:end].rstrip(b'\r'), end + 1
             if not self._lines:
+                line = line.removeprefix(BOM)
                 if not _CODE.match(line):
                     raise ProtocolError('The server sent what is no FTP reply: %s'
                                         % printable(_decode(line[:80])))
@@ -132,19 +166,22 @@ def command(verb, argument=None):
 # ---------------------------------------------------------------- what replies say
 
 def epsv_port(reply):
-    """The port of a 229 reply to EPSV. Raises ProtocolError."""
+    """The port of a 229 reply to EPSV; None if it tells none. An address in it does not matter."""
     match = _EPSV.search(reply.text)
-    if not match or not 0 < int(match[2]) < 65536:
-        raise ProtocolError('The server answered EPSV with: %s' % (reply,))
-    return int(match[2])
+    return _port(int(match[2])) if match else None
 
 
-def pasv_port(reply):
-    """The port of a 227 reply to PASV; its host is never used. Raises ProtocolError."""
+def pasv_address(reply):
+    """Host and port of a 227 reply to PASV, str and int; None if it tells none."""
     match = _PASV.search(reply.text)
-    if not match or int(match[1]) > 255 or int(match[2]) > 255:
-        raise ProtocolError('The server answered PASV with: %s' % (reply,))
-    return int(match[1]) * 256 + int(match[2])
+    numbers = [int(number) for number in re.findall('[0-9]+', match[0])] if match else [256]
+    if max(numbers) > 255 or not (number := _port(numbers[4] * 256 + numbers[5])):
+        return None
+    return '.'.join(map(str, numbers[:4])), number
+
+
+def _port(number):
+    return number if 0 < number < 65536 else None
 
 
 def eprt(host, port):
@@ -206,21 +243,43 @@ def _days(date):
 # ---------------------------------------------------------------- listings
 
 _KINDS = {'file': 'file', 'dir': 'dir', 'cdir': 'self', 'pdir': 'self'}
+_ODD = ' \t\ufeff'                  # what no name should begin with, a byte order mark among it
+_ODD_NAMES = _ODD + '.'
+_FACT = re.compile(r'[a-z.]+=[^;]*;', re.IGNORECASE)
+_LONG = re.compile(r'total [0-9]+[kKMG]?\s*$|[-dlbcps][-rwxsStTlL]{9}[.+@]?\s', re.ASCII)
 
 
 def mlsx_entry(line):
     """The Entry of one line of MLSD or MLST (RFC 3659, 7.2), bytes; None if it does not parse.
 
     `kind` is 'self' for the directory itself and its parent. A size that is no number is taken as
-    unknown.
+    unknown. None also for a name that begins with a blank, or has a slash in it: who knows what
+    is meant; see `zeit.cds.ftp.guessing`.
     """
-    return _mlsx_entry(_decode(line))
+    text = line.decode(_ENCODING, _ERRORS)
+    if '/' in text or ';  ' in text or not '!' < text[:1] < '\x7f':
+        return _odd_mlsx_entry(text)
+    return _mlsx_entry(text)
+
+
+def _odd_mlsx_entry(text):
+    entry = _mlsx_entry(text)
+    if entry is not None and entry.kind != 'self' and ('/' in entry.name or entry.name[0] in _ODD):
+        return None
+    return entry
 
 
 def _mlsx_entry(line):
     facts, space, name = line.partition(' ')
-    if not space or not name or (facts and not facts.endswith(';')):
+    if not space or not name:
         return None
+    if not facts:
+        return None if _FACT.match(name) else Entry(name)
+    return facts_entry(facts, name) if facts.endswith(';') else None
+
+
+def facts_entry(facts, name=''):
+    """The Entry of facts, each of which ends with a semicolon; None if one of them is none."""
     size = modified = kind = None
     for fact in facts.split(';')[:-1]:
         key, equals, value = fact.partition('=')
@@ -240,14 +299,22 @@ def mlst_entry(reply):
     """The Entry of a 250 reply to MLST; None if it does not parse."""
     for line in reply.text.split('\n')[1:-1]:
         if line.startswith(' '):
-            return _mlsx_entry(line[1:])
+            return _mlsx_entry(line.lstrip())
     return None
 
 
 def nlst_entry(line):
-    """The Entry of one line of NLST, given as bytes."""
-    name = _decode(line)
-    return Entry(name, kind='self' if name in ('.', '..') else None)
+    """The Entry of one line of NLST, given as bytes. None for what is no mere name."""
+    name = line.decode(_ENCODING, _ERRORS)
+    if '/' in name or ' ' in name or name[:1] in _ODD_NAMES:
+        return _odd_nlst_entry(name)
+    return Entry(name)
+
+
+def _odd_nlst_entry(name):
+    if name in ('.', '..'):
+        return Entry(name, kind='self')
+    return None if '/' in name or name[:1] in _ODD or _LONG.match(name) else Entry(name)
 
 
 class Lines:

@@ -8,9 +8,10 @@ import logging
 
 import zope.interface
 
-from zeit.cds.ftp import protocol
-from zeit.cds.ftp.batch import done, FTPBatch, modified, NOT_IMPLEMENTED
-from zeit.cds.ftp.listing import Listing, says_empty
+from zeit.cds.ftp.batch import done, FTPBatch, modified, outcome
+from zeit.cds.ftp.existence import Existence
+from zeit.cds.ftp.lister import Lister
+from zeit.cds.ftp.listing import says_empty
 from zeit.cds.ftp.login import Login
 from zeit.cds.ftp.pipelined import Pipelined
 from zeit.cds.ftp.quirks import Findings
@@ -19,10 +20,9 @@ from zeit.cds.interfaces import (
     ConnectionLost,
     Entry,
     FTPError,
-    ICDSConnection,
     ICDSSession,
     IPipelined,
-    PermanentError,
+    IProbedConnection,
     ReplyError,
     TemporaryError,
     UntrustedServer,
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 PROBE = '.cds-clock'    # always the same, so that what a kill leaves is there once at most
 
 
-@zope.interface.implementer(ICDSConnection)
+@zope.interface.implementer(IProbedConnection)
 class FTPConnection:
     """FTP, and FTP over TLS, as the feed's `security` says."""
 
@@ -42,20 +42,32 @@ class FTPConnection:
 
     def open(self, feed, deadline, like=None):
         findings = getattr(like, 'findings', None)
-        if findings is not None:
+        if findings is not None and not findings.one_at_a_time:
             try:
                 return self._open(feed, deadline, findings, at_once=True)
             except UntrustedServer:
                 raise       # no other way to log in changes that
             except FTPError as e:
                 log.debug('No further session the fast way: %s', e)
-        return self._open(feed, deadline, findings or Findings(feed.active), at_once=False)
+        findings = findings or Findings(feed.active, feed.quirks)
+        while True:
+            try:
+                return self._open(feed, deadline, findings, at_once=False)
+            except ConnectionLost as e:
+                if not e.at_once:
+                    raise
+                log.debug('%s. Once more.', e)
 
     @staticmethod
     def _open(feed, deadline, findings, at_once):
         login = Login(feed, deadline, findings)
         login(at_once)
         return FTPSession(login, findings)
+
+    def describe(self, session):
+        """See IProbedConnection."""
+        from zeit.cds.ftp import probe  # for a person, not for cron
+        return probe.describe(session)
 
 
 @zope.interface.implementer(ICDSSession)
@@ -72,7 +84,8 @@ class FTPSession:
         self.control, self.data, self.quirks = login.control, login.data, login.quirks
         self.findings = findings
         self.transfers = Transfers(self.control, self.data)
-        self._features = login.features
+        self.lister, self.existence = Lister(self), Existence(self)
+        self.greeting, self.features = login.greeting, login.features
         self._pipelined = None
 
     def __conform__(self, interface):
@@ -108,8 +121,20 @@ class FTPSession:
     # ------------------------------------------------------------ what the server knows
 
     @property
+    def is_strange(self):
+        """Is it none of the servers that are known by their greeting? bool"""
+        return not self.quirks.commands_with_pass
+
+    @property
     def knows_mlst(self):
-        return 'MLST' in self._features and 'MLST' not in self.findings.lacks
+        # What has no FEAT may have it nevertheless, and tells when it is asked.
+        return 'MLST' not in self.findings.lacks and (
+            'MLST' in self.features or not self.features)
+
+    @property
+    def knows_mlsd(self):
+        return 'MLSD' not in self.findings.lacks and (
+            'MLST' in self.features or 'MLSD' in self.features or not self.features)
 
     @property
     def knows_size(self):
@@ -117,7 +142,17 @@ class FTPSession:
 
     def lacks(self, verb):
         """The server does not know this verb, after all."""
-        self.findings.lacks.add(verb)
+        self.findings.lack(verb)
+
+    def came_by_data(self, reply):
+        """Did the answer to MLST, whose reply this is, come over the data connection that was there
+        for something else? Then it is not asked again. bool"""
+        if reply.code != 226 or not self.control.was_preliminary:
+            return False
+        log.debug('The server sends what MLST tells over the data connection.')
+        self.lacks('MLST')
+        self.data.drop_ahead()
+        return True
 
     # ------------------------------------------------------------ commands without data
 
@@ -130,7 +165,26 @@ class FTPSession:
         return pending.get()
 
     def stat(self, name):
+        entry = self.asked(name)
+        if entry is not None and self.is_strange and not self.knows_mlst and self.knows_size and (
+                self.existence.is_no_file(name)):
+            return None
+        return entry
+
+    def asked(self, name):
+        """The same, but a directory may be taken for a file."""
         return self._now(lambda batch: batch.stat(name))
+
+    def both(self, name):
+        """What SIZE and MLST tell of a file, each an Entry or None; see FTPBatch."""
+        batch = FTPBatch(self)
+        size, described = batch.size(name), batch.described(name)
+        self.control.flush()
+        return outcome(self, size, 'SIZE', name), outcome(self, described, 'MLST', name)
+
+    def described(self, name):
+        """What MLST tells: an Entry, or None."""
+        return self._now(lambda batch: batch.described(name))
 
     def search(self, name, there):
         """What `stat` gives where the server knows neither SIZE nor MLST.
@@ -138,7 +192,7 @@ class FTPSession:
         there -- has RNFR found anything? It may be refused for other reasons, so that only the
             listing shows that there is nothing. The listing hides some.
         """
-        return Entry(name) if there or name in self._listed_names() else None
+        return Entry(name) if there or name in self.listed_names() else None
 
     def remove(self, name):
         self._ask('DELE', name)
@@ -147,36 +201,19 @@ class FTPSession:
         self._now(lambda batch: batch.rename(source, target))
 
     def make_directory(self, name):
-        self._ask('MKD', name)
+        self._now(lambda batch: batch.make_directory(name))
 
     def remove_directory(self, name):
-        self._ask('RMD', name)
+        self._now(lambda batch: batch.remove_directory(name))
 
     def stored_name(self, name):
         return self._now(lambda batch: batch.stored_name(name))
 
     def exists(self, name):
-        if self.knows_mlst:
-            described, = self.control.ask(('MLST', name))
-            if described.code == 501 or described.code not in NOT_IMPLEMENTED:
-                return described.code == 250
-            self.lacks('MLST')
-        # Where there is MLST, RNFR would not do: ProFTPD demands RNTO then before it takes
-        # another EPSV.
-        renamed, entered = self.control.ask(('RNFR', name), ('CWD', name))
-        if entered.positive:
-            self._leave(name)
-            return True
-        if renamed.code in NOT_IMPLEMENTED:
-            directory, _, last = name.rpartition('/')
-            return last in (self.names(directory) if directory else self._listed_names())
-        return renamed.code == 350
+        return self.existence.exists(name)
 
-    def _leave(self, name):
-        *_, left = self.control.ask(*[('CDUP',)] * (1 + name.count('/')))
-        if not left.positive:
-            raise self.control.lost(ConnectionLost(
-                'The server does not let us leave %s: %s' % (name, left)))
+    def kind(self, name):
+        return self.existence.kind(name)
 
     def clock(self):
         try:
@@ -194,7 +231,11 @@ class FTPSession:
     # ------------------------------------------------------------ transfers
 
     def read(self, name, sink, offset=0):
-        count = self.transfers.receive(self.transfers.begin('RETR', name, offset), sink)
+        try:
+            data = self.transfers.begin('RETR', name, offset)
+        except TemporaryError as e:
+            raise self.existence.judged('RETR', name, e) from e
+        count = self.transfers.receive(data, sink)
         self.transfers.end()
         self.confirm(name, offset + count)
         return count
@@ -218,36 +259,21 @@ class FTPSession:
     # ------------------------------------------------------------ listings
 
     def entries(self):
-        yield from self.listing(self._list)
+        yield from self.lister.entries(self._list)
 
-    def listing(self, transfer, heard=None):
-        """The directory's entries, by MLSD (RFC 3659) or NLST: a list.
-
-        transfer -- function of a verb and a Listing
-        heard -- see Listing
-        """
-        if self.knows_mlst:
-            try:
-                return transfer('MLSD', Listing(protocol.mlsx_entry, heard))
-            except PermanentError as e:
-                log.debug('The server announces MLSD, but refuses it: %s', e)
-                self._features.pop('MLST', None)
-        return transfer('NLST', Listing(protocol.nlst_entry, heard))
-
-    def _list(self, verb, listing, argument=None):
+    def _list(self, verb, listing, argument=None, shares=False):
         try:
             data = self.transfers.begin(verb, argument)
         except ReplyError as e:
-            if verb == 'NLST' and says_empty(e):
+            if says_empty(e):
                 return []
             raise
         self.transfers.receive(data, listing)
         return listing.finish(self.transfers.end())
 
-    def _listed_names(self):
-        return {entry.name for entry in self._list('NLST', Listing(protocol.nlst_entry))}
+    def listed_names(self):
+        """The names of what there is, as far as the server shows it: a set."""
+        return {entry.name for entry in self.lister.entries(self._list)}
 
     def names(self, directory):
-        names = [entry.name.rpartition('/')[2] for entry in self._list(
-            'NLST', Listing(protocol.nlst_entry), directory)]
-        return [name for name in names if name not in ('', '.', '..')]
+        return self.lister.below(self._list, directory)

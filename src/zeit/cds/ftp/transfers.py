@@ -94,6 +94,9 @@ class Transfers:
                 self._send(data.sendall, piece)
             if self._data.tunnel:
                 self._send(data.finish)
+                self._data.linger(data)
+            else:
+                data.close()
         except _Broken as e:
             data.close()
             reply = self._control.final()
@@ -101,10 +104,9 @@ class Transfers:
                 raise self._data.error(reply) from e
             raise TemporaryError('The data connection broke: %s (%s)' % (e, reply)) from e
         except BaseException:
+            data.close()
             self._control.close()
             raise
-        finally:
-            data.close()
 
     def _send(self, verb, *args):
         try:

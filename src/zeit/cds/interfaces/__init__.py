@@ -61,6 +61,7 @@ from zeit.cds.interfaces.remote import (
     ILockFile,
     IPending,
     IPipelined,
+    IProbedConnection,
     LockInfo,
 )
 from zeit.cds.interfaces.settings import (
@@ -111,6 +112,7 @@ __all__ = [
     'IOutgoing',
     'IPending',
     'IPipelined',
+    'IProbedConnection',
     'IRunFinished',
     'ISpool',
     'Locked',

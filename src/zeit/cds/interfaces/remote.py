@@ -59,6 +59,17 @@ class ICDSConnection(zope.interface.Interface):
         """
 
 
+class IProbedConnection(ICDSConnection):
+    """A connection that can tell about its server."""
+
+    def describe(session):
+        """What the server of a session is, bears and lacks, and what the program will do there.
+
+        Returns a list of pairs of a subject and a text (str), in printable words, without a
+        password. Nothing changes in the directory but what is removed again.
+        """
+
+
 class ICDSSession(zope.interface.Interface):
     """An open, logged-in connection with the directory; a context manager that closes it.
 
@@ -116,6 +127,11 @@ class ICDSSession(zope.interface.Interface):
 
     def exists(name):
         """Is there anything of this name, a directory too? bool"""
+
+    def kind(name):
+        """What a name stands for, which `stat` may not tell: 'file', 'dir', 'other'; None where
+        there is nothing, or it can't be told. It may take several round trips.
+        """
 
     def make_directory(name):
         """Make a directory, atomically: of several who try, one succeeds.
@@ -248,13 +264,15 @@ class ILockFile(zope.interface.Interface):
 
         session -- ICDSSession
         name -- 'read' or 'write'
-        feed -- IFeed; `stale_after` is of interest here
-        reopen -- callable that gives another ICDSSession, for removing the lock if the session
-            has died; it is closed afterwards, and asked for once more if it died meanwhile
+        feed -- IFeed; `stale_after` and `quirks` are of interest here, and what messages name
+        reopen -- callable that gives another ICDSSession if the session has died. While the lock
+            is created, the caller goes on with it, and closes it; for removing the lock, it is
+            closed here. It is called once more if that one died meanwhile.
         meanwhile -- called once, when the lock file is stored and it takes a moment until a
             rival would show: it may use the session, such as for a listing. Its argument is an
             `also` for IPipelined.entries, which it may hand on. It raises nothing but
-            ConnectionLost and RunLimitReached.
+            ConnectionLost and RunLimitReached. If the session dies in it, the lock comes about
+            all the same.
         The value of the with statement is an ILock. Raises Locked if either lock file is there,
         PermanentError, TemporaryError.
         At the end the lock file is removed, after any failure too, unless it isn't ours any
@@ -277,7 +295,7 @@ class LockInfo(NamedTuple):
     """Who holds a lock, as far as it can be told."""
 
     name: str                       # 'read', 'write', or the mutex' name
-    owner: str                      # in words, printable; 'unknown' for a foreign lock
+    owner: str                      # in words, printable; 'unknown' for a foreign lock, and why
     ours: bool                      # made by zeit.cds
     since: int | None = None        # nanoseconds since 1970, by the server's clock
     age: int | None = None          # nanoseconds, by the server's clock

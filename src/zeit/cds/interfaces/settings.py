@@ -15,6 +15,10 @@ class Days(zope.schema.Float):
     """A duration in days."""
 
 
+QUIRKS = ('no-pipelining', 'no-epsv', 'no-mlsd', 'no-mlst', 'no-size', 'no-mutex', 'pasv-host',
+          'tls12', 'telnet', 'no-telnet', 'utf8')
+
+
 def _one_line(value):
     return not set(value) & {'\r', '\n', '\0'}
 
@@ -116,6 +120,16 @@ class IFeed(zope.interface.Interface):
         title='Age of exported files to remove from cur',
         description='For an export only. By default, none is ever removed.',
         min=0.0, default=None, required=False)
+    quirks = zope.schema.Tuple(
+        title='What has to be known of the server',
+        description='Most servers need none: what they bear and lack is found out. Words, which '
+                    'outweigh that: no-pipelining (it gets one command at a time), no-epsv, '
+                    'no-mlsd, no-mlst, no-size (such a command is never sent), no-mutex (its MKD '
+                    'succeeds for a directory that exists: the lock does without), pasv-host (the '
+                    'host in its reply to PASV counts: it is behind two addresses), tls12 (no TLS '
+                    '1.3), telnet, no-telnet (a byte 0xff in a name is doubled, or is not), utf8 '
+                    '(it has to be told to use UTF-8).',
+        value_type=zope.schema.Choice(values=QUIRKS), default=(), required=False)
     connection = zope.schema.TextLine(
         title='Name of the ICDSConnection utility',
         default='', required=False)

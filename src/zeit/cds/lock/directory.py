@@ -1,12 +1,12 @@
 """What there is in the directory for the sake of the lock, and how to ask for it."""
 from typing import NamedTuple
 
-from zeit.cds.interfaces import Locked, PermanentError
+from zeit.cds.interfaces import Locked, PermanentError, ReplyError
 from zeit.cds.memory import read
 from zeit.cds.pipelined import pipelined
+from zeit.cds.text import LOCKS
 
 
-LOCKS = ('read', 'write')
 MUTEX = '.cds-mutex'
 RENEWAL = '.cds-renewal'    # a lock file before it takes the old one's place
 LONGEST = 4096              # bytes of a lock file that are of interest
@@ -17,8 +17,10 @@ class Tuning(NamedTuple):
 
     pause: float = 0.02         # at least until a rival that looked when we looked has stored its
                                 # lock file
-    pause_alone: float = 0.2    # the same without a mutex, when the second look is all there is
     longest_pause: float = 1.0  # the same at most
+    pause_alone: float = 0.2    # the same without a mutex, when further looks are all there is
+    longest_alone: float = 5.0  # the same at most
+    visible: float = 5.0        # how long what was stored may take until it shows
     recent: float = 1.0         # for so long it is enough to have seen that the lock file is ours
     mutex_grace: float = 5.0    # after that, a mutex without an owner's name counts as forgotten
     mutex_wait: float = 10.0    # how long to wait for somebody else to leave the mutex
@@ -48,16 +50,30 @@ def contents(session, name):
     for last in False, True:
         try:
             return read(session, name, LONGEST)
-        except PermanentError:
+        except ReplyError:
             if name not in present(session):
                 return None
             if last:        # before, another may just have stored a new one
                 raise
 
 
-def locked(name, owner=None):
-    """The exception for a lock file that is not ours; owner -- Owner, None if it is foreign."""
+def removed(session, name):
+    """Remove a directory, if it is there and empty: could it be done? bool"""
+    try:
+        session.remove_directory(name)
+    except ReplyError:
+        return False
+    return True
+
+
+def locked(name, note):
+    """The exception for a lock file that is not ours; note -- who holds it, and what to do. str"""
     error = Locked('Lock file already exists: %s' % name)
-    error.add_note('It is held by %s.' % (owner,) if owner else
-                   'It is foreign. If its owner has died, cds-lock --break removes it.')
+    error.add_note(note)
     return error
+
+
+def occupied(seconds):
+    """The exception for a mutex that others have been in for so long (float)."""
+    return Locked('Another process has been in the mutex %s for more than %d s.' % (
+        MUTEX, seconds))

@@ -7,7 +7,7 @@ import logging
 from zeit.cds.interfaces import Locked, LockInfo, PermanentError, ReplyError
 from zeit.cds.lock.directory import contents, locked, MUTEX, present, RENEWAL
 from zeit.cds.lock.token import Owner
-from zeit.cds.text import printable
+from zeit.cds.text import phrase, printable
 
 
 log = logging.getLogger(__name__)
@@ -28,10 +28,8 @@ def current(session, name, clock=True):
     """
     if name == MUTEX:
         return mutex(session)
-    try:
-        held = contents(session, name)
-    except ReplyError as e:
-        log.debug('Lock file %s cannot be read: %s', name, e)
+    held, error = look(session, name)
+    if error is not None:
         held = b''
     # What tells one lock of a foreign program from the next is mostly its time: asked for last.
     entry = session.stat(name)
@@ -39,8 +37,17 @@ def current(session, name, clock=True):
         return None
     owner, since = parsed(held), entry.modified
     now = session.clock() if clock and since is not None else None
-    return LockInfo(name, str(owner or 'unknown'), owner is not None, since,
+    return LockInfo(name, str(owner or unknown(held, error)), owner is not None, since,
                     None if now is None else now - since, held)
+
+
+def unknown(held, error):
+    """What there is to say of the owner of a lock file that names none: str"""
+    if error is not None:
+        return 'unknown (it cannot be read)'
+    if not held:
+        return 'unknown (it is empty, or just being created)'
+    return 'unknown (it is just being created)' if Owner.begun(held) else 'unknown'
 
 
 def mutex(session):
@@ -110,8 +117,18 @@ def break_dead(session, name, stale_after):
         session.remove(name)
         try:
             session.remove(RENEWAL)
-        except PermanentError as e:
+        except ReplyError as e:
             log.debug('It was not renewing it: %s', e)
+
+
+def remove_begun(session, owner):
+    """Remove what is there of a lock file whose owner died in the mutex while storing it: an empty
+    one tells nobody whose it is, but for the name in the mutex."""
+    held, _ = look(session, owner.lock)
+    token = owner.token.encode('ascii')
+    if held is not None and len(held) < len(token) and token.startswith(held):
+        log.warning('Lock file %s was begun by the same process. Removing it.', owner.lock)
+        session.remove(owner.lock)
 
 
 def judge(session, name, stale_after):
@@ -119,20 +136,52 @@ def judge(session, name, stale_after):
 
     Raises Locked if it may not be broken.
     """
+    held, error = look(session, name)
+    owner = None if held is None else parsed(held)
+    if owner and (reason := owner.over or stale(session, name, owner, stale_after)):
+        return (owner, reason) if name in present(session) else None
+    if owner is None and name not in present(session):
+        return None     # its owner has removed it since we looked, and ended
+    raise locked(name, in_words(held, error))
+
+
+def look(session, name):
+    """What a lock file holds, bytes, and None; or None, and why it can't be read, a ReplyError.
+
+    None for both: it is gone.
+    """
     try:
-        held = contents(session, name)
+        return contents(session, name), None
     except ReplyError as e:
         log.debug('Lock file %s cannot be read: %s', name, e)
-        held = b''
-    owner = None if held is None else parsed(held)
-    reason = owner and (owner.over or stale(session, name, owner, stale_after))
-    if owner and not reason:
-        raise locked(name, owner)
-    if name not in present(session):
-        return None     # its owner has removed it since we looked, and ended
-    if not reason:
-        raise locked(name)
-    return owner, reason
+        return None, e
+
+
+def found(session, name):
+    """The exception for a lock file that is not ours, which shows for whatever reason."""
+    return locked(name, in_words(*look(session, name)))
+
+
+def in_words(held, error):
+    """Who holds a lock file that holds this, and what a person can do: str.
+
+    Only what was read, and is none of ours, is called foreign: it must not be broken because its
+    owner was just writing it.
+    """
+    if error is not None:
+        return ('Who holds it cannot be told, for the server does not let us read it: %s. '
+                'cds-lock shows since when it is there.' % phrase(error))
+    if held is None:
+        return 'It has just come, or gone.'
+    if owner := parsed(held):
+        return 'It is held by %s.' % (owner,)
+    if not held:
+        return ('It is empty: somebody is just creating it, or writes nothing into theirs. '
+                'cds-lock shows since when it is there.')
+    if Owner.begun(held):
+        return ('It has only been begun: somebody is just creating it. cds-lock shows since when '
+                'it is there.')
+    return 'It is foreign. If its owner has died, cds-lock --break removes it.'
 
 
 def stale(session, name, owner, stale_after):

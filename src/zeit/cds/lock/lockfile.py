@@ -28,9 +28,10 @@ from zeit.cds.interfaces import (
     ILock,
     ILockFile,
     Locked,
+    ReplyError,
     RunLimitReached,
 )
-from zeit.cds.lock.directory import ask, locked, Tuning
+from zeit.cds.lock.directory import ask, Tuning
 from zeit.cds.lock.mutex import Mutex
 from zeit.cds.lock.stored import Stored
 from zeit.cds.lock.token import Owner
@@ -57,9 +58,9 @@ class LockFile:
     @contextlib.contextmanager
     def hold(self, session, name, feed, reopen, meanwhile=None):
         log.info('Creating lock file: %s', name)
-        lock = Lock(name, feed.stale_after, self.tuning)
+        lock = Lock(name, feed, self.tuning)
         with lock.removed_afterwards(session, reopen):
-            lock.create(session, meanwhile)
+            lock.create(session, reopen, meanwhile)
             log.info('Lock file successfully created: %s', name)
             yield lock
 
@@ -76,51 +77,94 @@ class LockFile:
 class Lock:
     """One attempt to hold a lock file, and what came of it."""
 
-    def __init__(self, name, stale_after, tuning):
+    def __init__(self, name, feed, tuning):
         """
-        stale_after -- seconds after which others may break it if it was not renewed
+        feed -- IFeed
         tuning -- Tuning
         """
         self.name = name
-        self._stale_after = stale_after
+        self._feed = feed
         self._tuning = tuning
         self._owner = Owner.me(name)
         self._mutex = Mutex(self._owner, tuning)
-        self._file = Stored(name, self._owner.token.encode('ascii'), tuning.recent)
-        self._refreshed = time.monotonic()
+        self._file = Stored(name, self._owner.token.encode('ascii'), tuning)
+        self._refreshed = self._stored = time.monotonic()
 
     # ------------------------------------------------------------ creating
 
-    def create(self, session, meanwhile=None):
+    def create(self, session, reopen, meanwhile=None):
         """Hold it, or raise Locked. See ILockFile.hold."""
-        for name in self._mutex.enter(session, lambda names: self._judge(session, names)):
+        for name in self._enter(session):
             from zeit.cds.lock import inspection  # most runs find no lock
-            inspection.break_dead(session, name, self._stale_after)
+            inspection.break_dead(session, name, self._feed.stale_after)
         if self._mutex.slow:
             raise Locked('It took so long to enter the mutex that somebody else may have taken it '
                          'for forgotten.')
-        self._file.store(session)
-        sheltered = self._mutex.held and self._mutex.named
-        seen = self._look_again(session, meanwhile, sheltered)
-        self._mutex.left(session)
-        if not self._file.arrived(session, by_size=sheltered):
-            self._file.there = False
-            raise locked(self.name)
-        if others := [name for name in seen() if name != self.name]:
-            raise locked(others[0])
+        session = self._store(session, reopen)
+        for last in False, False, True:
+            try:
+                return self._make_sure(session, meanwhile)
+            except ConnectionLost as e:
+                if last:
+                    raise
+                session, meanwhile = another(session, reopen, e), None
+
+    def _enter(self, session):
+        if 'no-mutex' in self._feed.quirks:
+            return self._mutex.skip(session)
+        return self._mutex.enter(session, lambda names: self._judge(session, names))
 
     def _judge(self, session, names):
         """Raises Locked if one of these lock files may not be broken."""
         for name in names:
             from zeit.cds.lock import inspection
-            inspection.judge(session, name, self._stale_after)
+            inspection.judge(session, name, self._feed.stale_after)
 
-    def _look_again(self, session, meanwhile, sheltered):
-        """Ask, after a pause, whose the lock files are, and leave the mutex.
+    def _store(self, session, reopen):
+        """Store it; returns the session that is there afterwards."""
+        try:
+            self._file.store(session)
+        except ConnectionLost as e:
+            session = another(session, reopen, e)
+            if not self._file.is_whole(session):
+                raise
+        except ReplyError as e:
+            from zeit.cds.lock import advice  # mostly there is nothing to advise
+            e.add_note(advice.not_stored(self.name, self._feed, e, self._mutex.refusal))
+            raise
+        finally:
+            self._file.sheltered = self._mutex.held and self._mutex.named
+        self._stored = time.monotonic()
+        return session
+
+    def _make_sure(self, session, meanwhile):
+        """Raises Locked if somebody else has stored a lock file."""
+        seen = self._look_again(session, meanwhile)
+        self._mutex.left(session)
+        self._judge_look(session, seen())
+        if not self._file.sheltered:
+            # Who looked when we did, and took longer to store theirs, must have done so by now.
+            self._judge_look(session, self._look_again(session, None, 3)())
+
+    def _judge_look(self, session, seen):
+        """What a look has shown: ours, and none beside it?"""
+        if not self._file.arrived(session, by_size=self._file.sheltered):
+            self._file.there = False
+            raise self._found(session, self.name)
+        if others := [name for name in seen if name != self.name]:
+            raise self._found(session, others[0])
+
+    @staticmethod
+    def _found(session, name):
+        from zeit.cds.lock import inspection
+        return inspection.found(session, name)
+
+    def _look_again(self, session, meanwhile, pauses=1):
+        """Ask, after some pauses, whose the lock files are, and leave the mutex.
 
         Returns a callable that gives the names of the lock files that are there.
         """
-        until, asked = time.monotonic() + self._pause(sheltered), []
+        until, asked = time.monotonic() + pauses * self._pause(), []
 
         def also(batch):
             if not asked:
@@ -137,25 +181,26 @@ class Lock:
                 also(batch)
         return asked[0]
 
-    def _pause(self, sheltered):
+    def _pause(self):
         """How long a rival needs that is on the same line: as long as we did, from its look to its
-        lock file. Seconds."""
-        tuning = self._tuning
-        return max(tuning.pause if sheltered else tuning.pause_alone,
-                   min(time.monotonic() - self._mutex.entered, tuning.longest_pause))
+        lock file. Seconds. Without a mutex twice that, as it is all that there is."""
+        tuning, took = self._tuning, self._stored - self._mutex.entered
+        if self._file.sheltered:
+            return max(tuning.pause, min(took, tuning.longest_pause))
+        return max(tuning.pause_alone, min(2 * took, tuning.longest_alone))
 
     # ------------------------------------------------------------ working
 
     def refresh(self, session):
         self._file.work()
-        if time.monotonic() - self._refreshed < self._stale_after / 4:
+        if time.monotonic() - self._refreshed < self._feed.stale_after / 4:
             return
         if not self._file.ours(session):
-            raise locked(self.name)
+            raise self._found(session, self.name)
         if not self._file.replace(session):
             self._store_anew(session)
         if not self._file.arrived(session, by_size=True):
-            raise locked(self.name)
+            raise self._found(session, self.name)
         self._refreshed = time.monotonic()
 
     def _store_anew(self, session):
@@ -206,9 +251,21 @@ class Lock:
                               self.name, e)
 
     def _clear(self, session):
-        if self._file.there:
+        # The mutex first: it needs no data connection, and keeps out all others.
+        self._mutex.leave_now(session)
+        if not self._file.there:
+            return
+        try:
             self._file.remove(session)
-        if self._mutex.held:
-            with pipelined(session).batch() as batch:
-                self._mutex.leave(batch)
-            self._mutex.left(session)
+        except ReplyError as e:
+            from zeit.cds.lock import advice
+            e.add_note(advice.not_removed(self.name, self._feed))
+            raise
+
+
+def another(session, reopen, error):
+    """A session in place of one that has died; raises what ended it if it hasn't."""
+    if session.alive:
+        raise error
+    log.debug('While the lock was made sure of: %s Going on with another session.', error)
+    return reopen()

@@ -10,8 +10,9 @@ what that tells of an empty one.
 import logging
 import time
 
-from zeit.cds.interfaces import Entry, FTPError, PermanentError, TemporaryError
+from zeit.cds.interfaces import FTPError, PermanentError, ReplyError, TemporaryError
 from zeit.cds.lock.directory import contents, present, RENEWAL
+from zeit.cds.net.scheduler import sleep
 from zeit.cds.pipelined import pipelined
 from zeit.cds.text import printable
 
@@ -22,17 +23,18 @@ log = logging.getLogger(__name__)
 class Stored:
     """See above."""
 
-    def __init__(self, name, token, recent):
+    def __init__(self, name, token, tuning):
         """
         name -- of the lock file
         token -- what it holds, bytes
-        recent -- seconds for which it is enough to have seen it
+        tuning -- Tuning
         """
         self.name = name
         self.there = False          # may there be a lock file of ours on the server?
         self.worked = False         # has anything happened since it was seen last?
         self._token = token
-        self._recent = recent
+        self._tuning = tuning
+        self.sheltered = False      # was it stored where nobody else of us could store one?
         self._whole = False         # or does only a part of it exist, since storing it failed?
         self._renewing = False      # may there be a file that was to take its place?
         self._mark = None           # Entry with its size and time, when it was ours
@@ -61,14 +63,39 @@ class Stored:
         by_size -- in the mutex its size is proof enough, since no other program writes one of
             exactly this size, and saves three round trips. Without a mutex one of ours may have
             been at it as well.
+        Raises PermanentError if there is none.
         """
         asked, self._asked = self._asked, None
-        self._mark = mark = asked.get() or Entry(self.name)
+        mark = asked.get()
+        if mark is None:
+            mark, by_size, self.sheltered = self._appear(session), False, False
+        self._mark = mark
         if by_size and mark.size is not None:
             self._whole = mark.size == len(self._token)
         else:
-            self._whole = contents(session, self.name) == self._token
+            self._whole = self.is_whole(session)
         return self._whole
+
+    def is_whole(self, session):
+        """Does it hold all that we stored, and nothing else? bool"""
+        return contents(session, self.name) == self._token
+
+    def _appear(self, session):
+        """Wait until it shows, as there are servers before a storage that tells it later. An
+        Entry."""
+        pause, end = 0.1, time.monotonic() + self._tuning.visible
+        while time.monotonic() < end:
+            sleep(pause)
+            pause *= 2
+            if (entry := session.stat(self.name)) is not None:
+                log.debug('The lock file took its time to show.')
+                return entry
+        error = PermanentError(
+            'The server said that it had stored the lock file %s, but there is none, even %g s '
+            'later.' % (self.name, self._tuning.visible))
+        error.add_note('Has somebody removed it? Otherwise the server loses what it takes, or shows '
+                       'it much later: ask its operator. Nothing was exchanged.')
+        raise error
 
     def ours(self, session):
         """Is it ours? bool"""
@@ -78,7 +105,7 @@ class Stored:
     def just_seen(self):
         """Was it ours a moment ago, when something happened last? bool"""
         asked, self._asked = self._asked, None
-        if time.monotonic() - self._asked_at > self._recent:
+        if time.monotonic() - self._asked_at > self._tuning.recent:
             return False
         if not self.worked:         # there was nothing to do
             return self._whole
@@ -128,7 +155,7 @@ class Stored:
         self._renewing = False
         try:
             session.remove(RENEWAL)
-        except PermanentError as e:
+        except ReplyError as e:
             log.debug('There is no %s: %s', RENEWAL, e)
 
     # ------------------------------------------------------------ removing
@@ -138,8 +165,7 @@ class Stored:
         log.info('Removing lock file: %s', self.name)
         if self._renewing:
             self._discard(session)
-        seen = self.just_seen() or self._is_marked(session.stat(self.name))
-        held = self._token if seen else contents(session, self.name)
+        held = self._token if self.just_seen() else self._held(session)
         if self._is_of_us(held):
             self._remove(session)
         elif held is not None or self._whole:
@@ -147,6 +173,22 @@ class Stored:
                         'it is gone' if held is None
                         else printable(held.decode('utf-8', 'replace')[:200]))
         self.there = False
+
+    def _held(self, session):
+        """What is in the lock file, bytes, as far as that matters for its removal; None if there is
+        none."""
+        entry = session.stat(self.name)
+        if entry is None or self._is_marked(entry):
+            return entry and self._token
+        try:
+            return contents(session, self.name)
+        except ReplyError as e:
+            # No data connection is to be had, any more. But nobody else was at it.
+            if self._whole or not self.sheltered or entry.size is None or (
+                    entry.size > len(self._token)):
+                raise
+            log.debug('What is there of the lock file %s must be ours: %s', self.name, e)
+            return self._token[:entry.size]
 
     def _remove(self, session):
         try:

@@ -54,6 +54,12 @@ class Owner(NamedTuple):
             return None
         return cls(**{key: _unquoted(value) for key, value in values.items()})
 
+    @staticmethod
+    def begun(contents):
+        """Is this (bytes) the beginning of a token, or nothing at all? bool"""
+        mark = b'%s,' % MARK.encode('ascii')
+        return contents.startswith(mark) or mark.startswith(contents)
+
     @property
     def token(self):
         return ','.join([MARK, *('%s=%s' % (key, _quoted(value[:LONGEST]))

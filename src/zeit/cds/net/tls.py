@@ -1,13 +1,11 @@
 """FTP over TLS (RFC 4217): verified, protected, with the session reuse that servers demand."""
+import socket
 import ssl
 import time
 
 from zeit.cds.interfaces import UntrustedServer
 from zeit.cds.net.scheduler import READ, WRITE
 from zeit.cds.net.stream import Stream
-
-
-GOODBYE = 3.0       # seconds that the other side has for its close_notify
 
 
 class TLSStream(Stream):
@@ -48,13 +46,28 @@ class TLSStream(Stream):
             data = data[count:]
             self._be_fair(count)
 
-    def finish(self, seconds=GOODBYE):
-        """Tell the other side that the data are complete; it has so many seconds for its answer."""
-        self.timeout = seconds
+    def finish(self):
+        """Tell the other side that the data are complete.
+
+        Its own close_notify is not waited for: some never send one, and the final reply and the
+        size decide whether the file is whole.
+        """
         try:
-            self._persist(self.socket.unwrap).close()
+            self._say_goodbye()
+            # Not by the socket's own verb, see `abort`.
+            socket.socket.shutdown(self.socket, socket.SHUT_WR)
         except (OSError, ValueError):
-            pass    # the final reply and the size decide whether the file is whole
+            pass
+
+    def _say_goodbye(self):
+        while True:
+            try:
+                self.socket.unwrap()
+                return          # it was answered already
+            except ssl.SSLWantReadError:
+                return
+            except ssl.SSLWantWriteError:
+                self._pause(WRITE)
 
 
 class Tunnel:

@@ -141,6 +141,7 @@ class Outbox(Store):
 
     def withdrawn(self, name):
         self._journal.withdrawn(name)
+        self._sent.pop(name, None)
 
     def unfinished(self):
         return self._journal.unfinished()

@@ -79,7 +79,7 @@ class Directory:
             with contextlib.ExitStack() as stack:
                 self.held = self.persist(lambda session: stack.enter_context(self._lock.hold(
                     session, name, feed, lambda: self.reopen(session),
-                    meanwhile and (lambda also: meanwhile(session, also)))))
+                    meanwhile and (lambda also: meanwhile(self.sessions.first, also)))))
                 try:
                     yield
                 finally:

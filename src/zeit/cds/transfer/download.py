@@ -50,6 +50,10 @@ class Download(Strategy):
         self._spool, self._jobs = spool, jobs
         self._resume, self._surplus = tuning.resume, tuning.surplus
         self.finalizations = tuning.removals
+        # Does the server tell other times of a file than its listing? Then these are of no use.
+        self._two_clocks = False
+        self._gone = set()      # names that the server knew no more once their files were here
+        self._denies = None     # does it say so of files that it lists? None: not known
 
     def create(self, job):
         return self._spool.create(job.name, job.entry.size)
@@ -58,6 +62,10 @@ class Download(Strategy):
 
     def prepare(self, line, job, asked):
         incoming, before = job.file, self._look(line, job, asked)
+        if job.before is not None and self.moved(job) and self._complete(line, job, before):
+            return None
+        if before is None:
+            raise Dropped('it is no regular file' if job.entry.kind else GONE, False)
         if job.before is None:
             self._jobs.log(job, 'Downloading: %s', printable(job.name))
         elif (incoming.size >= self._resume and before.modified is not None
@@ -70,22 +78,26 @@ class Download(Strategy):
         return 0
 
     def _look(self, line, job, asked):
-        """The Entry of the file as it is now. Raises Dropped if it is none.
+        """The Entry of the file as it is now; None if there is none.
 
         What the listing says is good enough, unless it is silent, or calls it empty: a pipe looks
         so too, and to fetch one would block the whole server. A large file's time is of interest.
         """
         entry, now = job.entry, None
-        if job.before is None and told(entry):
+        if job.before is None and self._told(entry):
             now = entry
         elif (now := asked.get() if asked is not None else self._stat(line, job)) is None:
-            raise Dropped('it is no regular file' if entry.kind else GONE, False)
+            return None
         if now.modified is None and (now.size or 0) >= self._resume:
             now = self._stat(line, job, time=True) or now
         return now
 
     def ask_before(self, batch, job):
-        return None if told(job.entry) else batch.stat(job.name, time=self._time(job))
+        return None if self._told(job.entry) else batch.stat(job.name, time=self._time(job))
+
+    def _told(self, entry):
+        """Does the listing tell enough of a file? bool"""
+        return told(entry) and not (self._two_clocks and entry.modified is not None)
 
     def _time(self, job):
         """Is the time worth a question? Where the listing tells it, it comes with the size."""
@@ -113,7 +125,8 @@ class Download(Strategy):
             raise self._why(line, job, e) from e
 
     def _why(self, line, job, error):
-        if not line.session.alive or self._stat(line, job) is None:
+        # Not by a batch: there, what SIZE knows may be a directory.
+        if not line.session.alive or line.session.stat(job.name) is None:
             return Dropped(GONE, False)
         return Dropped('the server refuses it: %s' % error, True)
 
@@ -122,18 +135,58 @@ class Download(Strategy):
     def ask_after(self, batch, job):
         return batch.stat(job.name, regular=job.before is job.entry, time=self._time(job))
 
+    def moved(self, job):
+        return bool(job.before.size) and job.file.size == job.before.size
+
     def verify(self, line, job, asked, resumed):
         """Is it also still what it was when we began? Raises Dropped, TemporaryError."""
         incoming, before = job.file, job.before
         after = asked.get() if asked is not None else self._stat(line, job)
-        if after is not None and after.size not in (None, incoming.size):
+        if after is None or after.size not in (None, incoming.size):
             after = self._stat(line, job)       # perhaps it told of a link, not of the file
-        if after is None:
+        if after is None and before.size not in (None, incoming.size):
             raise Dropped('it vanished while it was fetched', False)
-        if changed(before, after):
-            raise Dropped('it changed while it was fetched; a later run takes it', False)
-        self._check_size(incoming, after.size if after.size is not None else before.size, resumed)
+        if not self._complete(line, job, after):
+            if changed(before, after):
+                raise Dropped('it changed while it was fetched; a later run takes it', False)
+            self._check_size(incoming, after.size if after.size is not None else before.size,
+                             resumed)
+
+    def _complete(self, line, job, after):
+        """If what is here is the whole file, note that it is: bool.
+
+        after -- Entry: what the server tells of it now. None: it is gone, as in a mailbox that
+            gives each file once; as many bytes as were announced are all of it, and so are those
+            of a file of unknown size whose transfer succeeded: nobody has more of it.
+        """
+        incoming, before = job.file, job.before
+        if after is None:
+            self._gone.add(job.name)
+            after = before
+        size = after.size if after.size is not None else before.size
+        if size not in (None, incoming.size) or not self._unchanged(line, job, after):
+            return False
         incoming.complete(after.modified if after.modified is not None else before.modified)
+        return True
+
+    def _unchanged(self, line, job, after):
+        """May it still be what it was when its transfer began? bool
+
+        The time in a listing may be that of another zone, or more or less precise, than what the
+        server tells of the file alone: then two listings are compared.
+        """
+        before = job.before
+        if not changed(before, after):
+            return True
+        if before is not job.entry or before.size != after.size:
+            return False
+        listed = next((entry for entry in line.entries() if entry.name == job.name), None)
+        if listed is None or changed(before, listed):
+            return False
+        log.debug('The listing tells another time of %s than the server does when it is asked '
+                  'for the file alone.', printable(job.name))
+        self._two_clocks = True
+        return True
 
     @staticmethod
     def _check_size(incoming, size, resumed):
@@ -153,12 +206,19 @@ class Download(Strategy):
         self._jobs.log(job, 'File removed on server: %s', printable(job.name))
 
     def refused(self, line, job, error):
-        if self._stat(line, job) is None:
+        if self._stat(line, job) is None and not (
+                job.name in self._gone and self._is_listed(line, job)):
             return True
         self._jobs.drop(job, Dropped(
             'the server refuses to remove it: %s. It is kept in tmp, and published when the '
             "server's copy is gone" % phrase(error), True))
         return False
+
+    def _is_listed(self, line, job):
+        """Does the server list what it says it does not know? Asked once in a run. bool"""
+        if self._denies is None:
+            self._denies = any(entry.name == job.name for entry in line.entries())
+        return self._denies
 
 
 def told(entry):

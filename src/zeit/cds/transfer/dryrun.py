@@ -2,7 +2,10 @@
 import logging
 
 from zeit.cds.events import Outcome
+from zeit.cds.interfaces import Entry, ReplyError
+from zeit.cds.pipelined import pipelined
 from zeit.cds.text import phrase, printable
+from zeit.cds.transfer.download import told
 from zeit.cds.transfer.exporting import Export
 from zeit.cds.transfer.importing import Import
 from zeit.cds.transfer.selection import Selection
@@ -55,9 +58,35 @@ class ImportPreview(Preview, Import):
         with self._spool:
             self._directory.connect()
             try:
-                self.outcome.entries = self._select()
+                self.outcome.entries = self._files(self._choose())
             finally:
                 self._directory.disconnect()
+
+    def _files(self, entries):
+        """Those that are files, as far as that can be told without fetching them: a list."""
+        odd = [entry.name for entry in entries if not told(entry)]
+        if not odd:
+            return entries
+        seen = self._persist(lambda session: looked_at(session, odd))
+        self._tell_of_no_files(name for name in odd if seen[name] is None)
+        return [entry for entry in (seen.get(entry.name, entry) for entry in entries) if entry]
+
+
+def looked_at(session, names):
+    """{name: Entry, or None if it is no file} of names of which the listing does not tell it."""
+    session.stat(names[0])      # some servers take directories for files: this one, too?
+    with pipelined(session).batch() as batch:
+        pendings = {name: batch.stat(name, time=False) for name in names}
+    seen = {}
+    for name, pending in pendings.items():
+        try:
+            seen[name] = pending.get()
+        except ReplyError:
+            seen[name] = Entry(name, kind='file')   # what is wrong with it, a run will tell
+    for name, entry in seen.items():
+        if entry is not None and entry.kind is None and session.kind(name) == 'dir':
+            seen[name] = None
+    return seen
 
 
 class ExportPreview(Preview, Export):

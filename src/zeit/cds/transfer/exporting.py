@@ -3,15 +3,11 @@
 It knows the interfaces, not the network and not the disk. See ``zeit.cds.interfaces`` for the life
 of a file.
 """
-import hashlib
 import logging
-
-import zope.interface
 
 from zeit.cds.events import FileExported, notify
 from zeit.cds.interfaces import (
     CDSError,
-    IByteSink,
     IFileSource,
     Locked,
     LoginRefused,
@@ -20,29 +16,14 @@ from zeit.cds.interfaces import (
     Unreachable,
 )
 from zeit.cds.pipelined import pipelined
-from zeit.cds.text import printable
+from zeit.cds.text import lock_named, printable
+from zeit.cds.transfer.elsewhere import Digest
 from zeit.cds.transfer.naming import folded, Naming
-from zeit.cds.transfer.run import LOCKS, Run
+from zeit.cds.transfer.run import Run
 from zeit.cds.transfer.upload import LOCK, missing, Upload
 
 
 log = logging.getLogger('zeit.cds')
-
-
-@zope.interface.implementer(IByteSink)
-class Digest:
-    """The SHA-256 of what comes, as `hexdigest`."""
-
-    def __init__(self):
-        self._buffer = memoryview(bytearray(64 * 1024))
-        self._digest = hashlib.sha256()
-        self.hexdigest = self._digest.hexdigest
-
-    def buffer(self):
-        return self._buffer
-
-    def advance(self, count):
-        self._digest.update(self._buffer[:count])
 
 
 class Export(Run):
@@ -68,7 +49,7 @@ class Export(Run):
             self._expire()
 
     def _strategy(self, jobs):
-        return Upload(self._spool, self._naming, self.tuning, jobs)
+        return Upload(self._spool, self._naming, self.tuning, jobs, self.feed)
 
     def _export(self, entries):
         if not entries:
@@ -172,7 +153,7 @@ class Export(Run):
             return 'it is a directory', False
         if entry.kind != 'file':
             return 'it is no regular file', False
-        if entry.name in LOCKS:
+        if lock_named(entry.name):
             return 'on the server, it would be taken for a lock file. Rename it', True
         if set(entry.name) & {'\r', '\n'}:
             return 'FTP cannot carry a name with a line break. Rename it', True

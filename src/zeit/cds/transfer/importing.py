@@ -8,14 +8,20 @@ import logging
 from zeit.cds.events import FileImported, notify
 from zeit.cds.interfaces import FTPError, IFileSink, ReplyError
 from zeit.cds.pipelined import pipelined
-from zeit.cds.text import phrase, printable
+from zeit.cds.text import lock_named, LOCKS, phrase, printable
 from zeit.cds.transfer.download import Download, GONE
 from zeit.cds.transfer.exchange import further_sessions
 from zeit.cds.transfer.jobs import DROPPED
-from zeit.cds.transfer.run import LOCKS, Run
+from zeit.cds.transfer.run import Run
 
 
 log = logging.getLogger('zeit.cds')
+
+DIRECTORY = 'it is a directory'
+
+
+# On another server it would be one: it must not be fetched, nor removed.
+LIKE_A_LOCK = 'it would be taken for a lock file. Have it renamed'
 
 
 class Listing:
@@ -90,6 +96,8 @@ class Import(Run):
                    % phrase(reason), failed=True)
 
     def _finish(self, left):
+        if lock_named(left.name):
+            return self._keep(left, LIKE_A_LOCK)
         there = self._stat(left.name)
         if there is not None and self._persist(
                 lambda session: self._same(session, left, there)):
@@ -136,20 +144,32 @@ class Import(Run):
         self._directory.sessions.expect(
             further_sessions(self._directory, files, 0, self.tuning))
 
-    def _select(self):
+    def _choose(self):
         listed = self._persist(self._listing.get)
         self._listing_was_cut_off = len(listed) >= self.tuning.long_listing
-        chosen = self._selection.choose(entry for entry in listed if entry.name not in LOCKS)
+        return self._selection.choose(self._articles(listed))
+
+    def _select(self):
+        chosen = self._choose()
         few = len(chosen) < self.tuning.files_a_session * self.feed.connections
         if few and any(entry.size is None for entry in chosen):
             chosen = self._persist(lambda session: measured(pipelined(session), chosen))
         return chosen
 
+    def _articles(self, listed):
+        """The entries without lock files, however the server spells the name of ours."""
+        ours = self.lock_name
+        is_listed = any(entry.name == ours for entry in listed)
+        return [entry for entry in listed if entry.name not in LOCKS and (
+            is_listed or lock_named(entry.name) != ours)]
+
     def _objection(self, entry):
         if reason := self._spool.impossible(entry.name):
             return reason, True
         if entry.kind == 'dir':
-            return 'it is a directory', False
+            return DIRECTORY, False
+        if lock_named(entry.name):
+            return LIKE_A_LOCK, True
         if self._spool.unread(entry.name):
             return "an older file of this name is unread in 'new'; it waits on the server", False
         return None, False
@@ -173,10 +193,25 @@ class Import(Run):
         except FTPError as e:
             return self._tell_of(vanished, 'it was not there, and the server does not tell what '
                                            'became of it: %s' % e, True)
-        self._tell_of((name for name in vanished if name in listed),
-                      'the server lists it, but knows no regular file under this name', True)
         self._tell_of((name for name in vanished if name not in listed),
                       'somebody else has taken it away', False)
+        self._tell_of_no_files(name for name in vanished if name in listed)
+
+    def _tell_of_no_files(self, names):
+        """These are listed, and no files. Listings without kinds name directories as well."""
+        for name in names:
+            if self._kind(name) == 'dir':
+                self._selection.is_no_file(name)
+                self._skip(name, DIRECTORY)
+            else:
+                self._skip(name, 'the server lists it, but knows no regular file under this name',
+                           True)
+
+    def _kind(self, name):
+        try:
+            return self._persist(lambda session: session.kind(name))
+        except ReplyError as e:
+            log.debug('It is not known what %s is: %s', printable(name), e)
 
     def _tell_of(self, names, reason, failed):
         for name in names:

@@ -15,7 +15,7 @@ import logging
 import math
 import time
 
-from zeit.cds.interfaces import FTPError
+from zeit.cds.interfaces import FTPError, TemporaryError
 from zeit.cds.net.scheduler import Signal
 
 
@@ -39,11 +39,17 @@ class Dropped(Exception):
 NOT_TRIED = Dropped('', False)
 
 
+class OtherWay(TemporaryError):
+    """What the server refuses is to be tried at once in another way."""
+
+    at_once = True
+
+
 class Job:
     """One file of the run."""
 
     __slots__ = ('entry', 'state', 'file', 'size', 'before', 'begun', 'tries', 'due', 'dropped',
-                 'lines')
+                 'lines', 'reached', 'asked_again', 'older')
 
     def __init__(self, entry):
         self.entry = entry
@@ -56,6 +62,9 @@ class Job:
         self.due = 0.0          # value of time.monotonic() before which that isn't tried again
         self.dropped = None     # Dropped
         self.lines = []         # for the log, while an older file's lines are not complete
+        self.reached = 0        # the largest offset that a transfer went on from
+        self.older = None       # Entry of a file on the server in whose place it is stored at once
+        self.asked_again = False    # did a session get lost when all bytes had gone through?
 
     @property
     def name(self):
@@ -180,6 +189,7 @@ class Jobs:
         """
         self.retries = retries
         self.error = None           # what the run ends with
+        self.lost_ends = 0          # sessions that got lost when all bytes of a file were through
         self._abandoned = False
         self._uncommitted = tuning.uncommitted
         self._order, self._transferred = Order(entries, tuning.window), Transferred(tuning)

@@ -22,6 +22,7 @@ class Naming:
                                 # their own names?
         self.refused = {}       # {name that it refused to give by renaming: temporary name}
         self.ours = set()       # names under which there are parts of our own
+        self.chosen = set()   # names of the files of this run
         self._taken = {}        # {name: one taken in this run that may be the same to the server}
 
     def is_direct(self, name):
@@ -33,6 +34,10 @@ class Naming:
             return False
         return self.replace or name in self.ours or (
             self.listed is not None and folded(name) not in self.listed)
+
+    def is_of_another(self, name):
+        """Was there a file of this name before, or is one exported in this run? bool"""
+        return name in self.chosen or self.listed is not None and folded(name) in self.listed
 
     def objection(self, name):
         """Why a file can't be exported whose name the server says it has: str."""
@@ -48,6 +53,7 @@ class Naming:
         most servers, and one to others, where the second would take the place of the first. So it
         is tried only when the first is there: then the server tells whether it has the second, too.
         """
+        self.chosen.update(entry.name for entry in entries)
         if len({folded(entry.name) for entry in entries}) == len(entries):
             yield entries
             return

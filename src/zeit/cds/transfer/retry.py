@@ -30,7 +30,8 @@ class Deadline:
 
     def check(self):
         if self.left <= 0:
-            raise RunLimitReached('The run took longer than %g s.' % self._seconds)
+            raise RunLimitReached('The run took longer than %g s (run_limit=%g).' % (
+                self._seconds, self._seconds))
 
     def limit(self, seconds):
         self.check()
@@ -78,6 +79,11 @@ class RetryPolicy:
                 if attempt.retry_state.attempt_number == 1:
                     raise error     # the first try is what brought us here
                 return verb()
+
+    @property
+    def is_over(self):
+        """Is no further try allowed? bool"""
+        return self._stopped.is_set() or self._deadline.left <= 0
 
     def pause(self, failures):
         """Seconds that shall pass after so many failures, for what does not wait in `again`: float;

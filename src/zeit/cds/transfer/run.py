@@ -18,7 +18,6 @@ from zeit.cds.transfer.tuning import Tuning
 
 log = logging.getLogger('zeit.cds')
 
-LOCKS = ('read', 'write')
 TUNING = Tuning()
 
 

@@ -66,6 +66,11 @@ class Selection:
         """Choose it no more."""
         self._settled.add(name)
 
+    def is_no_file(self, name):
+        """Nobody waits for this one, which was chosen."""
+        self._no_files.add(name)
+        self._outcome.waiting -= 1
+
     def skip(self, name, reason, failed=False):
         """Leave a file, say why, go on with the others."""
         outcome = self._outcome

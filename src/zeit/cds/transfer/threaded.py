@@ -83,6 +83,9 @@ class Threaded:
     def exists(self, name):
         return self._call(self.session.exists, name)
 
+    def kind(self, name):
+        return self._call(self.session.kind, name)
+
     def make_directory(self, name):
         return self._call(self.session.make_directory, name)
 

@@ -33,6 +33,8 @@ class Tuning(NamedTuple):
     resume: int = 8 * 2**20         # a smaller file is transferred anew rather than resumed
     surplus: int = 16 * 2**20       # that may come beyond a file's size, since it may grow: no
                                     # more, lest the disk is filled
+    appears: tuple = (0.1, 0.3, 1.0)    # after so long we look again for a file that the server
+                                    # says it stored, and does not find
     removals: int = 4               # so many files are removed on the round trip of another: more
                                     # than files come, so that none pile up
     renames: int = 3                # so many get their names on it

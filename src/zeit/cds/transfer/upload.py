@@ -23,14 +23,18 @@ from zeit.cds.interfaces import (
     TemporaryError,
     Unreadable,
 )
-from zeit.cds.text import printable
-from zeit.cds.transfer.jobs import Dropped
+from zeit.cds.net.scheduler import sleep
+from zeit.cds.text import phrase, printable
+from zeit.cds.transfer import elsewhere
+from zeit.cds.transfer.jobs import Dropped, OtherWay
 from zeit.cds.transfer.worker import Strategy
 
 
 log = logging.getLogger('zeit.cds')
 
 LOCK = 'write'      # the lock file that an export holds
+# Replies to STOR that may mean that the name begins with a dot, and some others that do not.
+NAME_REFUSED = 501, 504, 550, 553
 
 
 @zope.interface.implementer(IPending)
@@ -78,15 +82,16 @@ class Upload(Strategy):
                  'to that')
     passes = False      # Pure-FTPd says so if a directory has that name
 
-    def __init__(self, spool, naming, tuning, jobs):
+    def __init__(self, spool, naming, tuning, jobs, feed):
         """
         spool -- IOutbox
         naming -- Naming
         tuning -- Tuning
         jobs -- Jobs
+        feed -- IFeed
         """
-        self._spool, self._naming, self._jobs = spool, naming, jobs
-        self._resume = tuning.resume
+        self._spool, self._naming, self._jobs, self._feed = spool, naming, jobs, feed
+        self._resume, self._appears = tuning.resume, tuning.appears
         self.finalizations = tuning.renames
 
     def create(self, job):
@@ -96,7 +101,11 @@ class Upload(Strategy):
 
     def prepare(self, line, job, asked):
         try:
-            return self._offset(line, job.file) if job.begun else self._begin(line, job, asked)
+            if not job.begun:
+                return self._begin(line, job, asked)
+            if self.moved(job) and self._is_there(line, job):
+                return None
+            return self._offset(line, job.file)
         except Unreadable as e:
             raise Dropped(str(e), True) from e
 
@@ -110,8 +119,7 @@ class Upload(Strategy):
         if job.before is None:
             self._jobs.log(job, 'Uploading: %s', printable(name))
         if self._naming.is_direct(name):
-            outgoing.temporary = None
-            outgoing.read()
+            self._store_directly(line, job)
         self._spool.storing(outgoing)
         job.before, job.begun = job.entry, True
         if temporary := self._naming.refused.get(name):     # the spool does not count that any more
@@ -119,16 +127,39 @@ class Upload(Strategy):
             self._forget(line.session, temporary)
         return 0
 
+    def _store_directly(self, line, job):
+        """It gets its own name at once."""
+        job.older = stat(line, job.name) if self._naming.replace else None
+        job.file.temporary = None
+        job.file.read()
+
     def _offset(self, line, outgoing):
         """How many bytes of a large file need not be sent again. What the session before may still
         write there is the same."""
-        if outgoing.size < self._resume or not outgoing.resumable:
+        if outgoing.size < self._resume or not outgoing.resumable or self._may_be_older(outgoing):
             return 0
         entry = stat(line, outgoing.temporary or outgoing.name)
         if entry is None or not self._resume <= (entry.size or 0) <= outgoing.size:
             return 0
         log.debug('Resuming %s at %d', printable(outgoing.name), entry.size)
         return entry.size
+
+    def _may_be_older(self, outgoing):
+        """May what the server has of this name be another, older file? bool"""
+        return outgoing.temporary is None and (
+            self._naming.replace or outgoing.name in self._naming.ours)
+
+    def moved(self, job):
+        outgoing = job.file
+        return (0 < outgoing.size == outgoing.length) and not self._may_be_older(outgoing)
+
+    def _is_there(self, line, job):
+        """Has all of it arrived, although the reply to that got lost? bool"""
+        entry = stat(line, job.file.temporary or job.name)
+        if entry is None or entry.size != job.file.size:
+            return False
+        self._accept(line, job)
+        return True
 
     def transfer(self, line, job, offset, also):
         outgoing = job.file
@@ -138,9 +169,36 @@ class Upload(Strategy):
             raise Dropped(str(e), True) from e
         except PermanentError as e:
             if not offset:
-                raise Dropped('the server refuses it: %s' % e, True) from e
+                self._store_otherwise(line, job, e)
+                raise Dropped('the server refuses it: %s' % self._told(e), True) from e
             outgoing.resumable = False
             raise TemporaryError('The server does not let us resume: %s' % e) from e
+
+    def _store_otherwise(self, line, job, error):
+        """Raises OtherWay if what the server does not like may be the temporary name."""
+        outgoing, temporary = job.file, job.file.temporary
+        code = error.reply.code if error.reply is not None else None
+        if temporary is None or code not in NAME_REFUSED:
+            if temporary is None and self._naming.replace and line.session.alive and (
+                    stat(line, job.name) == job.older):
+                job.begun = False       # nothing of it is there: the older one is to stay
+                self._spool.withdrawn(job.name)
+            return
+        if temporary in missing(line, [temporary]):
+            self._spool.settled(temporary)
+        else:
+            self._forget(line.session, temporary)
+        self._store_directly(line, job)
+        self._spool.storing(outgoing)
+        raise OtherWay('The server does not take the name %s: %s' % (printable(temporary), error))
+
+    def _told(self, error):
+        """What the server said, and what to ask for."""
+        return phrase(error) + elsewhere.remedy(error, self._feed)
+
+    def why(self, error):
+        return self.failure % (self._told(error) if isinstance(error, ReplyError)
+                               else phrase(error))
 
     def ask_before(self, batch, job):
         return None if self._naming.is_free(job.name) else batch.stat(job.name, time=False)
@@ -152,9 +210,44 @@ class Upload(Strategy):
         outgoing = job.file
         stored = outgoing.temporary or job.name
         entry = asked.get() if asked is not None else stat(line, stored)
+        if entry is None:
+            entry = self._look_for(line, job, stored)
         size = entry.size if entry is not None else 0
         if size not in (None, outgoing.size):
             raise TemporaryError('%d bytes of %d arrived on the server' % (size, outgoing.size))
+        self._accept(line, job)
+
+    def _look_for(self, line, job, stored):
+        """The server says that it stored the file, and does not find it: perhaps it does soon, or
+        under another name. Raises Dropped then."""
+        outgoing = job.file
+        entry = (elsewhere.temporary(line, stored) if outgoing.temporary
+                 else elsewhere.final(line, stored, outgoing.size, outgoing.digest,
+                                      self._naming.is_of_another))
+        if entry is not None and entry.name != stored:
+            self._drop_elsewhere(line, stored, entry.name, outgoing.temporary)
+        for seconds in self._appears if entry is None else ():
+            sleep(seconds)
+            if (entry := stat(line, stored)) is not None:
+                break
+        return entry
+
+    def _drop_elsewhere(self, line, stored, name, temporary):
+        """Remove what the server stored under that name. Raises Dropped."""
+        reason = elsewhere.reason(name, temporary)
+        try:
+            line.session.remove(name)
+        except ReplyError as e:
+            reason += '. What was stored is still there, and is to be removed: %s' % phrase(e)
+        else:
+            self._spool.settled(stored)
+            self._spool.withdrawn(stored)
+        raise Dropped(reason, True)
+
+    def _accept(self, line, job):
+        """All of it has arrived. Raises Dropped if that is of no use."""
+        outgoing = job.file
+        stored = outgoing.temporary or job.name
         if not keeps_name(line.session, stored):
             raise Dropped('the server cannot keep this name: it would be called something else '
                           'there', True)
@@ -182,7 +275,12 @@ class Upload(Strategy):
 
     def finalize(self, batch, job):
         temporary = job.file.temporary
-        return batch.rename(temporary, job.name) if temporary else Done()
+        if not temporary:
+            return Done()
+        renamed = batch.rename(temporary, job.name)
+        if elsewhere.is_plain(job.name):
+            return renamed
+        return elsewhere.Renamed(renamed, batch.stat(job.name, time=False), job)
 
     def finalized(self, job):
         self._jobs.log(job, 'File stored on server: %s', printable(job.name))
@@ -190,9 +288,45 @@ class Upload(Strategy):
 
     def refused(self, line, job, error):
         temporary = job.file.temporary
-        if temporary in missing(line, [temporary]):
+        if isinstance(error, elsewhere.NotThere):
+            return self._has_its_name(line, job)
+        if temporary in missing(line, [temporary]) or self._replaced(line, job, temporary):
             return True
         log.debug('The server does not rename %s: %s', printable(job.name), error)
         self._naming.refused[job.name] = temporary
         self._jobs.put_back(job)
+        return False
+
+    def _replaced(self, line, job, temporary):
+        """Some servers rename no file onto another: if that may be replaced, remove it before. Did
+        that help? bool"""
+        if not self._naming.replace or stat(line, job.name) is None:
+            return False
+        try:
+            line.session.remove(job.name)
+            line.session.rename(temporary, job.name)
+        except PermanentError as e:
+            log.debug('The server replaces no %s: %s', printable(job.name), e)
+            return False
+        return True
+
+    def _has_its_name(self, line, job):
+        """It was renamed, but not found. Has it got its name after all? Else what was stored is
+        removed, and the file waits. bool"""
+        outgoing, name = job.file, job.name
+        entry = stat(line, name) or elsewhere.final(
+            line, name, job.size, outgoing.digest, self._naming.is_of_another)
+        if entry is not None and entry.name == name and entry.size in (None, job.size):
+            return True
+        temporary, outgoing.temporary = outgoing.temporary, None
+        self._spool.storing(outgoing)       # what was noted, that it is there, is not so
+        try:
+            if entry is None or entry.name == name:
+                raise Dropped('the server says that it stored it, but does not find it under its '
+                              'name. Rename it', True)
+            self._drop_elsewhere(line, temporary, entry.name, None)
+        except Dropped as e:
+            self._spool.settled(temporary)
+            self._spool.withdrawn(name)
+            self._jobs.drop(job, e)
         return False

@@ -14,7 +14,7 @@ import greenlet
 from zeit.cds.interfaces import ConnectionLost, Entry, FileRefused, PermanentError, TemporaryError
 from zeit.cds.pipelined import pipelined
 from zeit.cds.text import phrase, printable
-from zeit.cds.transfer.jobs import Dropped
+from zeit.cds.transfer.jobs import Dropped, OtherWay
 from zeit.cds.transfer.retry import PASSING
 
 
@@ -34,17 +34,32 @@ class Strategy:
     passes = True       # what the server refuses for the moment (TemporaryError): is it possible
                         # later? If not, `refused` is asked in the end
 
+    def why(self, error):
+        """Why a file is dropped that could not be transferred: str.
+
+        error -- TemporaryError, ConnectionLost
+        """
+        return self.failure % phrase(error)
+
     def create(self, job):
         """The IIncoming or IOutgoing of a job."""
 
     def prepare(self, line, job, asked):
-        """Begin, or begin again. Returns the offset (bytes) to begin at.
+        """Begin, or begin again. Returns the offset (bytes) to begin at; None if all of it is where
+        it belongs already, and nothing is left to be done but `finalize`.
 
         asked -- IPending that `ask_before` gave, or None
         """
 
     def transfer(self, line, job, offset, also):
-        """Transfer it. also -- see IPipelined"""
+        """Transfer it. also -- see IPipelined
+
+        Raises OtherWay if it is to be tried again at once.
+        """
+
+    def moved(self, job):
+        """Have all bytes gone through, so that a session that was lost then is worth a question
+        rather than another transfer? bool"""
 
     def verify(self, line, job, asked, resumed):
         """Is the file whole?
@@ -161,7 +176,7 @@ class Worker:
             self._renew()
             try:
                 return verb(self._line)
-            except ConnectionLost as e:
+            except (ConnectionLost, OtherWay) as e:
                 if not e.at_once:
                     raise
                 log.debug('%s. Once more.', phrase(e))
@@ -172,13 +187,13 @@ class Worker:
         self._current = job
         try:
             job.file, job.begun = self._strategy.create(job), False
-            self._persist(lambda line: self._transfer(line, job))
+            self._persist_transfer(job)
         except Dropped as e:
             self._drop(job, e)
         except FileRefused as e:
             self._drop(job, Dropped(str(e), True))
         except PASSING as e:
-            self._drop(job, Dropped(self._strategy.failure % e, True))
+            self._drop(job, Dropped(self._strategy.why(e), True))
         except BaseException as e:
             self._discard(job)
             self._jobs.drop(job, Dropped('the run ended: %s' % e, True))
@@ -201,19 +216,46 @@ class Worker:
                 line.session if line is not None and line.session.alive else None, job)
             job.file.discard()
 
+    def _persist_transfer(self, job):
+        """A large file that comes on by some bytes with each try is not given up."""
+        while True:
+            reached = job.reached
+            try:
+                return self._persist(lambda line: self._transfer(line, job))
+            except PASSING as e:
+                if job.reached <= reached or self._directory.policy.is_over:
+                    raise
+                log.debug('%s. But it has come on.', phrase(e))
+
     def _transfer(self, line, job):
         strategy = self._strategy
         if self._first:
             self._directory.held.refresh(line.session)
         asked_of, asked = self._asked
         offset = strategy.prepare(line, job, asked if asked_of is job else None)
+        if offset is None:
+            return
+        job.reached = max(job.reached, offset)
         after, finalizing = [], []
         try:
             strategy.transfer(line, job, offset,
                               lambda batch: self._also(batch, job, after, finalizing))
+        except ConnectionLost as e:
+            if not (e.at_once or job.asked_again) and strategy.moved(job):
+                job.asked_again = e.at_once = True
+                self._tell_of_lost_end(job, e)
+            raise
         finally:
             self._settle(finalizing)
         strategy.verify(line, job, after[0] if after else None, bool(offset))
+
+    def _tell_of_lost_end(self, job, error):
+        """All bytes went through, but the session was lost before the server said so."""
+        jobs = self._jobs
+        log.log(logging.DEBUG if jobs.lost_ends else logging.WARNING,
+                'Trying again at once, since all of %s had gone through: %s', printable(job.name),
+                error)
+        jobs.lost_ends += 1
 
     def _also(self, batch, job, after, finalizing):
         """What shares the last round trip of a transfer. See IPipelined."""

@@ -83,11 +83,8 @@ class Replies(unittest.TestCase):
             protocol.size(reply)
             protocol.time(reply.text)
             protocol.mlst_entry(reply)
-            for port in protocol.epsv_port, protocol.pasv_port:
-                try:
-                    self.assertTrue(0 <= port(reply) < 65536)
-                except ProtocolError:
-                    pass    # what is no address is refused
+            self.assertTrue(0 < (protocol.epsv_port(reply) or 1) < 65536)
+            self.assertTrue(0 < (protocol.pasv_address(reply) or ('', 1))[1] < 65536)
 
     def test_what_is_no_reply_is_refused(self):
         for line in (b'hello\r\n', b'\r\n', b'99 x\r\n', b'700 x\r\n', b'2000\r\n', b' 220 x\r\n',
@@ -153,29 +150,28 @@ class Commands(unittest.TestCase):
 
 class Addresses(unittest.TestCase):
 
-    @given(strategies.integers(-5, 70000), strategies.sampled_from('|!,~'))
-    def test_epsv(self, port, mark):
-        reply = Reply(229, 'Entering (%s%s%s%d%s)' % (mark, mark, mark, port, mark))
-        if 0 < port < 65536:
-            self.assertEqual(port, protocol.epsv_port(reply))
-        else:
-            with self.assertRaises(ProtocolError):
-                protocol.epsv_port(reply)
+    @given(strategies.integers(-5, 70000), strategies.sampled_from('|!,~'),
+           strategies.sampled_from(['', '10.0.0.1', '::1']),
+           strategies.sampled_from(['(%s)', '%s', '<%s>']))
+    def test_epsv(self, port, mark, address, form):
+        family = '' if not address else '2' if ':' in address else '1'
+        text = mark.join(['', family, address, str(port), ''])
+        self.assertEqual(port if 0 < port < 65536 else None,
+                         protocol.epsv_port(Reply(229, 'Entering ' + form % text)))
 
-    @given(strategies.integers(0, 300), strategies.integers(0, 300))
-    def test_pasv(self, high, low):
-        reply = Reply(227, 'Entering Passive Mode (10,0,0,1,%d,%d).' % (high, low))
-        if high < 256 and low < 256:
-            self.assertEqual(high * 256 + low, protocol.pasv_port(reply))
-        else:
-            with self.assertRaises(ProtocolError):
-                protocol.pasv_port(reply)
+    @given(strategies.integers(0, 300), strategies.integers(0, 300),
+           strategies.sampled_from(['(%s).', '=%s', '%s']), strategies.sampled_from([',', ', ']))
+    def test_pasv(self, high, low, form, comma):
+        numbers = comma.join(map(str, (10, 0, 0, 1, high, low)))
+        good = high < 256 and low < 256 and (high or low)
+        self.assertEqual(('10.0.0.1', high * 256 + low) if good else None,
+                         protocol.pasv_address(Reply(227, 'Entering Passive Mode ' + form % numbers)))
 
-    def test_nonsense_is_refused(self):
-        for text in '', '(||||)', '(|||x|)', '(|||123456|)', '|||123|', '(|||12|3|)', '(1,2,3,4,5)':
-            for port in protocol.epsv_port, protocol.pasv_port:
-                with self.subTest(text), self.assertRaises(ProtocolError):
-                    port(Reply(229, text))
+    def test_nonsense_is_none(self):
+        for text in '', '(||||)', '(|||x|)', '(|||123456|)', '(||12|)', '(|||12|3|)', '(1,2,3,4,5)':
+            with self.subTest(text):
+                self.assertIsNone(protocol.epsv_port(Reply(229, text)))
+                self.assertIsNone(protocol.pasv_address(Reply(227, text)))
 
 
 class Numbers(unittest.TestCase):
@@ -245,10 +241,19 @@ class Listings(unittest.TestCase):
         facts = 'Type=%s;Size=%d;Modify=%s;Perm=adfr; ' % (
             kind, size, when.strftime('%Y%m%d%H%M%S'))
         line = facts.encode() + name
+        if name.startswith(b' '):
+            return self.assertIsNone(protocol.mlsx_entry(line))
         self.assertEqual(
             Entry(os.fsdecode(name), size, seconds * 10**9,
                   {'file': 'file', 'dir': 'dir'}.get(kind.lower(), 'other')),
             protocol.mlsx_entry(line))
+
+    def test_names_with_a_slash_or_a_blank_before_them_are_no_certain_ones(self):
+        for name in b'./a', b'/out/a', b'out/a', b' a':
+            self.assertIsNone(protocol.mlsx_entry(b'type=file;size=5; ' + name))
+            self.assertIsNone(protocol.nlst_entry(name))
+        for line in (b'total 5', b'-rw-r--r-- 1 a b 5 Nov 25 19:31 a', b'\xef\xbb\xbfa.xml'):
+            self.assertIsNone(protocol.nlst_entry(line))
 
     @given(BYTES)
     @example(b'')
@@ -269,7 +274,7 @@ class Listings(unittest.TestCase):
     def test_wrong_facts_are_unknown(self):
         self.assertEqual(Entry('x', None, None, 'file'),
                          protocol.mlsx_entry(b'type=file;size=-1;modify=yesterday; x'))
-        self.assertEqual(Entry(' x ', None, None, None), protocol.mlsx_entry(b'  x '))
+        self.assertEqual(Entry('x ', None, None, None), protocol.mlsx_entry(b' x '))
         self.assertIsNone(protocol.mlsx_entry(b'type=file;size=1;'))
         self.assertIsNone(protocol.mlsx_entry(b'type; x'))
 

@@ -42,6 +42,7 @@ class Locking:
     """A mixin for a TestCase in one of the places: holds locks, quickly."""
 
     stale_after = 3600
+    quirks = ()
 
     def setUp(self):
         super().setUp()
@@ -49,7 +50,8 @@ class Locking:
 
     @property
     def feed(self):
-        return types.SimpleNamespace(stale_after=self.stale_after)
+        return types.SimpleNamespace(
+            stale_after=self.stale_after, ftp_dir='/in', user='test', quirks=self.quirks)
 
     @contextlib.contextmanager
     def held(self, session=None, name='read', tuning=QUICK, **kw):

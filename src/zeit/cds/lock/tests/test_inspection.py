@@ -107,10 +107,11 @@ class Odd(Locking, Plain, unittest.TestCase):
     def inspect(self, **calls):
         return LockFile().inspect(Intervening(self.open(), **calls))
 
-    def test_what_cannot_be_read_is_foreign(self):
+    def test_what_cannot_be_read_is_not_ours(self):
         self.put('read', dead().token.encode())
         lock, = self.inspect(read=refuse)
-        self.assertEqual(('read', 'unknown', False, b''), (*lock[:3], lock.contents))
+        self.assertEqual(('read', 'unknown (it cannot be read)', False, b''),
+                         (*lock[:3], lock.contents))
 
     def test_without_a_clock_there_is_no_age(self):
         self.put('read', b'', 10**9)

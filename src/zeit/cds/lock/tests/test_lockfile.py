@@ -46,16 +46,26 @@ class Others(Locking):
 
     def test_foreign_locks(self):
         for name in 'read', 'write':
-            for data in b'', b'\xff\x00\n' * 9, b'zeit.cds,', b'zeit.cds,pid=1', b'x' * 200000:
+            for data in b'\xff\x00\n' * 9, b'zeit.cde,', b'x' * 200000:
                 with self.subTest(name=name, data=data[:20]):
                     self.put(name, data)
-                    self.check_locked(name, 'It is foreign.')
+                    self.check_locked(name, 'It is foreign. If its owner has died, cds-lock --break')
                     with self.open() as session:
                         session.remove(name)
         self.assert_held()
 
+    def test_lock_that_may_just_be_stored_is_never_called_foreign(self):
+        """Not even by a sibling that is about to store it."""
+        for data in b'', b'zeit', b'zeit.cds,', b'zeit.cds,host=a,pid=1', dead().token[:90].encode():
+            with self.subTest(data=data[:20]):
+                self.put('read', data)
+                self.check_locked('read', 'somebody is just creating it')
+                with self.assertRaises(Locked) as caught:
+                    self.hold()
+                self.assertNotIn('--break', ''.join(caught.exception.__notes__))
+
     def test_both_locks(self):
-        self.put('read')
+        self.put('read', b'peer')
         self.put('write')
         self.check_locked('read', 'It is foreign.')
 
@@ -120,9 +130,9 @@ class Others(Locking):
             self.check_locked('read', 'It is held by process %s ' % owner.pid)
         self.assert_held('has ended')
 
-    def test_lock_that_cannot_be_read_is_foreign(self):
+    def test_lock_that_cannot_be_read_is_not_called_foreign(self):
         self.put('read', dead().token.encode())
-        self.check_locked('read', 'It is foreign.',
+        self.check_locked('read', 'the server does not let us read it: 550 No.',
                           session=Intervening(self.open(), read=refuse))
 
     def test_lock_that_cannot_be_read_since_it_is_just_stored_anew_is_read_again(self):
@@ -236,9 +246,9 @@ class AtTheEnd(Locking, Plain, unittest.TestCase):
         session = Intervening(self.open())
         with self.held(session):
             verbs = [verb for verb, *_ in session.done]
-        self.assertEqual(['make_directory', 'stat', 'stat', 'make_directory', 'write', 'stat',
-                          'stat', 'stat', 'remove_directory', 'remove_directory'], verbs)
-
+        self.assertEqual(['make_directory', 'make_directory', 'stat', 'stat', 'make_directory',
+                          'write', 'stat', 'stat', 'stat', 'remove_directory', 'remove_directory'],
+                         verbs)
 
     def test_what_is_handed_on_twice_is_asked_once(self):
         session = Intervening(self.open())
@@ -338,7 +348,7 @@ class Failures(Locking, Plain, unittest.TestCase):
         def unknown(verb, *args):
             raise NotSupported('502 What?')
 
-        for refusal, tries in (unknown, 1), (refuse, 3):
+        for refusal, tries in (unknown, 2), (refuse, 6):
             session = Intervening(self.open(), make_directory=refusal)
             with self.held(session, tuning=QUICK._replace(pause_alone=0.01)):
                 verbs = [verb for verb, *_ in session.done]

@@ -175,6 +175,18 @@ class Races(Locking, Plain, unittest.TestCase):
         self.assertRaises(ConnectionLost, self.hold, session)
         self.assertEqual({}, self.there())
 
+    def test_which_is_left_between_our_two_mkd_is_ours(self):
+        def make_directory(verb, name):
+            if not made:
+                made.append(name)
+                return refuse(verb)
+            return verb(name)
+
+        made, session = [], Intervening(self.open(), make_directory=make_directory)
+        with self.held(session):
+            self.assertEqual(3, [verb for verb, *_ in session.done].count('make_directory'))
+        self.assertEqual(([], {}), (self.log.warnings, self.there()))
+
     def test_who_was_too_slow_to_enter_does_not_store(self):
         self.assertRaises(Locked, self.hold, tuning=QUICK._replace(mutex_grace=-1))
         self.assertEqual({}, self.there())

@@ -11,8 +11,9 @@ class DotSlash(NoMLSD):
     def path(self, name):
         return super().path(name.removeprefix('./'))
 
-    def names(self, directory):
-        return b''.join(b'./' + line for line in super().names(directory).splitlines(True))
+    def do_NLST(self, argument):
+        lines = self.names(self.path(argument) if argument else self.cwd).splitlines(True)
+        self.send_data(b''.join(b'./' + line for line in lines if not line.startswith(b'.')))
 
 
 @case
@@ -212,3 +213,37 @@ def directory_beside_the_files(case):
     case.claim('with --exclude the status is 0', excluded.status == 0)
     exported = case.export(server, {'x.xml': b'x' * 500})
     case.claim('the export succeeds', exported.status == 0 and 'x.xml' in server.store.files)
+
+
+class SizedDirectories(NoMLSD):
+    """ftp-srv, rclone, Twisted: SIZE takes a directory for a file, RETR does not."""
+
+    features = 'SIZE', 'MDTM', 'UTF8'
+
+    def do_SIZE(self, argument):
+        if argument == '.' or self.path(argument) in self.store.dirs:
+            return self.say('213 4096')
+        super().do_SIZE(argument)
+
+    def do_RETR(self, argument):
+        if self.path(argument) in self.store.dirs:
+            return self.say('551 not a file')
+        super().do_RETR(argument)
+
+
+@case
+def directory_that_has_a_size(case):
+    server = Server(SizedDirectories, {'a.xml': b'a' * 100, 'sub/x.xml': b'x'}, ['sub'])
+    result = case.arrives(server, 'a.xml')
+    case.claim('the log says what sub is', 'sub: it is a directory' in result.log)
+
+
+@case
+def dry_run_knows_directories(case):
+    for kind in IIS, SizedDirectories:
+        server = Server(kind, {'a.xml': b'a' * 100, 'b.xml': b'', 'sub/x.xml': b'x'}, ['sub'])
+        result = case.run(server, '--dry-run')
+        case.claim('the status is 0', result.status == 0)
+        case.claim('it says what sub is', 'sub: it is a directory' in result.log)
+        case.claim('it lists the file', '100  a.xml' in result.log)
+        case.claim('it lists the empty file', '0  b.xml' in result.log)

@@ -23,6 +23,7 @@ VERBS = {
     'write': lambda session: session.write('a', b'again'),
     'rename': lambda session: session.rename('a', 'b'),
     'exists': lambda session: session.exists('a'),
+    'kind': lambda session: session.kind('a'),
     'make_directory': lambda session: session.make_directory('m'),
     'names': lambda session: session.names('m'),
     'remove_directory': lambda session: session.remove_directory('m'),

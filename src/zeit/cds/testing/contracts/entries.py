@@ -17,6 +17,7 @@ NAMING = {
     'rename': lambda session, name: session.rename(name, 'b'),
     'rename to': lambda session, name: session.rename('a', name),
     'exists': lambda session, name: session.exists(name),
+    'kind': lambda session, name: session.kind(name),
     'make_directory': lambda session, name: session.make_directory(name),
     'make_directory below': lambda session, name: session.make_directory('m/' + name),
     'remove_directory': lambda session, name: session.remove_directory(name),
@@ -106,6 +107,9 @@ class DirectoryContract(SessionCase):
         self.assert_no_file(session.stat('d'))
         for name, there in ('a', True), ('d', True), ('missing', False):
             self.assertIs(there, session.exists(name), name)
+        for name, kind in ('a', 'file'), ('d', 'dir'), ('missing', None):
+            self.assertEqual(kind, session.kind(name), name)
+            self.assertEqual(name == 'a', session.stat(name) is not None)
         self.assert_works(session)
 
     def test_stored_name(self):

@@ -50,7 +50,8 @@ class LockContract:
 
     @property
     def feed(self):
-        return types.SimpleNamespace(stale_after=self.stale_after)
+        return types.SimpleNamespace(
+            stale_after=self.stale_after, ftp_dir='/', user='test', quirks=())
 
     @contextlib.contextmanager
     def held(self, name='read', **kw):

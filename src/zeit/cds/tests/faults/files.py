@@ -8,7 +8,6 @@ from zeit.cds.testing.faulty import (
     rewrite,
     SHAPES,
     shrink,
-    vanish,
 )
 from zeit.cds.tests.faults.fault import (
     AGAIN,
@@ -90,9 +89,6 @@ FETCHING = [
             On('RETR', 'c.xml', times=1).call(put('c.xml', b'y' * len(FILES['c.xml'])), at='done')),
     passes('file shrinks',
            On('RETR', 'c.xml', times=1).call(shrink('c.xml', 500), after_bytes=1000), shrunk=500),
-    Fault('file vanishes while it comes',
-          (On('RETR', 'c.xml', times=1).call(vanish('c.xml'), after_bytes=1000),),
-          taken=('c.xml',), skipped=('c.xml',), says=('it vanished while it was fetched',)),
     Fault('all sessions end at once',
           (On('RETR', 'c.xml', times=1).call(lambda server: server.disconnect(), at='done'),),
           says=(AGAIN,)),

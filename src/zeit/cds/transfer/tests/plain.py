@@ -245,6 +245,11 @@ class Session:
     def exists(self, name):
         return self.call('exists', lambda: os.path.lexists(self.path(name)), name)
 
+    def kind(self, name):
+        return self.call('kind', lambda: (
+            'dir' if os.path.isdir(self.path(name))
+            else 'file' if os.path.isfile(self.path(name)) else None), name)
+
     def make_directory(self, name):
         self.call('make_directory', lambda: os.mkdir(self.path(name)), name)
 

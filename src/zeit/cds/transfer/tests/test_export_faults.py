@@ -6,6 +6,7 @@ each row consumers take what is there; then the server behaves again, and one pl
 is left, once, and leaves nothing behind.
 """
 import dataclasses
+import fnmatch
 import os
 import shutil
 import unittest
@@ -45,13 +46,38 @@ class Fault:
     server: dict = dataclasses.field(default_factory=dict)      # arguments of FaultyServer
     settings: dict = dataclasses.field(default_factory=dict)    # of the feed
     large: bool = False
+    # name: data, further ones
+    files: dict = dataclasses.field(default_factory=dict)
+
+
+def altered(pattern, change):
+    """What the server has just stored gets another name: for `On.call`.
+
+    change -- function of a name
+    """
+    def alter(server):
+        for name in list(server.files):
+            if fnmatch.fnmatchcase(name, pattern):
+                server.files[change(name)] = server.files.pop(name)
+    return alter
+
+
+def exists(name):
+    """Has the server a file of this name? For `On(given=...)`."""
+    return lambda server: name in server.files
 
 
 ALL = tuple(FILES)
 FAULTS = (
     Fault('no fault', (), commands={'STOR': 7, 'RNTO': 6}),     # one STOR is the lock's
     Fault('STOR refused once for the moment', (On('STOR', PART, times=1).reply('452 Later.'),)),
-    Fault('STOR refused', (On('STOR', PART).reply('553 No.'),), waits=('c',), failed=('c',)),
+    Fault('STOR refused', (On('STOR', PART).reply('553 No.'), On('STOR', 'c').reply('553 No.')),
+          waits=('c',), failed=('c',), commands={'STOR .c.': 1, 'STOR c': 1}),
+    Fault('temporary name refused', (On('STOR', PART).reply('553 No.'),),
+          commands={'STOR .c.': 1, 'STOR c': 1}),
+    Fault('names with a dot refused', (On('STOR MKD', '.*').reply('553 No.'),)),
+    Fault('names with a dot refused after 150',
+          (On('STOR', '.*').reply('553 No.', after_bytes=100),)),
     Fault('STOR always refused for the moment', (On('STOR', PART).reply('450 Later.'),),
           waits=('c',), failed=('c',)),
     Fault('disk full in mid-data', (On('STOR', PART).reply('552 Full.', after_bytes=1000),),
@@ -59,7 +85,12 @@ FAULTS = (
     Fault('control connection lost before STOR', (On('STOR', PART, times=1).drop_control(),)),
     Fault('control connection lost in mid-data',
           (On('STOR', PART, times=1).drop_control(after_bytes=1000),)),
-    Fault('reply to STOR lost', (On('STOR', PART, times=1).drop_control(at='done'),)),
+    Fault('reply to STOR lost', (On('STOR', PART, times=1).drop_control(at='done'),),
+          commands={'STOR .c.': 1}),
+    Fault('replies to STOR always lost', (On('STOR', '.*').drop_control(at='done'),),
+          commands={'STOR .': 6}, settings=ONCE),
+    Fault('session ends after each STOR', (On('STOR', '.*').drop_control(at='replied'),),
+          commands={'STOR .': 6}),
     Fault('data connection lost', (On('STOR', PART, times=1).drop_data(1000),)),
     Fault('data connection reset', (On('STOR', PART, times=1).drop_data(1000, reset=True),)),
     Fault('truncated, and 226', (On('STOR', PART, times=1).drop_data(1000, reply='226 Done.'),)),
@@ -67,7 +98,8 @@ FAULTS = (
           waits=('c',), failed=('c',)),
     Fault('421 instead of STOR', (On('STOR', PART, times=1).reply('421 Bye.'),)),
     Fault('silent after STOR', (On('STOR', PART, times=1).stall(),), settings=SILENT),
-    Fault('silent after the data', (On('STOR', PART, times=1).stall(at='done'),), settings=SILENT),
+    Fault('silent after the data', (On('STOR', PART, times=1).stall(at='done'),), settings=SILENT,
+          commands={'STOR .c.': 1}),
     Fault('no EPSV', (On('EPSV').refuse(),)),
     Fault('EPSV refused for the moment', (On('EPSV', times=2).reply('425 Busy.'),)),
     Fault('no SIZE', (On('SIZE').refuse(),)),
@@ -111,16 +143,33 @@ FAULTS = (
           settings=SILENT),
     Fault('some of what comes with STOR gets lost',
           (On('STOR', '.*', skip=3).swallow('450 Busy.', 2),), server=PIPELINES,
-          commands={'STOR .': 9, 'USER': 4}),
+          commands={'STOR .': 6, 'USER': 4}),
     Fault('all that comes with STOR gets lost', (On('STOR', '.*').swallow('450 Busy.', 9),),
           server=PIPELINES, settings=SILENT),
     Fault('STOR refused, and what comes with it',
-          (On('STOR', PART).reply('553 No.'), On('SIZE', PART).reply('421 Bye.')),
+          (On('STOR', PART).reply('552 No.'), On('SIZE', PART).reply('421 Bye.')),
           server=PIPELINES, waits=('c',), failed=('c',)),
     Fault('a large file does not resume',
           (On('STOR', PART, times=1).drop_control(after_bytes=9 * 2**20),
                                            On('REST').reply('502 No.')), large=True,
                                            commands={'REST': 1}),
+    Fault('stored in capitals', (On('STOR', PART).call(altered(PART, str.upper)),),
+          waits=('c',), failed=('c',), commands={'STOR .c.': 1}),
+    Fault('stored with a number', (On('STOR', PART).call(altered(PART, '{}.1'.format)),),
+          waits=('c',), failed=('c',)),
+    Fault('stored at once, with a number', (On('STOR', 'c').call(altered('c', '{}.1'.format)),),
+          server={'without': ('RNFR', 'RNTO')}, waits=('c',), failed=('c',)),
+    Fault('renamed to another name',
+          (On('RNTO', ' g? ').call(altered(' g? ', lambda name: name.strip(' ?'))),),
+          files={' g? ': b'g' * 100}, waits=(' g? ',), failed=(' g? ',)),
+    Fault('renamed, and SIZE does not know it', (On('SIZE', 'g h').reply('550 No.'),),
+          files={'g h': b'g' * 100}),
+    Fault('renamed to another name, and one with the same contents',
+          (On('RNTO', 'g h').call(altered('g h', lambda name: 'g_h')),),
+          files={'g-h': b'g' * 100, 'g h': b'g' * 100}, waits=('g h',), failed=('g h',)),
+    Fault('renames onto no existing name', (On('RNTO', given=exists('c')).reply('550 It exists.'),),
+          server={'files': {'c': b'older'}}, settings={'replace': True},
+          commands={'STOR .c.': 1, 'STOR c': 0, 'DELE c': 1}),
     Fault('login refused', (On('PASS').reply('530 No.'),), waits=ALL, error=PermanentError),
     Fault('the server ends the session at once', (On('GREETING').reply('421 Full.'),), waits=ALL,
           error=ConnectionLost),
@@ -131,7 +180,7 @@ class Faults(unittest.TestCase):
     """Each row on one session and on four; the methods are made below."""
 
     def check(self, fault, sessions):
-        self.fault, self.files = fault, dict(FILES)
+        self.fault, self.files = fault, {**FILES, **fault.files}
         if fault.large:
             self.files['c'] = os.urandom(1024) * (LARGE // 1024)
         self.store_dir = new_spool()
