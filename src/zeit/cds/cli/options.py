@@ -44,14 +44,11 @@ terminal. URL: ftp://USER@HOST[:PORT]/DIRECTORY, ftpes:// with explicit TLS
 (AUTH TLS), ftps:// with implicit TLS; file:///DIRECTORY on this machine.
 '''
 USAGE = {
-    'cds-import': 'cds-import [OPTION...] STORE_DIR URL\n'
-                  '       cds-import [OPTION...] --probe URL\n'
+    'cds-import': 'cds-import [OPTION...] {STORE_DIR | --probe} URL\n'
                   '       cds-import [OPTION...] --zcml FILE {--all | NAME...}',
-    'cds-export': 'cds-export [OPTION...] STORE_DIR URL\n'
-                  '       cds-export [OPTION...] --probe URL\n'
+    'cds-export': 'cds-export [OPTION...] {STORE_DIR | --probe} URL\n'
                   '       cds-export [OPTION...] --zcml FILE {--all | NAME...}',
-    'cds-lock': 'cds-lock [OPTION...] [--break LOCK] URL\n'
-                '       cds-lock [OPTION...] --probe URL\n'
+    'cds-lock': 'cds-lock [OPTION...] [--break LOCK | --probe] URL\n'
                 '       cds-lock [OPTION...] [--break LOCK] --zcml FILE {--all | NAME...}',
 }
 PURPOSE = {
@@ -175,7 +172,7 @@ def add_own(group, command):
         )
         add('--metrics', metavar='FILE', help='Write a text file for the Prometheus node exporter')
     add('--probe', action='store_true',
-        help='Only tell what the server is, bears and lacks; for a bug report')
+        help='Only tell what the server is, for a bug report')
     add('--json', action='store_true', help='Print an object (JSON) for each feed')
     add(
         '-v',

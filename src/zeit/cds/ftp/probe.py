@@ -3,12 +3,11 @@
 It changes nothing but what it removes again.
 """
 import contextlib
-import re
 import time
 
 from zeit.cds.ftp import protocol
 from zeit.cds.ftp.quirks import BY_GREETING, WAYS
-from zeit.cds.interfaces import FTPError, ProtocolError
+from zeit.cds.interfaces import FTPError
 from zeit.cds.memory import read
 from zeit.cds.net.stream import connected, connecting
 from zeit.cds.text import printable
@@ -23,7 +22,6 @@ CONTENTS = b'zeit.cds\r\n\xff\0'
 LONGEST = 2000              # characters of a text
 QUARTER = 15 * 60           # seconds: time zones differ by multiples of it
 SECONDS = 5                 # for a data connection
-_HOST = re.compile(r'((?:[0-9]{1,3},){4})[0-9]{1,3},[0-9]{1,3}')
 
 
 def describe(session):
@@ -116,14 +114,15 @@ class Description:
         reply = self._ask(verb)
         if reply.code // 100 != 2:
             return 'no: %s' % (reply,)
-        try:
-            port = (protocol.epsv_port if verb == 'EPSV' else protocol.pasv_port)(reply)
-        except ProtocolError as e:
-            return 'no: %s' % e
+        told = protocol.pasv_address(reply) if verb == 'PASV' else (
+            None, protocol.epsv_port(reply))
+        if told is None or told[1] is None:
+            return 'no, this makes no sense: %s' % (reply,)
+        host, port = told
         text = self._connects(port)
-        host = self._other_host(reply) if verb == 'PASV' else None
-        return text if host is None else '%s; it names the host %s, which counts only with %s' % (
-            text, host, 'quirks="pasv-host"')
+        if host in (None, self._findings.address[1][0]):
+            return text
+        return '%s; it names the host %s, which counts only with quirks="pasv-host"' % (text, host)
 
     def _connects(self, port):
         family, (host, _, *rest) = self._findings.address
@@ -133,11 +132,6 @@ class Description:
         except OSError as e:
             return 'no: port %d does not answer: %s' % (port, e or type(e).__name__)
         return 'yes'
-
-    def _other_host(self, reply):
-        match = _HOST.search(reply.text)
-        host = match and match[1].rstrip(',').replace(',', '.')
-        return host if host and host != self._findings.address[1][0] else None
 
     # ------------------------------------------------------------ files
 

@@ -35,7 +35,7 @@ class First(FaultySessions):
         for character in CHARACTERS:
             with self.subTest(character), self.assertRaises(LoginRefused) as caught:
                 self.open(self.serve(character=character), password='another')
-            self.assertRegex(str(caught.exception), '^530 .*[a-z]$')
+            self.assertRegex(str(caught.exception), '^530 .*[a-z][.]?$')
             self.assertEqual(["Check user 'test' and the password on 127.0.0.1:%d."
                               % self.server.port], caught.exception.__notes__)
 
@@ -67,7 +67,7 @@ class First(FaultySessions):
     def test_password_is_told_nobody(self):
         with self.assertRaises(ReplyError) as caught:
             self.open(self.serve(On('PASS').reply('530 testpw is wrong.')))
-        self.assertEqual('530 *** is wrong', str(caught.exception))
+        self.assertEqual('530 *** is wrong.', str(caught.exception))
 
 
 class Further(FaultySessions):

@@ -38,7 +38,7 @@ class Probe(FaultySessions):
 
     def test_account_that_may_only_read(self):
         told = self.told(On('STOR MKD').reply('550 Permission denied.'))
-        self.assertEqual('no: 550 Permission denied', told['upload'])
+        self.assertEqual('no: 550 Permission denied.', told['upload'])
         self.assertEqual('not tried: there is no file', told['rename'])
         self.assertIn('550 Permission denied', told['directories'])
 
