@@ -82,7 +82,7 @@ class Login:
         feed, findings = self._feed, self._findings
         if feed.security != 'none':
             from zeit.cds.net.tls import Tunnel  # a plain session shall not pay for it
-            self._tunnel = Tunnel(feed)
+            self._tunnel = Tunnel(feed, tls12='tls12' in feed.quirks)
         sock, address = self._connect(again)
         self.control = Control(Stream(sock, feed.timeout, self._deadline), findings)
         self.data = DataConnections(self.control, address, self._tunnel, findings)

@@ -43,8 +43,6 @@ class Quirks(NamedTuple):
     pipelining: bool = False
     # The host in its reply to PASV counts: it is behind two addresses.
     pasv_host: bool = False
-    # TLS 1.3 is not to be used with it.
-    tls12: bool = False
     # Its MKD proves nothing: no mutex is made of it.
     no_mutex: bool = False
     # It has to be told that names are UTF-8 (OPTS UTF8 ON).
@@ -75,7 +73,7 @@ BY_GREETING.update(dict.fromkeys((
 BY_WORD = {
     'no-pipelining': {'pipelining': False},
     'pasv-host': {'pasv_host': True},
-    'tls12': {'tls12': True},
+    'tls12': {},        # this matters before the greeting
     'no-mutex': {'no_mutex': True},
     'telnet': {'telnet': True},
     'no-telnet': {'telnet': False},

@@ -76,8 +76,11 @@ class Tunnel:
     Certificate and host name are verified.
     """
 
-    def __init__(self, feed):
-        """Raises UntrustedServer if the feed's `ca_file` can't be used."""
+    def __init__(self, feed, tls12=False):
+        """
+        tls12 -- is TLS 1.2 the latest to be used? bool
+        Raises UntrustedServer if the feed's `ca_file` can't be used.
+        """
         self._hostname, self._timeout = feed.hostname, feed.timeout
         try:
             self._context = ssl.create_default_context(cafile=feed.ca_file)
@@ -85,6 +88,8 @@ class Tunnel:
             raise UntrustedServer(
                 'The CA file %s cannot be used: %s' % (feed.ca_file, e)) from e
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if tls12:
+            self._context.maximum_version = ssl.TLSVersion.TLSv1_2
 
     def wrap(self, stream, control=None):
         """Do the handshake on a Stream; returns a TLSStream.

@@ -106,6 +106,9 @@ class Run:
         elif outcome.failed:
             log.error('Exiting with failure: %d of %d files were not exchanged, see the warnings.',
                       len(outcome.failed), len(outcome.failed) + outcome.files)
+        elif outcome.unheard:
+            log.error('Exiting with failure: all files were exchanged, but subscribers failed %d '
+                      'times, see above.', len(outcome.unheard))
         else:
             log.info('Exiting with success.')
 

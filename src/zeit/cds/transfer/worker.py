@@ -241,7 +241,8 @@ class Worker:
             strategy.transfer(line, job, offset,
                               lambda batch: self._also(batch, job, after, finalizing))
         except ConnectionLost as e:
-            if not (e.at_once or job.asked_again) and strategy.moved(job):
+            if not (type(e).at_once or job.asked_again) and strategy.moved(job):
+                # (A way of pipelining that failed is no news.)
                 job.asked_again = e.at_once = True
                 self._tell_of_lost_end(job, e)
             raise

@@ -157,6 +157,12 @@ class UntrustedTest(Sessions):
         self.assertEqual(2, server.sessions)
 
 
+    def test_no_newer_version_by_request(self):
+        for words, version in ((), 'TLSv1.3'), (('tls12',), 'TLSv1.2'):
+            session = self.open(self.serve(), quirks=words)
+            self.assertEqual(version, session.control.stream.socket.version())
+
+
 class ImplicitUntrustedTest(UntrustedTest):
 
     security = 'implicit'
