@@ -14,7 +14,7 @@ NAMES = [
     'a\u0308.xml', '🗞.xml',
     '100%.xml', '%41', '%s%n', '%00', '-rf', '--', '-', '-l x', 'a*b?c[d]', "it's", '"quoted"',
     'semi;colon=x', 'a&b|c<d>',
-    '$HOME', '#', '~root', 'tmp', 'new', 'read.', 'READ', 'write ~', 'x..', 'é' * 127 + 'x',
+    '$HOME', '#', '~root', 'tmp', 'new', 'reads.', 'READ ME', 'write ~', 'x..', 'é' * 127 + 'x',
     'n' * 255,
     'm' * 254, 'l' * 249, 'k' * 250, *LATIN_1]
 
