@@ -9,7 +9,7 @@ demo = ['pyftpdlib']
 progress = ['tqdm']
 metrics = ['prometheus_client']
 completion = ['shtab']
-docs = ['repoze.sphinx.autointerface', 'sphinx']
+docs = ['furo', 'repoze.sphinx.autointerface', 'sphinx']
 
 
 setup(

@@ -7,7 +7,8 @@ import contextlib
 import fcntl
 import os
 
-from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
+from prometheus_client import CollectorRegistry, write_to_textfile
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
 from zeit.cds.feed import label
@@ -28,11 +29,22 @@ GAUGES = {
     'cds_waiting_files': 'Files that the last run left for a later one.',
     'cds_lock_age_seconds': "Age of the lock that kept the last run out, by the server's clock; "
                             '0 if none did.',
+    'cds_unread_files': "Files in the spool's new when the last run ended: those that nobody has "
+                        'read yet, or that an export has not sent.',
+    'cds_unread_oldest_age_seconds': 'For how long the oldest of these had been there; '
+                                     '0 if there was none.',
 }
+COUNTERS = {
+    'cds_files_total': 'Files that all runs exchanged.',
+    'cds_bytes_total': 'Bytes that all runs exchanged.',
+}
+NAMES = {*GAUGES, *COUNTERS}
 
 
 def write(path, feed, outcome, status, lock_age, ended):
-    """Put the run of a feed into the file, at once (by a rename), unless a later run is in it.
+    """Put the run of a feed into the file, at once (by a rename).
+
+    If a later run is in it, this one is added to the counters, and changes nothing else.
 
     lock_age -- seconds
     ended -- when the run ended, seconds since 1970
@@ -43,11 +55,14 @@ def write(path, feed, outcome, status, lock_age, ended):
         series = read(path)
         mine = label(feed), feed.direction
         before = series.get(mine, {})
-        if before.get(LAST_RUN, 0) > ended:
-            return
         series[mine] = {
-            **values(outcome, status, lock_age, ended),
-            LAST_SUCCESS: ended if status == 0 else before.get(LAST_SUCCESS, 0)}
+            **(before if before.get(LAST_RUN, 0) > ended else {
+                **values(outcome, status, lock_age, ended),
+                **unread(feed, ended),
+                LAST_SUCCESS: ended if status == 0 else before.get(LAST_SUCCESS, 0)}),
+            'cds_files_total': before.get('cds_files_total', 0) + outcome.files,
+            'cds_bytes_total': before.get('cds_bytes_total', 0) + outcome.bytes,
+        }
         write_to_textfile(path, registry(series))
 
 
@@ -64,19 +79,50 @@ def values(outcome, status, lock_age, ended):
     }
 
 
+def unread(feed, now):
+    """What waits in `new`; nothing for a spool that is no directory with a `new` in it.
+
+    A file is there since its last change of status: its time of modification is that of the
+    server's, and a rename (ours, and that of whoever fills `new` for an export) changes the other.
+    """
+    since = []
+    try:
+        with os.scandir(os.path.join(feed.store_dir, 'new')) as found:
+            for entry in found:
+                with contextlib.suppress(FileNotFoundError):    # it is being read just now
+                    if entry.is_file(follow_symlinks=False) and not entry.name.startswith('.'):
+                        since.append(entry.stat(follow_symlinks=False).st_ctime)
+    except OSError:
+        return {}
+    return {'cds_unread_files': len(since),
+            'cds_unread_oldest_age_seconds': max(0, now - min(since, default=now))}
+
+
+class Series:
+    """A collector of {(feed, direction): {name of the metric: value, or None}}."""
+
+    def __init__(self, series):
+        self.series = series
+
+    def collect(self):
+        for metrics, family in (GAUGES, GaugeMetricFamily), (COUNTERS, CounterMetricFamily):
+            for name, text in metrics.items():
+                result = family(name, text, labels=LABELS)
+                for labels, its in self.series.items():
+                    if its.get(name) is not None:
+                        result.add_metric(labels, its[name])
+                yield result
+
+
 def registry(series):
-    """A CollectorRegistry of {(feed, direction): {name of the metric: value, or None}}."""
+    """A CollectorRegistry of series, see `Series`."""
     result = CollectorRegistry()
-    gauges = {name: Gauge(name, text, LABELS, registry=result) for name, text in GAUGES.items()}
-    for labels, its in series.items():
-        for name, value in its.items():
-            if value is not None:
-                gauges[name].labels(*labels).set(value)
+    result.register(Series(series))
     return result
 
 
 def read(path):
-    """The series in an earlier file, as `registry` takes them; what is no such file has none."""
+    """The series in an earlier file, as `Series` takes them; what is no such file has none."""
     series = {}
     try:
         with open(path, encoding='utf-8') as f:
@@ -84,7 +130,7 @@ def read(path):
     except (OSError, ValueError):
         return series
     for sample in (sample for family in families for sample in family.samples):
-        if sample.name in GAUGES and sample.labels.keys() == set(LABELS):
+        if sample.name in NAMES and sample.labels.keys() == set(LABELS):
             labels = tuple(sample.labels[name] for name in LABELS)
             series.setdefault(labels, {})[sample.name] = sample.value
     return series

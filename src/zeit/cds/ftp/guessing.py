@@ -31,6 +31,7 @@ class Guess(NamedTuple):
     """What a line may mean."""
 
     line: str
+    name: str               # as it is listed
     entries: tuple          # of Entry: one of these, the likeliest first
     optional: bool = False  # may it as well be no entry at all?
 
@@ -62,7 +63,7 @@ def of_nlst(line):
     text = os.fsdecode(line)
     bare = text.removeprefix(MARK)
     if _TOTAL.fullmatch(bare.strip()):
-        return Guess(text, (Entry(bare),), True)
+        return Guess(text, bare, (Entry(bare),), True)
     if (long := _LONG.match(bare)) is not None:
         kind, name = long[1], long[2]
         if kind == 'l':
@@ -81,9 +82,10 @@ def of_list(line):
 
 
 def _guess(text, entries):
+    name = entries[0].name
     entries = [entry._replace(name=last_part(entry.name)) for entry in entries]
     entries = [entry for entry in dict.fromkeys(entries) if entry.name not in ('', '.', '..')]
-    return Guess(text, tuple(entries[:CANDIDATES]), not entries)
+    return Guess(text, name, tuple(entries[:CANDIDATES]), not entries)
 
 
 def last_part(path):

@@ -176,8 +176,8 @@ def listed(guess):
     """The name in a Guess as far as that is what the server wrote; hidden ones are known to be no
     part of an exchange."""
     name = guess.entries[0].name
-    path = '/' in guess.line and not guess.line.startswith('./') and not name.startswith('.')
-    return guess.line if path else name
+    path = '/' in guess.name and not guess.name.startswith('./') and not name.startswith('.')
+    return guess.name if path else name
 
 
 def _names_of(entries):

@@ -68,7 +68,12 @@ class Listing:
         final -- text of the server's final reply
         Raises PermanentError if there are none, and that is not because the directory is empty.
         """
-        self._add(self._lines.finish())
+        for line in self._lines.finish():       # without an end: perhaps cut off
+            entry = self._parse(line)
+            if entry is None and self.entries:
+                self._tell(line)
+            else:
+                self._add([line])
         if 'truncated' in final.lower():
             log.debug('The server cut the listing off: %s', printable(final))
         if self._nonsense > NONSENSE:

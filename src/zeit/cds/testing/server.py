@@ -60,14 +60,14 @@ class StartError(Exception):
 class Server(abc.ABC):
     """An FTP server.
 
-    `directory`    what '/' shows; a temporary one if not given. Else it must
-                   be reachable by other users than the one running the tests.
-    `user`, `password`  of its one account
-    `tls`          None, 'explicit' (AUTH TLS) or 'implicit'
-    `certificate`  path of a PEM file: the key, the certificate, its chain
-    `require_tls`  refuse logins and data connections without TLS
-    `settings`     changes to the program's own settings: a dict by their
-                   names there. None removes one, a list repeats one.
+    directory -- what '/' shows; a temporary one if not given. Else it must be reachable by other
+        users than the one running the tests.
+    user, password -- of its one account
+    tls -- None, 'explicit' (AUTH TLS) or 'implicit'
+    certificate -- path of a PEM file: the key, the certificate, its chain
+    require_tls -- refuse logins and data connections without TLS
+    settings -- changes to the program's own settings: a dict by their names there. None removes
+        one, a list repeats one.
 
     `host`, `port` and `pid` tell where the running server is. A stopped one
     may be started again; `restart()` keeps the port. (Twelve attributes: most are what it was asked

@@ -92,10 +92,10 @@ def nested_expressions(statement):
 def DocFileSuite(*paths, layer=None, package='zeit.cds', globs=None, **options):
     """Return a suite of texts (`paths`, relative to `package`), with our checker.
 
-    `layer`    of zope.testrunner, for all of them
-    `globs`    names for the texts, dict; `with_statement` is always there,
-               and `__file__`, the path of the text
-    `options`  for doctest.DocFileSuite: setUp, tearDown, optionflags, ...
+    layer -- of zope.testrunner, for all of them
+    globs -- names for the texts, dict; `with_statement` is always there, and `__file__`, the
+        path of the text
+    options -- for doctest.DocFileSuite: setUp, tearDown, optionflags, ...
 
     The texts are UTF-8. Nothing is registered, no ZCML is loaded for them.
     """

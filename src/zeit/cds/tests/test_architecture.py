@@ -4,6 +4,8 @@ import unittest
 from pathlib import Path
 
 import zeit.cds.interfaces
+import zeit.cds.main
+import zeit.cds.testing
 from zeit.cds.tests import checkout
 
 
@@ -40,11 +42,21 @@ class Map(unittest.TestCase):
                     missing.append(name)
         self.assertEqual([], missing)
 
+    def test_it_names_every_module_of_the_rooms(self):
+        parts = re.split(r'^``(\w+)/``\n', self.text, flags=re.MULTILINE)
+        missing = []
+        for room, text in zip(parts[1::2], parts[2::2]):
+            if room not in ('testing', 'tests'):
+                missing += [
+                    '%s/%s' % (room, path.name) for path in HERE.joinpath(room).glob('*.py')
+                    if path.stem != '__init__' and '``%s``' % path.name not in text]
+        self.assertEqual([], missing)
+
     def test_each_tool_is_there(self):
         for name in re.findall(r'\btools/([\w-]+)', self.text):
             self.assertTrue((TOP / 'tools' / name).exists(), name)
         for path in TOP.joinpath('tools').iterdir():
-            if path.name not in ('install-ftp-servers', 'with-shared-eggs'):
+            if path.name != 'with-shared-eggs':
                 self.assertIn('tools/' + path.name, self.text)
 
     def test_the_manual_has_it(self):
@@ -53,14 +65,22 @@ class Map(unittest.TestCase):
 
 
 @unittest.skipUnless(TOP, 'there is no manual without a checkout')
-class Contracts(unittest.TestCase):
+class Names(unittest.TestCase):
 
-    def test_the_manual_has_each(self):
-        text = TOP.joinpath('docs', 'interfaces.rst').read_text(encoding='utf-8')
-        named = set(re.findall(
-            r'^\.\. auto\w+:: zeit\.cds\.interfaces\.(\w+)$', text, re.MULTILINE))
-        kinds = {'Days', 'Path', 'Seconds'}         # of settings
-        self.assertEqual(set(zeit.cds.interfaces.__all__) - kinds, named - {'remote', 'spool'})
+    PUBLIC = zeit.cds.interfaces, zeit.cds.main, zeit.cds.testing
+
+    def test_the_manual_has_each_that_is_public(self):
+        text = '\n'.join(path.read_text(encoding='utf-8') for path in TOP.glob('docs/*.rst'))
+        named = set(re.findall(r'^\.\. auto\w+:: ([\w.]+)$', text, re.MULTILINE))
+        for module in self.PUBLIC:
+            with self.subTest(module.__name__):
+                public = {'%s.%s' % (module.__name__, name) for name in module.__all__}
+                self.assertEqual(set(), public - named)
+                there = {name for name in named
+                         if name.rpartition('.')[0] == module.__name__}
+                modules = {'%s.%s' % (module.__name__, path.stem)
+                           for path in Path(module.__file__).parent.iterdir()}
+                self.assertEqual(set(), there - public - modules)
 
 
 class Texts(unittest.TestCase):

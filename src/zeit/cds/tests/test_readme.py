@@ -1,12 +1,12 @@
 """What README.txt tells to type works: its command lines, ZCML and Python are run against a real
 server.
 
-(The lines with bootstrap.py are what the continuous integration runs; the part of a buildout is in
-buildout.txt.)
+(The lines with bootstrap.py are what the continuous integration runs.)
 """
 import os
 import re
 import subprocess
+import sys
 import textwrap
 import unittest
 from pathlib import Path
@@ -70,7 +70,7 @@ class Readme(unittest.TestCase):
         return [line for line in lines if line.startswith('cds-')]
 
     def test_its_command_lines(self):
-        dry, cron = self.prepare()
+        dry, cron, _ = self.prepare()
         self.put('flood.xml')
         self.assertIn('flood.xml', self.run_line(dry))
         self.assertEqual(['flood.xml'], os.listdir(self.server.directory + '/outgoing'))
@@ -78,6 +78,34 @@ class Readme(unittest.TestCase):
         self.assertEqual(['flood.xml'], self.arrived)
         self.assertIn('Downloading: flood.xml', (self.shell.directory / 'dpa.log').read_text())
         self.assertEqual(0o600, (self.shell.directory / 'dpa.password').stat().st_mode & 0o777)
+
+    def test_its_directory_of_this_machine(self):
+        line = self.prepare()[-1]
+        self.assertIn(' file:///', line)
+        put(self.shell.directory / 'incoming', 'photo.jpg', b'photo')
+        self.assertEqual('', self.run_line(line))
+        self.assertEqual(['photo.jpg'], os.listdir(self.shell.directory / 'photos' / 'new'))
+
+    def test_its_buildout(self):
+        self.prepare()
+        text, = [block for block in self.blocks if block.startswith('[buildout]')]
+        head = ('extends = zeit.cds/versions.cfg\nallow-picked-versions = false\n'
+                'develop = zeit.cds\n')
+        self.assertIn(head, text)
+        self.assertNotIn('password=', text)
+        text = self.here(text.replace(head, 'extends = installed.cfg\n')).replace(
+            "hostname='ftp.example.org'", "hostname='%s', port=%d" % (
+                self.server.host, self.server.port))
+        directory = self.shell.directory
+        (directory / 'buildout.cfg').write_text(text)
+        (directory / 'installed.cfg').write_text(checkout.settings())
+        self.assertEqual(0, checkout.run(
+            sys.executable, '-c', 'import zc.buildout.buildout as b; b.main()', cwd=directory))
+        self.put('flood.xml')
+        name, dry = re.findall(r'``(bin/import-dpa[^`]*)``', self.text)
+        self.assertIn('flood.xml', self.run_line(dry))
+        self.assertEqual('', self.run_line(name))
+        self.assertEqual(['flood.xml'], self.arrived)
 
     def test_its_zcml_and_the_command_for_it(self):
         self.prepare()

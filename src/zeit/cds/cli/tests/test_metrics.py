@@ -1,6 +1,7 @@
 """cds-import --metrics, as the node exporter reads it."""
 import concurrent.futures
 import os
+from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -32,7 +33,7 @@ class Metrics(Commands, ServerTestCase):
         for name in ('a.xml', 'b.xml', 'c.xml'):
             self.put(name, b'1234')
         self.assertEqual(0, self.run_with_metrics('--limit=2'), self.err)
-        self.assertEqual(set(metrics.GAUGES), set(self.metrics))
+        self.assertEqual(metrics.NAMES, set(self.metrics))
         self.assertEqual(
             [2, 8, 0, 1, 0, 0],
             [
@@ -104,6 +105,37 @@ class Metrics(Commands, ServerTestCase):
         series = self.series()
         self.assertEqual((75, 3000.5, 1000.5), tuple(series['dpa', name] for name in (
             'cds_last_run_status', metrics.LAST_RUN, metrics.LAST_SUCCESS)))
+
+    def test_the_counters_grow_with_each_run_also_with_one_that_ended_earlier(self):
+        feed, path = self.feed(name='dpa'), self.home / 'cds.prom'
+        for files, size, ended in (2, 20, 1000.5), (3, 30, 3000.5), (4, 40, 2000.5), (0, 0, 4e3):
+            outcome = Outcome()
+            outcome.files, outcome.bytes = files, size
+            metrics.write(path, feed, outcome, 0, 0, ended)
+        series = self.series()
+        self.assertEqual((9, 90, 0), tuple(series['dpa', name] for name in (
+            'cds_files_total', 'cds_bytes_total', 'cds_last_run_files')))
+        self.assertIn('# TYPE cds_files_total counter', path.read_text())
+        self.assertNotIn('_created', path.read_text())
+
+    def test_they_tell_what_nobody_reads_and_since_when(self):
+        self.put('a.xml', b'1234')      # written long ago, which is another matter
+        self.assertEqual(0, self.run_with_metrics())
+        self.assertEqual(1, self.metrics['cds_unread_files'])
+        self.assertLess(self.metrics['cds_unread_oldest_age_seconds'], 600)
+        new = Path(self.store_dir, 'new')
+        new.joinpath('.hidden').touch()
+        new.joinpath('directory').mkdir()
+        before = metrics.unread(self.feed(), new.joinpath('a.xml').stat().st_ctime + 1000)
+        self.assertEqual(1, before['cds_unread_files'])
+        self.assertAlmostEqual(1000, before['cds_unread_oldest_age_seconds'], places=3)
+        new.joinpath('a.xml').unlink()
+        self.assertEqual(0, self.run_with_metrics())
+        self.assertEqual((0, 0), (self.metrics['cds_unread_files'],
+                                  self.metrics['cds_unread_oldest_age_seconds']))
+
+    def test_a_spool_of_another_kind_has_no_unread_files(self):
+        self.assertEqual({}, metrics.unread(self.feed(store_dir='memory://x'), 0))
 
     def test_nothing_is_lost_when_many_write_at_once(self):
         path = self.home / 'cds.prom'

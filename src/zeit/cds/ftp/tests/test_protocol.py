@@ -105,8 +105,8 @@ class Replies(unittest.TestCase):
     def test_long_error_texts_are_cut_for_the_log(self):
         self.assertLess(len(str(Reply(550, 'x' * 60_000))), 1000)
 
-    def test_the_dot_of_the_server_is_left_to_our_sentence(self):
-        self.assertEqual(['550 No', '550 No... why?', '550'], [
+    def test_they_are_quoted_as_they_are(self):
+        self.assertEqual(['550 No.', '550 No... why?', '550'], [
             str(Reply(550, text)) for text in ('No.', 'No... why?', '')])
 
     def test_errors(self):
@@ -115,7 +115,7 @@ class Replies(unittest.TestCase):
                            (504, NotSupported), (350, ProtocolError)):
             error = protocol.error(Reply(code, 'No.'))
             self.assertIs(kind, type(error))
-            self.assertEqual((code, '%d No' % code), (error.reply.code, str(error)))
+            self.assertEqual((code, '%d No.' % code), (error.reply.code, str(error)))
 
     def test_line_breaks_do_not_reach_the_log(self):
         self.assertEqual('550 a\\x0ab\\x1b[31m', str(Reply(550, 'a\nb\x1b[31m')))

@@ -253,11 +253,6 @@ class Lacking(FaultySessions):
         self.assertIsNone(self.begin(On('STOR').reply('550 No.')).clock())
         self.assertIsNone(self.begin(without=['MDTM']).clock())
 
-    def test_dot_of_a_reply_is_not_doubled(self):
-        session = self.begin(On('DELE').reply('550 No... such file.'))
-        with self.assertRaises(PermanentError) as caught:
-            session.remove('a')
-        self.assertEqual('Not removed: 550 No... such file.', 'Not removed: %s.' % caught.exception)
 
 
 class InTime(FaultySessions):

@@ -44,7 +44,9 @@ class Lines(Strange):
 
     def test_path_that_leads_elsewhere(self):
         """It is given as it is listed: somebody has to be told."""
-        self.assertEqual([Entry('/x/c'), self.both[0]], self.listed(self.nlst(b'/x/a', b'/x/c')))
+        for kind in (self.nlst(b'/x/a', b'/x/c'),
+                     self.mlsd(b'type=file; /x/a', b'type=file; /x/c')):
+            self.assertEqual([Entry('/x/c'), self.both[0]], self.listed(kind))
 
     def test_facts(self):
         lines = (b'size=9;type=file;unix.group=Domain Users; a', b' Type=File; b')

@@ -18,6 +18,7 @@ from zeit.cds.tests.faults.fault import (
     changes,
     ends,
     Fault,
+    FILES,
     harmless,
     NAMES,
     ONCE,
@@ -48,7 +49,7 @@ LISTING = [
     Fault('listing cut short', (On('MLSD', times=1).first(3),), stays=NAMES[2:], few=True),
     Fault('listing cut inside a line', (On('MLSD', times=1).truncate(40 + 125),), stays=NAMES[2:],
           says=('makes no sense',), few=True),
-    Fault('listing is empty', (On('MLSD').first(0),), stays=ALL, few=True),
+    Fault('listing is empty', (On('MLSD LIST').first(0),), stays=ALL, few=True),
     Fault('listing of rubbish',
           (On('MLSD', times=1).entries(b'rubbish\r\n', b'\0\xff;; \r\n', b'type=file;size= \r\n'),),
           says=('makes no sense',)),
@@ -95,5 +96,27 @@ LISTING = [
     Fault('file comes after the listing', (On('MLSD').call(put('z.xml', b'new')),),
           stays=('z.xml',)),
     harmless('listing in nlst is empty and 550', On('MLSD').refuse(),
-             On('NLST').reply('550 No files found.'), stays=ALL, few=True),
+             On('NLST').reply('550 No files found.'), On('LIST').first(0), stays=ALL, few=True),
+    harmless('nlst is empty and list is not', On('MLSD').refuse(),
+             On('NLST').reply('550 No files found.')),
+    ends('directory that may not be read', PermanentError, On('MLSD').refuse(),
+         On('NLST').reply('226 Transfer done (but failed to open directory).', done=True).first(0)),
+    ends('mlsd denied and nlst empty', PermanentError, On('MLSD').reply('550 Permission denied.'),
+         On('NLST').first(0)),
+    ends('listing of nothing that makes sense', PermanentError,
+         On('MLSD').entries(b'rubbish\r\n', only=True), On('NLST').refuse(),
+         says=('makes no sense',), commands={'RETR [a-f]': 0}),
+    harmless('facts that make no sense where names do',
+             On('MLSD').entries(b'rubbish\r\n', only=True), says=('makes no sense',)),
+    harmless('no blank after the facts', On('MLSD').entries(
+        *(b'type=file;size=%d;%s\r\n' % (len(FILES[name]), name.encode()) for name in NAMES),
+        only=True)),
+    harmless('group with a blank', On('MLSD').entries(
+        *(b'type=file;UNIX.groupname=Domain Users;size=%d; %s\r\n' % (
+            len(FILES[name]), name.encode()) for name in NAMES), only=True)),
+    harmless('names as ls -l has them', On('MLSD').refuse(), On('NLST').entries(
+        b'total 24\r\n', *(b'-rw-r--r-- 1 me us 3060 Nov 25 19:31 %s\r\n' % name.encode()
+                           for name in NAMES), only=True)),
+    harmless('names after a path', On('MLSD').refuse(), On('NLST').entries(
+        *(b'/somewhere/%s\r\n' % name.encode() for name in NAMES), only=True)),
 ]
