@@ -65,6 +65,12 @@ def passes(name, *script, **kw):
     return Fault(name, script, **{'says': (AGAIN,), **kw})
 
 
+def renewed(name, *script, **kw):
+    """A fault that another session mends, mostly at once, and then without a word: so it is while
+    the lock is created, and the listing comes."""
+    return Fault(name, script, **{'may_say': (AGAIN,), **kw})
+
+
 def harmless(name, *script, **kw):
     """A fault that changes nothing."""
     return Fault(name, script, **kw)

@@ -23,6 +23,7 @@ from zeit.cds.tests.faults.fault import (
     NAMES,
     ONCE,
     passes,
+    renewed,
     SILENT,
 )
 
@@ -35,16 +36,16 @@ LISTING = [
     harmless('mlsd 550 after its data', On('MLSD').reply('550 No.', done=True)),
     harmless('mlsd 550 after its data and no mlst any more', On('MLSD').reply('550 No.', done=True),
              On('MLST', skip=1).refuse(), may_be_unused=True),
-    *(passes('listing %s once' % code, On('MLSD', times=1).reply('%s Busy.' % code))
+    *(renewed('listing %s once' % code, On('MLSD', times=1).reply('%s Busy.' % code))
       for code in (421, 425, 426, 450,
                                                                                                   451)),
     ends('listing 450 always', TemporaryError, On('MLSD').reply('450 Busy.'), says=(AGAIN,),
          commands={'RETR [a-f]': 0}),
     ends('listing 550', PermanentError, On('MLSD NLST').reply('550 No.')),
-    passes('listing stalls', On('MLSD', times=1).stall(after_bytes=50), settings=SILENT),
+    renewed('listing stalls', On('MLSD', times=1).stall(after_bytes=50), settings=SILENT),
     passes('listing breaks', On('MLSD', times=1).drop_data(100)),
-    passes('control dropped while listing', On('MLSD', times=1).drop_control(after_bytes=100)),
-    passes('listing after which no reply comes', On('MLSD', times=1).stall(at='done'),
+    renewed('control dropped while listing', On('MLSD', times=1).drop_control(after_bytes=100)),
+    renewed('listing after which no reply comes', On('MLSD', times=1).stall(at='done'),
            settings=SILENT),
     Fault('listing cut short', (On('MLSD', times=1).first(3),), stays=NAMES[2:], few=True),
     Fault('listing cut inside a line', (On('MLSD', times=1).truncate(40 + 125),), stays=NAMES[2:],

@@ -22,6 +22,7 @@ from zeit.cds.tests.faults.fault import (
     orphan,
     passes,
     PASSWORD,
+    renewed,
     SILENT,
 )
 
@@ -86,8 +87,8 @@ PORTS = [
     harmless('epsv port closed', On('EPSV').advertise(port=1)),
     passes('pasv nonsense', On('EPSV').refuse(),
            On('PASV', times=1).reply('227 (1,2,3,4,999,999)')),
-    passes('epsv 421', On('EPSV', session=1, skip=2, times=1).reply('421 Bye.')),
-    passes('control dropped at epsv', On('EPSV', session=1, skip=2, times=1).drop_control(),
+    renewed('epsv 421', On('EPSV', session=1, skip=2, times=1).reply('421 Bye.')),
+    renewed('control dropped at epsv', On('EPSV', session=1, skip=2, times=1).drop_control(),
            few=True),
 ]
 
@@ -118,10 +119,10 @@ LOCKING = [
     ends('lock refused 553', PermanentError, On('STOR', 'read').reply('553 No.')),
     passes('lock 452 once', On('STOR', 'read', times=1).reply('452 Disk full.')),
     passes('control dropped before the lock', On('STOR', 'read', times=1).drop_control()),
-    passes('control dropped after the lock', On('STOR', 'read', times=1).drop_control(at='done')),
+    renewed('control dropped after the lock', On('STOR', 'read', times=1).drop_control(at='done')),
     passes('lock half written', On('STOR', 'read', times=1).drop_control(after_bytes=9)),
-    passes('lock not answered', On('STOR', 'read', times=1).stall(at='done'), settings=SILENT),
-    passes('control dropped while the lock is read', On('RETR', 'read', times=1).drop_control(),
+    renewed('lock not answered', On('STOR', 'read', times=1).stall(at='done'), settings=SILENT),
+    renewed('control dropped while the lock is read', On('RETR', 'read', times=1).drop_control(),
            server={'without': ['MKD']}),
     ends('lock is there', Locked, files={'read': b'somebody'},
          says=('Lock file already exists: read',),
@@ -143,8 +144,8 @@ LOCKING = [
     harmless('mkd not allowed', On('MKD').reply('550 Permission denied.')),
     passes('control dropped after mkd', On('MKD', times=1).drop_control(at='done')),
     harmless('rmd 450 once', On('RMD', times=1).reply('450 Busy.')),
-    passes('control dropped at rmd', On('RMD', times=1).drop_control()),
-    passes('control dropped after rmd', On('RMD', '.cds-mutex', times=1).drop_control(at='done')),
+    renewed('control dropped at rmd', On('RMD', times=1).drop_control()),
+    renewed('control dropped after rmd', On('RMD', '.cds-mutex', times=1).drop_control(at='done')),
     harmless('rmd not allowed', On('RMD').reply('550 Permission denied.'), locks=('.cds-mutex',),
              mend=orphan, says=('The mutex .cds-mutex stays',)),
     Fault('lock cannot be removed', (On('DELE', 'read').reply('550 Permission denied.'),),

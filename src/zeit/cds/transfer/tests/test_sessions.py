@@ -53,7 +53,7 @@ class SessionsTest(ServerTest):
     def check_each_way_is_arranged_for_by_itself(self, server, *verbs):
         sent = server.commands()
         first, *others = [n for n, command in enumerate(sent) if command == 'EPSV']
-        self.assertEqual('CWD /', sent[first - 1])
+        self.assertEqual('PWD', sent[first - 1])    # the last of the probe
         self.assertEqual(set(verbs), {sent[n + 1].partition(' ')[0] for n in others})
 
     def test_way_that_was_arranged_in_a_step_with_others_leads_nowhere(self):
