@@ -157,8 +157,7 @@ class Existence:
         if isinstance(error, TemporaryError) and error.reply is not None and (
                 self._session.is_strange and self._session.alive):
             try:
-                if verb == 'RMD' or (self.exists(name) if verb == 'MKD'
-                                     else self._session.stat(name) is None):
+                if verb in ('MKD', 'RMD') or self._session.stat(name) is None:
                     return permanent(error)
             except ReplyError as e:
                 log.debug('While asking for %s: %s', name, e)

@@ -74,6 +74,12 @@ def of_nlst(line):
     return _guess(text, [Entry(bare, kind=kind), Entry(bare.strip(), kind=kind)])
 
 
+def of_list(line):
+    """The Guess of a line of LIST (bytes); None if it is not as `ls -l` would print it."""
+    text = os.fsdecode(line)
+    return of_nlst(line) if _TOTAL.fullmatch(text.strip()) or _MODE.match(text) else None
+
+
 def _guess(text, entries):
     entries = [entry._replace(name=last_part(entry.name)) for entry in entries]
     entries = [entry for entry in dict.fromkeys(entries) if entry.name not in ('', '.', '..')]

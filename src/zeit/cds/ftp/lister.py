@@ -5,6 +5,7 @@ from zeit.cds.ftp.batch import FTPBatch
 from zeit.cds.ftp.guessing import CANDIDATES
 from zeit.cds.ftp.listing import Listing, senseless
 from zeit.cds.interfaces import Entry, NotSupported, PermanentError, ReplyError
+from zeit.cds.text import printable
 
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,22 @@ class Lister:
         self._session, self._findings = session, session.findings
 
     def entries(self, transfer, heard=None):
+        """What there is: a list of Entry. Arguments as below.
+
+        Some servers list nothing of a directory that may not be read. If they don't list what we
+        have stored, either, LIST may tell why.
+        """
+        entries, session = self._entries(transfer, heard), self._session
+        if entries or not session.is_strange or session.stored is None or not (
+                session.knows_size or session.knows_mlst) or session.asked(session.stored) is None:
+            return entries
+        log.debug('The server lists nothing, although there is %s.', printable(session.stored))
+        try:
+            return self._confirmed('LIST', transfer, heard, shares=False)
+        except NotSupported:
+            return []
+
+    def _entries(self, transfer, heard):
         """By MLSD (RFC 3659) or NLST, whatever the server has: a list of Entry.
 
         transfer -- function of a verb, a Listing, an argument or None, and of a bool: may it share
@@ -48,6 +65,8 @@ class Lister:
                     session.lacks('MLSD')
             raise refused if isinstance(e, NotSupported) and refused is not None else e
         if refused is not None:
+            if not entries and not isinstance(refused, NotSupported):
+                raise refused       # so ProFTPD does if the directory may not be read
             session.lacks('MLSD')
         return entries
 
@@ -66,10 +85,10 @@ class Lister:
                 return entries
         raise first
 
-    def _confirmed(self, verb, transfer, heard, argument=None, type='I'):
+    def _confirmed(self, verb, transfer, heard, argument=None, type='I', shares=True):
         listing = Listing(verb, heard)
         if type == 'I':
-            entries = transfer(verb, listing, argument)
+            entries = transfer(verb, listing, argument, shares)
         else:
             entries = self._in_ascii(transfer, verb, listing, argument)
         return self._with_guesses(entries, listing.guesses) if listing.guesses else entries

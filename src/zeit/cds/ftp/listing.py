@@ -19,7 +19,8 @@ BUFFER = 64 * 1024      # bytes
 
 # What a line is, strictly, and what it may be.
 PARSERS = {'MLSD': (protocol.mlsx_entry, guessing.of_mlsx),
-           'NLST': (protocol.nlst_entry, guessing.of_nlst)}
+           'NLST': (protocol.nlst_entry, guessing.of_nlst),
+           'LIST': (lambda line: None, guessing.of_list)}
 _EMPTY = re.compile('no (?:such )?(?:files|file|data sets|members|entries)|not found|empty|'
                     'nothing', re.IGNORECASE)
 _DENIED = re.compile('fail|denied|unable|cannot|can\'t|could not|not open|permission|no access|'
@@ -32,7 +33,7 @@ class Listing:
 
     def __init__(self, verb, heard=None, max_entries=MAX_ENTRIES, max_bytes=MAX_BYTES):
         """
-        verb -- 'MLSD' or 'NLST'
+        verb -- 'MLSD', 'NLST' or 'LIST'
         heard -- called with the number of entries so far, as they come
         max_entries, max_bytes -- of a listing that may still have an end
         """

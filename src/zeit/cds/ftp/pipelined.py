@@ -177,7 +177,9 @@ class Pipelined:
     def write(self, name, source, offset=0, also=None):
         if also is not None:
             also = connection_only(also)
-        return self.machine.guarded(self._write, name, Source(source), offset, also)
+        count = self.machine.guarded(self._write, name, Source(source), offset, also)
+        self.session.note_stored(name)
+        return count
 
     def _write(self, name, source, offset, also):
         self.machine.be_idle()

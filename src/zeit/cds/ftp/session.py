@@ -85,6 +85,7 @@ class FTPSession:
         self.findings = findings
         self.transfers = Transfers(self.control, self.data)
         self.lister, self.existence = Lister(self), Existence(self)
+        self.stored = None      # name of a file that we stored, which listings should show
         self.greeting, self.features = login.greeting, login.features
         self._pipelined = None
 
@@ -254,7 +255,13 @@ class FTPSession:
         source = Source(source)
         self.transfers.send(self.transfers.begin('STOR', name, offset), source)
         self.transfers.end()
+        self.note_stored(name)
         return source.count
+
+    def note_stored(self, name):
+        """This file was stored: see Lister.entries."""
+        if not name.startswith('.'):
+            self.stored = name
 
     # ------------------------------------------------------------ listings
 

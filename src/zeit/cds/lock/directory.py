@@ -1,7 +1,7 @@
 """What there is in the directory for the sake of the lock, and how to ask for it."""
 from typing import NamedTuple
 
-from zeit.cds.interfaces import Locked, PermanentError, ReplyError
+from zeit.cds.interfaces import Locked, ReplyError
 from zeit.cds.memory import read
 from zeit.cds.pipelined import pipelined
 from zeit.cds.text import LOCKS

@@ -12,7 +12,22 @@ one only::
 Each arrow is one round trip (and one for a data connection), where a session can have the commands
 of a step share it.
 
+What excludes our own runs from each other is one of three, and each run finds out which it can
+have:
+
+1. The mutex, where a second MKD of it fails: atomic, by the server.
+2. Where MKD succeeds for what exists, the names in the mutex: see turn.py. Safe whatever anybody's
+   pace, if the server lists what was made.
+3. Where there are no directories, where their contents are not listed, or `no-mutex` is set:
+   the lock file alone. Whoever has stored theirs waits for twice as long as that took since
+   their look, reads it, waits three times as long, and reads it again; whoever finds another's
+   token withdraws, and leaves the file to the one who stored it last. This holds as long as
+   nobody takes more than eight times as long as their rival from the look to the lock file.
+
 Against programs that only look and store, the second look after a short while is what helps.
+
+A session that dies while the lock is created is replaced by what `reopen` gives: the contents of
+the lock file tell whether storing it succeeded.
 """
 import contextlib
 import logging

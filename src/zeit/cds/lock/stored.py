@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Stored:
-    """See above."""
+    """See above. It has more attributes than most: each is known of the lock file for a while."""
 
     def __init__(self, name, token, tuning):
         """
@@ -93,8 +93,8 @@ class Stored:
         error = PermanentError(
             'The server said that it had stored the lock file %s, but there is none, even %g s '
             'later.' % (self.name, self._tuning.visible))
-        error.add_note('Has somebody removed it? Otherwise the server loses what it takes, or shows '
-                       'it much later: ask its operator. Nothing was exchanged.')
+        error.add_note('Has somebody removed it? Otherwise the server loses what it takes, or '
+                       'shows it much later: ask its operator. Nothing was exchanged.')
         raise error
 
     def ours(self, session):

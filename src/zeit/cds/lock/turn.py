@@ -15,7 +15,7 @@ import logging
 import os
 import time
 
-from zeit.cds.interfaces import PermanentError, ReplyError
+from zeit.cds.interfaces import PermanentError, ReplyError, TemporaryError
 from zeit.cds.lock.directory import LOCKS, MUTEX, occupied, present, removed
 from zeit.cds.lock.inspection import remove_begun
 from zeit.cds.lock.token import Owner
@@ -62,11 +62,18 @@ class Turn:
         removed(session, self._inner)
         while True:
             waiting(present(session))
-            if not self._living(self._names(session)):
+            if self._is_free(session):
                 return
             if time.monotonic() >= end:
                 raise occupied(self._tuning.mutex_wait)
             sleep(self._pause())
+
+    def _is_free(self, session):
+        try:
+            return not self._living(self._names(session))
+        except TemporaryError as e:     # 451 where it has just been removed: ftp-srv
+            log.debug('The server does not list the mutex: %s', e)
+            return not session.exists(MUTEX)
 
     @staticmethod
     def _pause():

@@ -4,11 +4,13 @@ import unittest
 from zeit.cds.feed import Feed
 from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.pipelined import pipelined
+from zeit.cds.testing.cases.stub import Server
 from zeit.cds.testing.faulty.server import FaultyServer
 from zeit.cds.transfer.retry import Deadline
 
 
 LIMIT = 60      # seconds that no test needs
+STRANGE = {'a': b'abc', 'b': b'x'}      # files
 
 
 def feed_of(server, **settings):
@@ -60,3 +62,17 @@ class Traced:
         """What was passed since this was asked last."""
         passed, self.passed = self.passed, []
         return ' '.join(passed)
+
+
+class Strange(Sessions, unittest.TestCase):
+    """On a server that is not known; see zeit.cds.testing.cases."""
+
+    def begin(self, kind, files=STRANGE, dirs=(), **settings):
+        self.server = Server(kind, files, dirs)
+        self.server.host, self.server.user, self.server.password = '127.0.0.1', 'me', 'secret'
+        self.addCleanup(self.server.stop)
+        self.session = self.open(self.server, **settings)
+        return self.session
+
+    def said(self, verb):
+        return self.server.store.said(verb)

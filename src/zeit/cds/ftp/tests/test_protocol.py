@@ -164,8 +164,9 @@ class Addresses(unittest.TestCase):
     def test_pasv(self, high, low, form, comma):
         numbers = comma.join(map(str, (10, 0, 0, 1, high, low)))
         good = high < 256 and low < 256 and (high or low)
+        reply = Reply(227, 'Entering Passive Mode ' + form % numbers)
         self.assertEqual(('10.0.0.1', high * 256 + low) if good else None,
-                         protocol.pasv_address(Reply(227, 'Entering Passive Mode ' + form % numbers)))
+                         protocol.pasv_address(reply))
 
     def test_nonsense_is_none(self):
         for text in '', '(||||)', '(|||x|)', '(|||123456|)', '(||12|)', '(|||12|3|)', '(1,2,3,4,5)':

@@ -1,7 +1,6 @@
 """Servers that show late what they store, hide names, or refuse one thing or another."""
 import contextlib
 import os
-import time
 import unittest
 
 from zeit.cds.interfaces import (
@@ -59,27 +58,15 @@ class Storing(Locking, Plain, unittest.TestCase):
         self.assertEqual({}, self.there())
 
     def test_what_shows_after_all_is_removed(self):
-        def write(verb, *args, **kw):
-            late.append(args)
+        """At the last look, before its removal."""
+        def stat(verb, name):
+            asked.append(name)
+            return verb(name) if asked.count('read') > 3 else None
 
-        def remove_directory(verb, name):   # of the mutex, at the end
-            if late:
-                self.put(late[0][0], b''.join([late.pop()[1]]))
-            return verb(name)
-
-        late = []
-        session = Intervening(self.open(), write=write)
-        with self.assertRaises(PermanentError), LockFile(QUICK._replace(visible=0.2)).hold(
-                session, 'read', self.feed, self.open,
-                meanwhile=lambda also: session.calls.update(stat=stat)):
-            pass
-        self.assertEqual({}, self.there())
-
-
-def stat(verb, name, end=[]):
-    """It shows half a second later, which is when it is looked for before its removal."""
-    end = end or end.append(time.monotonic() + 0.5) or end
-    return verb(name) if time.monotonic() > end[0] else None
+        asked = []
+        with self.assertRaises(PermanentError):
+            self.hold(Intervening(self.open(), stat=stat), tuning=QUICK._replace(visible=0))
+        self.assertEqual(([], {}), (self.log.warnings, self.there()))
 
 
 class Refusals(Locking, Plain, unittest.TestCase):
@@ -237,12 +224,14 @@ class Sessions(Locking, Plain, unittest.TestCase):
 
     def test_while_it_is_stored(self):
         for whole in True, False:
-            def write(verb, name, data, offset=0, whole=whole):
+            session = Intervening(self.open())
+
+            def write(verb, name, data, offset=0, whole=whole, session=session):
                 verb(name, data if whole else data[:20])
                 session.session.abort()
                 raise ConnectionLost('Gone.')
 
-            session = Intervening(self.open(), write=write)
+            session.calls['write'] = write
             if whole:
                 self.check(session)
             else:

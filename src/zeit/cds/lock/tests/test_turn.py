@@ -2,11 +2,14 @@
 import os
 import unittest
 
-from zeit.cds.interfaces import Locked, PermanentError
+from zeit.cds.interfaces import Locked, PermanentError, TemporaryError
 from zeit.cds.lock.directory import MUTEX
 from zeit.cds.lock.tests.local import Intervening, Plain
 from zeit.cds.lock.tests.places import another_process, dead, Locking, QUICK
 from zeit.cds.net import scheduler
+
+
+BRIEF = QUICK._replace(pause_alone=0.02)
 
 
 def make_any(verb, name):
@@ -90,6 +93,21 @@ class Turns(Locking, Plain, unittest.TestCase):
         self.hold(self.session(make))
         self.assertEqual(([], {}), (self.log.warnings, self.there()))
 
+    def test_mutex_that_goes_while_we_look_into_it(self):
+        """451, ftp-srv."""
+        def names(verb, name):
+            looks.append(name)
+            if len(looks) == 1:
+                return [*verb(name), '!']
+            if len(looks) == 2:
+                raise TemporaryError('451 No such directory.')
+            return verb(name)
+
+        looks = []
+        self.hold(self.session(names=names))
+        self.assertEqual(4, len(looks))
+        self.assertEqual(([], {}), (self.log.warnings, self.there()))
+
     def test_of_many_who_come_at_once_one_holds_it_at_a_time(self):
         holding, most, won = [], [], []
 
@@ -125,9 +143,8 @@ class Turns(Locking, Plain, unittest.TestCase):
 class Alone(Locking, Plain, unittest.TestCase):
     """Nor are the names listed: what remains are further looks."""
 
-    def held(self, session=None, tuning=QUICK._replace(pause_alone=0.02), **kw):
-        session = session or self.session()
-        return super().held(session, tuning=tuning, **kw)
+    def held(self, session=None, **kw):
+        return super().held(session or self.session(), tuning=BRIEF, **kw)
 
     def session(self, **calls):
         return Intervening(self.open(), **{

@@ -7,7 +7,8 @@ import importlib
 
 
 MODULES = (
-    'plain', 'locks', 'listings', 'replies', 'pipelining', 'data', 'transfers', 'accounts')
+    'plain', 'locks', 'listings', 'replies', 'pipelining', 'data', 'transfers', 'copies', 'names',
+    'accounts')
 CASES = {}              # name: function that takes a `zeit.cds.testing.cases.run.Case`
 
 

@@ -53,9 +53,14 @@ class MakesAnyDirectory(Session):
 @case
 def mkd_says_yes_to_a_directory_that_exists(case):
     """ftp-srv, rclone: the mutex keeps nobody out."""
+    examine_races(case, MakesAnyDirectory)
+
+
+def examine_races(case, kind):
+    """Two importers come at once, twice."""
     twice = both = 0
     for _ in range(2):
-        server = Server(MakesAnyDirectory, {'%02d.xml' % n: b'a' * 1000 for n in range(10)})
+        server = Server(kind, {'%02d.xml' % n: b'a' * 1000 for n in range(10)})
         server.meeting, first = Meeting(), len(case.results)
         threads = [threading.Thread(target=case.run, args=(server, '--connections', '1'),
                                     kwargs={'timeout': 10})
@@ -140,6 +145,48 @@ def lock_file_with_a_version(case):
     case.claim('no lock file is fetched or published',
                not {name for name in result.new if name.lower().startswith('read')})
     case.claim('our lock stays while we work', 'is not ours any more' not in result.log)
+
+
+@case
+def article_named_like_a_lock(case):
+    """Elsewhere it would be one: it is left, and a person learns of it."""
+    files = {'a.xml': b'a' * 100, 'Read': b'An article', 'WRITE;1': b'Another', 'read.xml': b'r'}
+    server = Server(Session, files)
+    result = case.run(server)
+    case.claim('the others arrive', sorted(result.new) == ['a.xml', 'read.xml'])
+    case.claim('these two stay', sorted(server.store.files) == ['Read', 'WRITE;1'])
+    case.claim('a warning names them', all(
+        'Not exchanged: %s: it would be taken for a lock file' % name in result.log
+        for name in server.store.files))
+    case.claim('the run is no success', result.status == 1)
+    result = case.export(Server(Session), {'READ.': b'An article'})
+    case.claim('nor is one exported', sorted(result.new) == ['READ.'] and result.status == 1)
+
+
+class NamesOfFilesOnly(MakesAnyDirectory, NoMLSD):
+    """NLST does not list the directories either; both have looked before either stores."""
+
+    features = NoMLSD.features
+
+    def do_MKD(self, argument):
+        self.store.dirs.add(self.path(argument))
+        self.say('257 "%s"' % argument)
+
+    def do_STOR(self, argument):
+        if argument == 'read':
+            self.server.meeting.wait()
+        super().do_STOR(argument)
+
+    def names(self, directory):
+        head = directory + '/' if directory else ''
+        return b''.join(self.encode(name + '\r\n') for name in self.store.children(directory)
+                        if head + name in self.store.files)
+
+
+@case
+def mkd_says_yes_and_directories_are_not_listed(case):
+    """Nothing can be relied on but the lock file."""
+    examine_races(case, NamesOfFilesOnly)
 
 
 class ListsFilesOnly(NoMLSD):

@@ -93,10 +93,12 @@ class Case:
     def holds(self):
         return bool(self.claims) and all(truth for _, truth in self.claims)
 
-    def run(self, server, *options, files=(), retries=1, timeout=2, **kw):
+    def run(self, server, *options, files=(), retries=1, timeout=2, connections=None, **kw):
         """Run a command to its end; its Result. `files` are in the spool's new."""
         store_dir, begun = self.spools.new(files), time.monotonic()
         self.servers.add(server)
+        if connections is not None:
+            options += '--connections', connections
         with start(server, store_dir, '--retries', str(retries), '--timeout', str(timeout),
                    *options, **kw) as process:
             try:

@@ -1,4 +1,4 @@
-"""Transfers that end in an odd way, or under another name."""
+"""Transfers that end in an odd way."""
 import contextlib
 import os
 import ssl
@@ -9,80 +9,6 @@ import trustme
 
 from zeit.cds.testing.cases import case
 from zeit.cds.testing.cases.stub import MANY, Server, Session
-
-
-class LateReply(Session):
-    """226 comes later than `timeout`: a virus scanner."""
-
-    def do_RETR(self, argument):
-        if not argument.endswith('.xml'):
-            return super().do_RETR(argument)
-        self.say('150 here')
-        with self.connection() as connection:
-            connection.sendall(self.store.files[argument])
-        time.sleep(2)
-        self.say('226 scanned, no virus')
-
-
-@case
-def last_reply_later_than_timeout(case):
-    """The size is known from the listing: the file arrives, or the message names the setting."""
-    result = case.run(Server(LateReply, {'a.xml': b'a' * 1000}), retries=2, timeout=1)
-    case.claim('the file arrives, or the message names the setting',
-               sorted(result.new) == ['a.xml'] or 'timeout' in result.log)
-
-
-class OneTime(Session):
-    """A mailbox: a file is gone once it was fetched."""
-
-    def do_RETR(self, argument):
-        super().do_RETR(argument)
-        if argument.endswith('.xml'):
-            self.store.files.pop(argument, None)
-
-
-@case
-def file_is_gone_once_it_was_fetched(case):
-    case.arrives(Server(OneTime, {'a.xml': b'a' * 1000, 'b.xml': b'b'}), 'a.xml', 'b.xml')
-
-
-class NoDotNames(Session):
-
-    def do_MKD(self, argument):
-        if argument.startswith('.'):
-            return self.say('553 Prohibited directory name.')
-        super().do_MKD(argument)
-
-    def do_STOR(self, argument):
-        if argument.startswith('.'):
-            return self.say('553 Prohibited file name: %s' % argument)
-        super().do_STOR(argument)
-
-
-@case
-def names_with_a_dot_are_refused(case):
-    server = Server(NoDotNames, {'a.xml': b'a' * 100})
-    case.arrives(server, 'a.xml')
-    files = {'x.xml': b'x' * 500, 'y.xml': b'y'}
-    result = case.export(server, files)
-    case.claim('both files are there', server.store.files == files)
-    case.claim('the status is 0', result.status == 0)
-
-
-class Replaces(Session):
-    """STOR keeps a file under another name, and says so at best."""
-
-    def keep(self, path, data):
-        super().keep(path.replace(' ', '_'), data)
-
-
-@case
-def stored_under_another_name(case):
-    server = Server(Replaces)
-    result = case.export(server, {'a b.xml': b'x' * 500})
-    case.claim('the status is not 0', result.status != 0)
-    case.claim('the file waits in new', sorted(result.new) == ['a b.xml'])
-    case.emptied(server)
 
 
 class Secure(Session):

@@ -146,6 +146,13 @@ class LockContract:
             self.assertIn('Lock file %s was left by' % name, log.output[0])
             self.assertEqual({}, self.there())
 
+    def test_what_may_just_be_stored_by_another_is_not_called_abandoned(self):
+        """A sibling stores its lock file, which is empty for a moment."""
+        self.put('read', b'')
+        with self.assertRaises(Locked) as caught:
+            self.hold()
+        self.assertNotIn('--break', '\n'.join(getattr(caught.exception, '__notes__', ())))
+
     # ------------------------------------------------------------ while the lock is new
 
     def test_meanwhile_is_called_once_and_may_use_the_session(self):
@@ -188,6 +195,27 @@ class LockContract:
             raise ConnectionLost('It was.')
 
         self.assertRaises(ConnectionLost, self.hold, meanwhile=fail)
+        self.assertEqual({}, self.there())
+
+    def test_it_comes_about_although_its_session_dies_meanwhile(self):
+        """The session that takes its place is for the caller to go on with."""
+        def die(also):
+            session.abort()
+            raise ConnectionLost('It was.')
+
+        with contextlib.ExitStack() as stack:
+            opened = []
+
+            def reopen():
+                opened.append(stack.enter_context(self.open()))
+                return opened[-1]
+
+            session = stack.enter_context(self.open())
+            with self.new_lock().hold(session, 'read', self.feed, reopen, die) as lock:
+                self.assertEqual(['read'], list(self.there()))
+                self.assertTrue(opened[-1].alive)
+                lock.refresh(opened[-1])
+                self.assertRaises(Locked, self.hold)
         self.assertEqual({}, self.there())
 
     # ------------------------------------------------------------ removing
