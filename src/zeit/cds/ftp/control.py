@@ -250,7 +250,7 @@ class Control:
         if self._owed > 1:
             return self._from_now_on(error)
         if verb in OPTIONAL and verb not in self._findings.lacks:
-            log.debug('The server never answers %s.', verb)
+            log.warning('Trying again at once, without %s from now on: %s', verb, error)
             self._findings.lack(verb)
             error.at_once = True
         return error
@@ -258,7 +258,7 @@ class Control:
     def _from_now_on(self, error):
         """The server does not bear what we do, perhaps: its next session gets less at once."""
         if self._findings.one_at_a_time is not True:
-            log.debug('From now on the server gets one command at a time: %s', error)
+            log.warning('Trying again at once, one command at a time from now on: %s', error)
             self._findings.one_at_a_time = error.at_once = True
         return error
 
