@@ -10,6 +10,7 @@ from zeit.cds.interfaces import ConfigurationError, IFeed
 
 SETTINGS = dict(zope.schema.getFieldsInOrder(IFeed))
 PORT_OF_IMPLICIT_TLS = 990
+OWNERS = ('connection', 'lock', 'sink')     # utilities that may have settings of their own
 
 
 @zope.interface.implementer(IFeed)
@@ -20,23 +21,48 @@ class Feed:
         """Raises ConfigurationError for an unknown, missing or wrong setting."""
         if settings.get('security') == 'implicit':
             settings.setdefault('port', PORT_OF_IMPLICIT_TLS)
+        settings, own = separated(settings)
         checked = checked_settings(settings)
         for name, field in SETTINGS.items():
             self.__dict__[name] = checked[name] if name in checked else default(field)
+        self.__dict__.update(own=own, _own={})
         self._check_invariants()
 
     def replaced(self, **settings):
         """See the function of this name. What has been checked is not checked once more."""
         made = Feed.__new__(Feed)
         made.__dict__.update({name: getattr(self, name) for name in SETTINGS})
-        made.__dict__.update(checked_settings(settings))
+        settings, own = separated(settings)
+        same = not own and settings.keys().isdisjoint(OWNERS)
+        made.__dict__.update(
+            checked_settings(settings), own={**self.own, **own}, _own=self._own if same else {})
         made._check_invariants()
         return made
+
+    def with_own(self, own):
+        """A Feed with the settings of utilities' own, as `of` gives them: {owner: object}."""
+        made = self.replaced()
+        made.__dict__['_own'] = {**self._own, **own}
+        return made
+
+    def of(self, owner):
+        """See IFeed."""
+        if owner not in self._own:
+            raise ConfigurationError(
+                'The settings of the %s have not been looked at: see zeit.cds.own.configured.' %
+                owner)
+        return self._own[owner]
 
     @functools.cached_property
     def without_password(self):
         """What others may see of it: a feed without a password."""
-        return self.replaced(password='') if self.password else self
+        if not self.password and not self.own:
+            return self
+        made = self.replaced(password='')
+        if self.own:        # of what was not looked at, anything may be a password
+            made.__dict__.update(own={}, _own={
+                owner: own and without_passwords(own) for owner, own in self._own.items()})
+        return made
 
     def _check_invariants(self):
         try:
@@ -53,6 +79,14 @@ class Feed:
             ('-> %s' if self.direction == 'import' else '<- %s') % self.store_dir)
 
 
+class Own:
+    """Provides the interface of a utility's settings: its attributes are their values."""
+
+    def __init__(self, interface, values):
+        zope.interface.directlyProvides(self, interface)
+        self.__dict__.update(values)
+
+
 def address(feed):
     """Where the feed's files are, without the password, str."""
     return '%s@%s:%d%s' % (feed.user, feed.hostname, feed.port, feed.ftp_dir)
@@ -67,14 +101,30 @@ def replaced(feed, **settings):
     """A Feed like `feed`, an IFeed, but for these settings. Raises ConfigurationError."""
     if type(feed) is Feed:
         return feed.replaced(**settings)
-    return Feed(**{**{name: getattr(feed, name) for name in SETTINGS}, **settings})
+    return Feed(**{**{name: getattr(feed, name) for name in SETTINGS}, **getattr(feed, 'own', {}),
+                   **settings})
 
 
 def without_password(feed):
     """The feed as others may see it: without its password."""
     if type(feed) is Feed:
         return feed.without_password
-    return replaced(feed, password='') if feed.password else feed
+    return replaced(feed).without_password if feed.password or getattr(feed, 'own', None) else feed
+
+
+def without_passwords(own):
+    """An Own as others may see it."""
+    [interface] = zope.interface.directlyProvidedBy(own)
+    return Own(interface, {
+        name: '' if isinstance(field, zope.schema.Password) else getattr(own, name)
+        for name, field in zope.schema.getFields(interface).items()})
+
+
+def separated(settings):
+    """The settings of the feed, and those of its utilities, such as `sink.bucket`: two dicts."""
+    own = {name: value for name, value in settings.items()
+           if '.' in name and name.partition('.')[0] in OWNERS}
+    return {name: settings[name] for name in settings.keys() - own.keys()} if own else settings, own
 
 
 def checked_settings(settings):
@@ -84,15 +134,17 @@ def checked_settings(settings):
     return {name: check(SETTINGS[name], value) for name, value in settings.items()}
 
 
-def default(field):
+def default(field, name=None):
     if field.required and field.default is None:
-        raise ConfigurationError('The setting %r is missing: %s.' % (field.__name__, field.title))
+        raise ConfigurationError('The setting %r is missing: %s.' % (
+            name or field.__name__, field.title))
     return field.default
 
 
-def check(field, value):
+def check(field, value, name=None):
     """The value as the field wants it.
 
+    name -- of the setting, str; by default the field's
     Paths become str, lists become tuples, whole numbers floats where these are meant. Raises
     ConfigurationError, which never shows a password.
     """
@@ -108,7 +160,7 @@ def check(field, value):
         shown = '***' if isinstance(field, zope.schema.Password) else repr(value)
         words = possible_words(field)
         raise ConfigurationError('The setting %s is wrong: %s (%s: %s)' % (
-            field.__name__, shown, field.title,
+            name or field.__name__, shown, field.title,
             'possible are %s' % ', '.join(words) if words else type(e).__name__)) from None
     return value
 

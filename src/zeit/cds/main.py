@@ -79,8 +79,9 @@ def inspect_locks(feed, ask=None):
 
     Raises FTPError, ConfigurationError, RunLimitReached.
     """
-    with _session(feed, ask) as session:
-        return utility(ILockFile, feed.lock).inspect(session)
+    locks = utility(ILockFile, feed.lock)
+    with _session(feed, ask, lock=locks) as session:
+        return locks.inspect(session)
 
 
 def break_lock(feed, lock, ask=None):
@@ -89,8 +90,9 @@ def break_lock(feed, lock, ask=None):
     lock -- the LockInfo that a person has seen. Raises Locked if another one is there now;
     FTPError, ConfigurationError, RunLimitReached.
     """
-    with _session(feed, ask) as session:
-        utility(ILockFile, feed.lock).break_(session, lock)
+    locks = utility(ILockFile, feed.lock)
+    with _session(feed, ask, lock=locks) as session:
+        locks.break_(session, lock)
     logging.getLogger('zeit.cds').warning('The lock %s was removed by request.',
                                           printable(lock.name))
 
@@ -138,25 +140,31 @@ def _run(procedure, feed, watch, ask):
         spools = utility(procedure.spools, feed.sink)
         _check_spool(feed, spools)
         connection = utility(ICDSConnection, feed.connection)
-        run = procedure(_ready(feed, connection, ask), connection, utility(ILockFile, feed.lock),
-                        spools)
+        lock = utility(ILockFile, feed.lock)
+        run = procedure(_ready(feed, ask, connection=connection, lock=lock, sink=spools),
+                        connection, lock, spools)
         with watch(run):
             return run()
 
 
-def _session(feed, ask):
+def _session(feed, ask, **utilities):
     from zeit.cds.transfer.retry import Deadline
     connection = utility(ICDSConnection, feed.connection)
-    return connection.open(_ready(feed, connection, ask), Deadline(feed.run_limit))
+    return connection.open(_ready(feed, ask, connection=connection, **utilities),
+                           Deadline(feed.run_limit))
 
 
 # ---------------------------------------------------------------- before anything begins
 
-def _ready(feed, connection, ask):
-    """The feed with all that a session needs. Raises ConfigurationError."""
+def _ready(feed, ask, **utilities):
+    """The feed with all that its session, and these utilities, need. Raises ConfigurationError."""
+    if getattr(feed, 'own', None) or any(
+            getattr(utility, 'settings', None) for utility in utilities.values()):
+        from zeit.cds.own import configured  # few have settings of their own
+        feed = configured(feed, utilities)
     if feed.ca_file is not None:
         _check_readable('ca_file', feed.ca_file)
-    if connection.needs_password:
+    if utilities['connection'].needs_password:
         return credentials.complete(feed, ask)
     return feed
 

@@ -1,6 +1,7 @@
 """The directive <cds:feed>: it registers an IFeed under its name.
 
-Its attributes are the settings of IFeed. Here they only get the types of zope.configuration: a
+Within it, <cds:connection>, <cds:lock> and <cds:sink> give these the settings of their own. Its
+attributes are the settings of IFeed. Here they only get the types of zope.configuration: a
 path is relative to the ZCML file, and may begin with ~ or contain $VARIABLES. Whether a value is
 right is up to Feed, and whether a file is there, up to the run: one feed with a mistake of that
 kind does not keep the others from being declared.
@@ -13,6 +14,7 @@ import zope.schema
 
 from zeit.cds.feed import Feed, SETTINGS
 from zeit.cds.interfaces import ConfigurationError, IFeed, Path
+from zeit.cds.own import Written
 
 
 class PathOrURL(zope.configuration.fields.Path):
@@ -52,9 +54,41 @@ def directive():
 IFeedDirective = directive()
 
 
-def feed(_context, **settings):
-    """Register a feed. Raises ConfigurationError; zope.configuration adds file and line."""
-    made = Feed(**{name: value for name, value in settings.items() if value is not None})
-    if not made.name:
-        raise ConfigurationError('A feed in ZCML needs a name.')
-    zope.component.zcml.utility(_context, provides=IFeed, component=made, name=made.name)
+class IOwnDirective(zope.interface.Interface):
+    """Settings of a utility's own: which there are is known once the feed is exchanged."""
+
+
+IOwnDirective.setTaggedValue('keyword_arguments', True)
+
+
+class FeedDirective:
+    """Registers a feed. Raises ConfigurationError; zope.configuration adds file and line."""
+
+    def __init__(self, _context, **settings):
+        self._context = _context
+        self._own = {}
+        self._feed = Feed(**{name: value for name, value in settings.items() if value is not None})
+        if not self._feed.name:
+            raise ConfigurationError('A feed in ZCML needs a name.')
+
+    def __call__(self):
+        feed = self._feed.replaced(**self._own) if self._own else self._feed
+        zope.component.zcml.utility(
+            self._context, provides=IFeed, component=feed, name=feed.name)
+
+    def connection(self, _context, /, **settings):
+        self._add('connection', _context, settings)
+
+    def lock(self, _context, /, **settings):
+        self._add('lock', _context, settings)
+
+    def sink(self, _context, /, **settings):
+        self._add('sink', _context, settings)
+
+    def _add(self, owner, _context, settings):
+        path = PathOrURL().bind(_context)
+        for name, text in settings.items():
+            name = '%s.%s' % (owner, name)
+            if name in self._own:
+                raise ConfigurationError('The setting %s is given twice.' % name)
+            self._own[name] = Written(text, path.fromUnicode(text))

@@ -213,6 +213,7 @@ class Command:
 
     def _feeds(self):
         given = {name: value for name, value in vars(self.options).items() if name in SETTINGS}
+        given.update(self.options.set or ())
         if self._feed is not None:
             return [self._feed_of_script(given)]
         if self.options.zcml is None:

@@ -6,7 +6,7 @@ import os
 import zope.interface
 import zope.schema
 
-from zeit.cds.feed import check, possible_words, SETTINGS
+from zeit.cds.feed import check, OWNERS, possible_words, SETTINGS
 from zeit.cds.interfaces import ConfigurationError, Days, Path, Seconds
 
 
@@ -96,6 +96,8 @@ def parser(command):
     feed = result.add_argument_group('settings of the feed')
     for name in fields(command):
         add_setting(feed, SETTINGS[name])
+    feed.add_argument('--set', action='append', metavar='NAME=VALUE', type=own_setting,
+                      help="A setting of a utility's own, as sink.NAME=VALUE")
     add_own(result.add_argument_group('feeds and output'), command)
     return result
 
@@ -141,6 +143,17 @@ def converted(field, text):
         return check(field, field.fromUnicode(text))
     except (ValueError, zope.interface.Invalid):
         raise argparse.ArgumentTypeError('%r is no %s' % (text, possible(field))) from None
+
+
+def own_setting(text):
+    """The name and the value of a setting that a connection, a lock or a sink has of its own."""
+    from zeit.cds.own import Written  # few have such
+    name, is_pair, value = text.partition('=')
+    owner, _, setting = name.partition('.')
+    if not is_pair or owner not in OWNERS or not setting:
+        raise argparse.ArgumentTypeError('NAME=VALUE is wanted, with a name that begins with %s' % (
+            ' or '.join(owner + '.' for owner in OWNERS)))
+    return name, Written(value, public=True)
 
 
 def possible(field):

@@ -42,7 +42,11 @@ class IDeadline(zope.interface.Interface):
 
 
 class ICDSConnection(zope.interface.Interface):
-    """Utility: opens sessions. Keeps no state."""
+    """Utility: opens sessions. Keeps no state.
+
+    It may have an attribute `settings`, an interface: the fields are settings of its own, which
+    `feed.of('connection')` gives, see IFeed.
+    """
 
     needs_password = zope.interface.Attribute(
         'Does its login take a password? Then one is looked for, and missed. bool')
@@ -257,7 +261,10 @@ class IPipelined(zope.interface.Interface):
 # ---------------------------------------------------------------- the lock
 
 class ILockFile(zope.interface.Interface):
-    """Utility: the lock protocol of the Content-Drehscheibe. Keeps no state."""
+    """Utility: the lock protocol of the Content-Drehscheibe. Keeps no state.
+
+    Settings of its own are `feed.of('lock')`, see ICDSConnection.
+    """
 
     def hold(session, name, feed, reopen, meanwhile=None):
         """A context manager: in its block the directory is ours, under the lock file `name`.

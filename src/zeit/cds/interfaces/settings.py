@@ -139,6 +139,15 @@ class IFeed(zope.interface.Interface):
         description='For an export, of the IFileSource utility.',
         default='', required=False)
 
+    def of(owner):
+        """The settings of its own that the feed's 'connection', 'lock' or 'sink' has.
+
+        An object that provides the interface which is the attribute `settings` of that utility:
+        zope.schema's fields, as here. The feed is given them under the utility's word, such as
+        `sink.bucket`. They are checked once the utility is known, before a session is opened. None
+        if it has no settings. Raises ConfigurationError if they were not checked.
+        """
+
     @zope.interface.invariant
     def no_lock_is_stale_before_its_run_ends(feed):
         if feed.stale_after <= feed.run_limit:

@@ -16,7 +16,9 @@ class IFileSink(zope.interface.Interface):
     """Utility: opens spools. Keeps no state.
 
     It may have an attribute `schemes`, a tuple of str: those of the URLs that a `store_dir` of
-    its feeds may be. Without it, that is a directory on this machine. So in IFileSource.
+    its feeds may be. Without it, that is a directory on this machine. And an attribute `settings`,
+    an interface: the fields are settings of its own, which `feed.of('sink')` gives, see IFeed. So
+    in IFileSource.
     """
 
     def look(feed):

@@ -302,13 +302,15 @@ class Defaults(unittest.TestCase):
     def test_they_are_those_of_the_zcml(self):
         import zeit.cds
         xmlconfig.file('configure.zcml', zeit.cds)
-        registered = {
-            (registration.provided, registration.name): type(registration.component)
+        registered = [
+            type(registration.component)
             for registration in zope.component.getGlobalSiteManager().registeredUtilities()
             if registration.component.__class__.__module__.startswith('zeit.cds')
-        }
-        self.assertEqual({key: pkgutil.resolve_name(name) for key, name in DEFAULTS.items()},
-                         registered)
+        ]
+        kinds = {key: pkgutil.resolve_name(name) for key, name in DEFAULTS.items()}
+        self.assertCountEqual(kinds.values(), registered)
+        for (interface, name), kind in kinds.items():
+            self.assertIs(kind, type(zope.component.getUtility(interface, name)))
 
     def test_they_have_no_state(self):
         for interface, name in DEFAULTS:

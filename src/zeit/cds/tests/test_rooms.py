@@ -29,7 +29,8 @@ MAY_IMPORT = {
     'lock': SESSIONS | {'net'},
     'spool': BELOW_ALL | {'net'},
     'transfer': SESSIONS | {'net.scheduler', 'events'},
-    'main': SETTINGS | {'transfer', 'logfile', 'registry'},
+    'own': BELOW_ALL | {'feed'},
+    'main': SETTINGS | {'own', 'transfer', 'logfile', 'registry'},
     'testing': SESSIONS | {'net.scheduler'},     # suites run what blocks, and what does not
 }
 LINES = 400             # a module at most

@@ -13,6 +13,8 @@ from zeit.cds import main
 from zeit.cds.cli import site
 from zeit.cds.feed import Feed, SETTINGS
 from zeit.cds.interfaces import ConfigurationError, IFeed
+from zeit.cds.own import configured
+from zeit.cds.tests.bucket import BucketSink
 from zeit.cds.zcml import IFeedDirective
 
 
@@ -148,6 +150,37 @@ class Feeds(unittest.TestCase):
         error = self.refused('<cds:feed name="dpa" %s password="geh&#10;eim" />' % LEAST)
         self.assertIn('password', error)
         self.assertNotIn('eim', error)
+
+    def with_own(self, body):
+        """The settings of its own that the sink of a feed has, whose directive holds this body."""
+        self.load('<cds:feed name="dpa" %s>%s</cds:feed>' % (LEAST, body))
+        return configured(
+            zope.component.getUtility(IFeed, 'dpa'), {'sink': BucketSink()}).of('sink')
+
+    def test_a_sink_has_settings_of_its_own(self):
+        own = self.with_own('<cds:sink bucket="news" parts="7" tags="a b" public="yes"'
+                            ' key_file="keys/id" secret="geheim" />')
+        self.assertEqual(
+            ('news', 7, ('a', 'b'), True, str(self.directory / 'keys' / 'id'), 'geheim'),
+            (own.bucket, own.parts, own.tags, own.public, own.key_file, own.secret))
+
+    def test_each_utility_may_have_some(self):
+        self.load('<cds:feed name="dpa" %s><cds:connection key_file="~/k" /><cds:sink self="b" />'
+                  '<cds:lock wait="1" /></cds:feed>' % LEAST)
+        self.assertEqual(
+            {'connection.key_file': '~/k', 'sink.self': 'b', 'lock.wait': '1'},
+            zope.component.getUtility(IFeed, 'dpa').own)
+
+    def test_mistakes_in_them_are_told(self):
+        with self.assertRaisesRegex(ConfigurationError, 'sink.parts is wrong'):
+            self.with_own('<cds:sink bucket="news" parts="many" />')
+        for wrong, text in [
+                ('<cds:spool bucket="news" />', 'spool'),
+                ('<cds:sink bucket="a" /><cds:sink bucket="b" />',
+                 'The setting sink.bucket is given twice')]:
+            error = self.refused('<cds:feed name="dpa" %s>\n%s</cds:feed>' % (LEAST, wrong))
+            self.assertIn(text, error)
+            self.assertRegex(error, r'line 4|:4:')
 
     def test_two_feeds_of_one_name_conflict(self):
         twice = '<cds:feed name="dpa" %s />' % LEAST
