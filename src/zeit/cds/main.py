@@ -103,11 +103,12 @@ def probe(feed, ask=None):
     `ask`: see `run_import`. Raises FTPError, ConfigurationError, RunLimitReached.
     """
     connection = utility(ICDSConnection, feed.connection)
-    if not IProbedConnection.providedBy(connection):
+    probed = IProbedConnection(connection, None)
+    if probed is None:
         raise ConfigurationError('The connection %r cannot tell about its server.' % (
             feed.connection,))
     with _session(feed, ask) as session:
-        return connection.describe(session)
+        return probed.describe(session)
 
 
 def export(store_dir, hostname, port, user, password, ftp_dir, logfile=None, **settings):

@@ -20,6 +20,7 @@ from zeit.cds.interfaces import (
     ConnectionLost,
     Entry,
     FTPError,
+    ICDSConnection,
     ICDSSession,
     IPipelined,
     IProbedConnection,
@@ -34,11 +35,14 @@ log = logging.getLogger(__name__)
 PROBE = '.cds-clock'    # always the same, so that what a kill leaves is there once at most
 
 
-@zope.interface.implementer(IProbedConnection)
+@zope.interface.implementer(ICDSConnection)
 class FTPConnection:
     """FTP, and FTP over TLS, as the feed's `security` says."""
 
     needs_password = True
+
+    def __conform__(self, interface):
+        return self if interface is IProbedConnection else None
 
     def open(self, feed, deadline, like=None):
         findings = getattr(like, 'findings', None)

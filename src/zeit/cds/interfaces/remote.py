@@ -63,8 +63,8 @@ class ICDSConnection(zope.interface.Interface):
         """
 
 
-class IProbedConnection(ICDSConnection):
-    """A connection that can tell about its server."""
+class IProbedConnection(zope.interface.Interface):
+    """What some connections can be adapted to: it tells about their servers."""
 
     def describe(session):
         """What the server of a session is, bears and lacks, and what the program will do there.

@@ -191,8 +191,10 @@ class Replacing(Importing, ServerTestCase):
 
         zope.event.subscribers.append(fail)
         self.addCleanup(zope.event.subscribers.remove, fail)
-        self.import_()
-        self.assertEqual({}, self.there)
+        with self.assertRaises(AssertionError):     # it is told of at the end
+            self.import_()
+        self.assertEqual(({b'a': b'1'}, {}), (self.published, self.there))
+        self.assertIn('subscribers failed', ''.join(self.log.of('ERROR')))
 
     def test_bare_interpreter(self):
         code = ('import sys, zope.component\n'

@@ -56,7 +56,7 @@ COPIES = [
              On('RETR', '*.xml').drop_control(at='done'), says=(LOST,), commands={'RETR': 6},
              settings={'retries': 0}),
     harmless('last replies never come', On('RETR', 'c.xml').stall(at='done'), settings=SILENT,
-             may_say=(LOST,), commands={'RETR c.xml': 1}),
+             may_say=(LOST, AGAIN + ' at once, one command at a time'), commands={'RETR c.xml': 1}),
 
     # Two clocks
     harmless('listed with another time', On('MLSD').facts('c.xml', modify='20200101000000')),
