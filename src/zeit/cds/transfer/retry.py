@@ -28,14 +28,21 @@ class Deadline:
     def left(self):
         return self._end - time.monotonic()
 
+    # Both are called for each wait: no call more than it takes.
+
     def check(self):
-        if self.left <= 0:
-            raise RunLimitReached('The run took longer than %g s (run_limit=%g).' % (
-                self._seconds, self._seconds))
+        if time.monotonic() >= self._end:
+            raise self._reached()
 
     def limit(self, seconds):
-        self.check()
-        return min(seconds, self.left)
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise self._reached()
+        return seconds if seconds < left else left
+
+    def _reached(self):
+        return RunLimitReached('The run took longer than %g s (run_limit=%g).' % (
+            self._seconds, self._seconds))
 
     def extend(self, seconds):
         self._end = max(self._end, time.monotonic() + seconds)
