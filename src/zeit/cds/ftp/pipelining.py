@@ -384,8 +384,7 @@ class Machine:
             self._control.answer(step.taken)
         except BaseException as e:
             self._control.give_up(step.taken, e)
-            self._lose()
-            raise
+            raise       # `guarded` ends the session
         if step.begins is None:
             return self.on(ANSWER)
         self.begun = step.begins, self._data.take_listener()

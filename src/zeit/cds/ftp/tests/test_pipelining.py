@@ -160,6 +160,16 @@ class Ways(FaultySessions):
         self.passes('ASK_BATCH ASKED_AHEAD START MOVING_AHEAD END MOVED_AHEAD FINISH ANSWERING')
         self.is_lost(failures_left=0)
 
+    def test_connection_lost_before_the_replies_to_a_batch_fails_it_for_that_reason(self):
+        self.begin(On('EPSV', skip=1).drop_control())
+        with self.assertRaisesRegex(ConnectionLost, 'The server closed the connection') as caught:
+            self.read(following=ENTRY_B)
+        pending, = self.pendings
+        with self.assertRaises(ConnectionLost) as again:
+            pending.get()
+        self.assertIs(caught.exception, again.exception)
+        self.is_lost(failures_left=0)
+
     def test_soon_after(self):
         self.begin(On('RETR').stall(0.3), character=QUICK)
         self.session.findings.latency = 0.1
@@ -275,6 +285,16 @@ class Ways(FaultySessions):
             self.session.stat('a.xml')
         self.pendings.clear()
         self.is_lost(failures_left=0)
+
+    def test_not_begun_unless_it_is_known_to_be_worth_it(self):
+        """Whether an empty file came before its turn could not be told."""
+        for size in 0, None, Tuning().begun:
+            with self.subTest(size=size):
+                self.begin(character='vsftpd', active=True)
+                self.read(following=ENTRY_B._replace(size=size))
+                self.passes(IN_TURN)
+                self.assertEqual(['RETR a.xml'], self.server.commands('RETR'))
+                self.goes_on()
 
     def test_all_rows_are_passed(self):
         tests = [Ways(name) for name in unittest.TestLoader().getTestCaseNames(Ways)

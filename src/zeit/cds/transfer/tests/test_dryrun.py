@@ -1,0 +1,27 @@
+"""A dry run leaves nothing behind, and opens one session only."""
+from zeit.cds.interfaces import PermanentError
+from zeit.cds.lock.lockfile import LockFile
+from zeit.cds.spool.inbox import FileSink
+from zeit.cds.transfer.dryrun import ImportPreview
+from zeit.cds.transfer.tests.plain import Exchanges, Fault, QUICK, QUICK_LOCK
+
+
+class Imports(Exchanges):
+
+    def check(self, *faults):
+        """No session stays open, no file was touched; the Seen."""
+        server = self.serve(*faults, files={'a': b'data', 'b': b'data'})
+        seen = self.run_it(ImportPreview(self.feed(), server, LockFile(QUICK_LOCK), FileSink(),
+                                         QUICK))
+        self.assertEqual(1, len(server.sessions))
+        self.assertEqual([], [verb for verb, args in server.calls
+                              if verb not in ('open', 'entries', 'stat')])
+        return seen
+
+    def test_its_session_is_closed(self):
+        self.assertEqual(['a', 'b'], [entry.name for entry in self.check().entries])
+
+    def test_its_session_is_closed_when_it_fails(self):
+        seen = self.check(Fault('entries', PermanentError('no')))
+        self.assertIsInstance(seen.error, PermanentError)
+        self.assertEqual([], seen.entries)

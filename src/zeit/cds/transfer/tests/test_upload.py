@@ -1,0 +1,33 @@
+"""What an upload needs, and for how long."""
+import os
+
+from zeit.cds.transfer.tests.plain import Exchanges, Fault
+
+
+class Descriptors(Exchanges):
+    """An export may have ten thousand files underway: each is closed as soon as it is there."""
+
+    def held(self):
+        """How many files of the spool are open here."""
+        paths = []
+        for fd in os.listdir('/proc/self/fd'):
+            try:
+                paths.append(os.readlink('/proc/self/fd/' + fd))
+            except FileNotFoundError:
+                pass    # that of the listing itself
+        return sum(os.path.isfile(path) and path.startswith(self.store_dir + '/new/')
+                   for path in paths)
+
+    def check(self, *faults, **settings):
+        held = []
+        for n in range(5):
+            self.offer('%02d' % n)
+        server = self.serve(
+            Fault('write', lambda *args: held.append(self.held()), skip=1, after=True), *faults)
+        self.assertTrue(self.run_it(self.export(server, **settings)).successful, self.log.text)
+        self.assertEqual(5, len(server.files))
+        self.assertEqual([1] * 5, held[-5:])
+        self.assertEqual(0, self.held())
+
+    def test_it_is_closed_when_it_is_there(self):
+        self.check()
