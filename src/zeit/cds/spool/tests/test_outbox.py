@@ -1,4 +1,5 @@
 """The outgoing side of a spool: edge cases that only our own has."""
+import errno
 import os
 
 from zeit.cds.feed import Feed
@@ -8,7 +9,7 @@ from zeit.cds.spool.inbox import Spool
 from zeit.cds.spool.outbox import FileSource, numbered, Outbox
 from zeit.cds.spool.outgoing import Outgoing, temporary_name
 from zeit.cds.spool.tests.cases import contents, OutboxCase, PLACE
-from zeit.cds.spool.tests.recorder import BROKEN, System
+from zeit.cds.spool.tests.recorder import BROKEN, error, System
 
 
 class Opening(OutboxCase):
@@ -64,6 +65,17 @@ class Waiting(OutboxCase):
             with self.assertRaises(Unreadable):
                 outbox.create(name).open()
         self.assertEqual(before, len(os.listdir('/proc/self/fd')))
+
+
+    def test_why_it_cannot_be_read(self):
+        outgoing = self.open().create('a')
+        with self.assertRaisesRegex(Unreadable, "somebody else has taken it out of 'new'"):
+            outgoing.open()
+        self.offer('a')
+        with System() as system:
+            system.fail('open', error(errno.EACCES))
+            with self.assertRaisesRegex(Unreadable, 'user %d may not read it' % os.geteuid()):
+                outgoing.open()
 
 
 class Reading(OutboxCase):
