@@ -1,10 +1,13 @@
 """The mutex: of the living, the dead, and those who forgot it."""
 import contextlib
+import types
 import unittest
+from unittest import mock
 
 from zeit.cds.interfaces import ConnectionLost, Locked
-from zeit.cds.lock.directory import MUTEX
+from zeit.cds.lock.directory import MUTEX, Tuning
 from zeit.cds.lock.lockfile import LockFile
+from zeit.cds.lock.mutex import Mutex
 from zeit.cds.lock.tests.local import Intervening, Plain
 from zeit.cds.lock.tests.places import (
     another_process,
@@ -16,6 +19,7 @@ from zeit.cds.lock.tests.places import (
     QUICK,
     refuse,
 )
+from zeit.cds.lock.token import Owner
 
 
 class Mutexes(Locking):
@@ -150,6 +154,45 @@ class Races(Locking, Plain, unittest.TestCase):
         self.leave_mutex()
         self.hold(Intervening(self.open(), names=names))
         self.assertEqual(([], {}), (self.log.warnings, self.there()))
+
+    def check_not_forgotten(self, session, between):
+        """One without a name has to be there for the whole grace since something else was seen."""
+        def taken_over(seconds):
+            clock.now += seconds
+            return mutex._taken_over(session)
+
+        clock = types.SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+        mutex = Mutex(Owner.me('read'), Tuning(mutex_grace=5.0))
+        with mock.patch('zeit.cds.lock.mutex.time', clock):
+            session.make_directory(MUTEX)
+            self.assertFalse(taken_over(1))
+            with between:
+                self.assertFalse(taken_over(1))
+            self.assertEqual([False, False, True], [taken_over(after) for after in (4, 4, 1)])
+            self.assertEqual({}, self.there())
+            session.make_directory(MUTEX)       # a rival was quicker than we were
+            self.assertEqual([False, False, True], [taken_over(after) for after in (4, 4, 1)])
+
+    def test_a_later_one_is_not_forgotten(self):
+        @contextlib.contextmanager
+        def left():
+            session.remove_directory(MUTEX)
+            yield
+            session.make_directory(MUTEX)
+
+        with self.open() as session:
+            self.check_not_forgotten(session, left())
+
+    def test_one_that_somebody_was_in_meanwhile_is_not_forgotten(self):
+        @contextlib.contextmanager
+        def used():
+            name = '%s/%s' % (MUTEX, Owner.me('read')._replace(host='elsewhere').token)
+            session.make_directory(name)
+            yield
+            session.remove_directory(name)
+
+        with self.open() as session:
+            self.check_not_forgotten(session, used())
 
     def test_which_cannot_be_removed_at_first_is_at_last(self):
         def remove_directory(verb, name):

@@ -11,7 +11,7 @@ from zeit.cds.interfaces import (
     TemporaryError,
 )
 from zeit.cds.lock.directory import MUTEX
-from zeit.cds.lock.lockfile import LockFile
+from zeit.cds.lock.lockfile import ANY, LockFile
 from zeit.cds.lock.tests.local import Intervening, Plain
 from zeit.cds.lock.tests.places import dead, Locking, QUICK, refuse
 from zeit.cds.pipelined import pipelined
@@ -187,6 +187,19 @@ class Hidden(Locking, Plain, unittest.TestCase):
             self.open(), names=lambda verb, name: verb(name) if tried else [],
             remove_directory=remove_directory))
         self.assertEqual(([MUTEX], {MUTEX: None}), (tried, self.there()))
+
+
+class Meanwhile(Locking, Plain, unittest.TestCase):
+
+    def test_a_data_connection_is_prepared_for_what_follows(self):
+        def meanwhile(also):
+            for _ in range(2):
+                with pipelined(session).batch() as batch:
+                    following.append(also(batch))
+
+        following, session = [], self.open()
+        self.hold(session, meanwhile=meanwhile)
+        self.assertEqual([ANY, ANY], following)
 
 
 class Sessions(Locking, Plain, unittest.TestCase):

@@ -116,6 +116,35 @@ class Renewal(Locking, Plain, unittest.TestCase):
             self.assertEqual(before, self.there())
         self.assertEqual({}, self.there())
 
+    def test_the_mutex_is_left_where_the_server_does_not_rename(self):
+        def remove_directory(verb, name):
+            calls.append(name)
+            return refuse(verb) if len(calls) < 3 else verb(name)
+
+        session = Intervening(self.open(), rename=refuse)
+        with self.held(session) as (lock, _):
+            calls, session.calls['remove_directory'] = [], remove_directory
+            for _ in range(2):
+                lock.refresh(session)
+                self.assertEqual(['read'], list(self.there()))
+            del calls[:]
+        self.assertEqual([], calls)
+
+    def test_the_mutex_is_left_although_it_broke_off_before(self):
+        def write(verb, name, data, offset):
+            if name == 'read' and not broken:
+                broken.append(name)
+                break_off(TemporaryError)(verb, name, data, offset)
+            return verb(name, data, offset)
+
+        session = Intervening(self.open(), rename=refuse)
+        with self.held(session) as (lock, _):
+            broken, session.calls['write'] = [], write
+            self.assertRaises(TemporaryError, lock.refresh, session)
+            lock.refresh(session)
+            self.assertEqual(['read'], list(self.there()))
+        self.assertEqual(([], {}), (self.log.warnings, self.there()))
+
     def test_of_a_lock_that_is_not_ours_any_more(self):
         with self.held() as (lock, session):
             self.put('read', b'peer')

@@ -90,6 +90,20 @@ class Writing(BlocksCase):
         self.assertEqual([(SIZE, True), (SIZE, True), (ALIGNED, True), (7, False)], self.written)
         self.assertEqual(flags, fcntl.fcntl(fd, fcntl.F_GETFL))
 
+    def test_who_writes_to_it_afterwards_need_not_care(self):
+        """As whole blocks only can be written past the page cache."""
+        def call(fd, command, flags=0):
+            if command != fcntl.F_SETFL:
+                return self.fcntl(fd, command, flags)
+            done.append(bool(flags & os.O_DIRECT))
+
+        done = []
+        self.enterContext(mock.patch.object(fcntl, 'fcntl', call))
+        writer = self.writer(self.open())
+        self.fill(writer, DATA[:2 * SIZE])
+        writer.join()
+        self.assertEqual([True, False], done)
+
     def test_file_system_that_has_no_way_past_its_cache(self):
         def refused(fd, command, *flags):
             if flags and flags[0] & os.O_DIRECT:

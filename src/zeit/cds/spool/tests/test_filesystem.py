@@ -1,11 +1,13 @@
 """What a spool asks of the file system that Python does not have."""
 import errno
+import itertools
 import os
 from types import SimpleNamespace
+from unittest import mock
 
-from zeit.cds.spool import filesystem
+from zeit.cds.spool import filesystem, inbox
 from zeit.cds.spool.tests.cases import InSpool
-from zeit.cds.spool.tests.recorder import System
+from zeit.cds.spool.tests.recorder import BROKEN, System
 
 
 class Directories(InSpool):
@@ -59,6 +61,65 @@ class Moving(Directories):
             system.c_library('renameat2', errno.EACCES)
             with self.assertRaises(PermissionError):
                 self.move()
+
+
+class Flags(Directories):
+    """Of a directory, while others are made in it."""
+
+    def set(self, before, refused=False):
+        """What they are set to, one after the other, if they are `before`."""
+        def ioctl_flags(directory, request, flags=0):
+            if request == filesystem.GETFLAGS:
+                return before
+            done.append(flags)
+            return None if refused else flags
+
+        done = []
+        with System() as system:
+            system.filesystem(ioctl_flags=ioctl_flags)
+            with filesystem.spread(self.fds[0]):
+                done.append('made')
+        return done
+
+    def test_they_are_as_before_afterwards(self):
+        self.assertEqual([5 | filesystem.TOPDIR, 'made', 5], self.set(5))
+        self.assertEqual([filesystem.TOPDIR, 'made', 0], self.set(0))
+
+    def test_where_there_are_none(self):
+        self.assertEqual(['made'], self.set(None))
+
+    def test_where_they_cannot_be_set(self):
+        self.assertEqual([5 | filesystem.TOPDIR, 'made'], self.set(5, refused=True))
+
+
+class Syncing(Directories):
+
+    def test_no_directory_stays_open_where_the_disk_fails(self):
+        before = os.listdir('/proc/self/fd')
+        with System() as system:
+            system.fail('fsync', BROKEN)
+            self.assertRaises(OSError, filesystem.sync_directory, self.at('new'))
+        self.assertEqual(len(before), len(os.listdir('/proc/self/fd')))
+
+    def test_of_all_of_a_disk_that_others_write_to_a_lot_is_done_once(self):
+        for took, times in (0.05, 2), (1.0, 1):
+            with self.subTest(took), System() as system:
+                self.assertEqual(times, self.times(system, took))
+
+    def times(self, system, took):
+        """How often of two times all of the disk is synced, if that takes so long."""
+        def syncfs(fd):
+            synced.append(fd)
+            return 0
+
+        synced, disk = [], inbox.Disk(1)
+        clock = itertools.count(0.0, took)      # it is asked before and after
+        system.filesystem(kind=lambda directory: 0xef53, syncfs=lambda: syncfs)
+        incoming = SimpleNamespace(fd=self.fds[1], finish=lambda alone: None)
+        with mock.patch.object(inbox, 'time', SimpleNamespace(monotonic=lambda: next(clock))):
+            for _ in range(2):
+                disk.sync([incoming], self.fds[0])
+        return len(synced)
 
 
 class Kinds(Directories):

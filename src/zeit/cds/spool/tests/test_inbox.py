@@ -43,6 +43,23 @@ class Files(InboxCase):
         self.commit('b', 'c')
         self.assertEqual(len(before), len(os.listdir('/proc/self/fd')))
 
+    def test_no_file_stays_open_where_the_disk_fails(self):
+        self.commit('a')
+        before = os.listdir('/proc/self/fd')
+        with System() as system:
+            system.fail('fsync', BROKEN)
+            self.assertRaises(SpoolError, self.spool.secure, 'a')
+        self.assertEqual(len(before), len(os.listdir('/proc/self/fd')))
+
+    def test_no_directory_stays_open_where_the_disk_fails(self):
+        os.mkdir(self.at('tmp', PARTS + '1'))
+        self.make('tmp', PARTS + '1', 'a')
+        before = os.listdir('/proc/self/fd')
+        with System() as system:
+            system.fail('unlink', BROKEN)
+            self.assertRaises(SpoolError, self.spool.leftovers)
+        self.assertEqual(len(before), len(os.listdir('/proc/self/fd')))
+
     def test_two_of_one_name(self):
         self.receive('a')
         self.assertRaises(FileRefused, self.spool.create, 'a')

@@ -1,14 +1,16 @@
 """The outgoing side of a spool: edge cases that only our own has."""
+import errno
 import os
 
 from zeit.cds.feed import Feed
 from zeit.cds.interfaces import Locked, SpoolError, Unreadable
+from zeit.cds.net.scheduler import Scheduler
 from zeit.cds.spool import filesystem
 from zeit.cds.spool.inbox import Spool
 from zeit.cds.spool.outbox import FileSource, numbered, Outbox
-from zeit.cds.spool.outgoing import Outgoing, temporary_name
+from zeit.cds.spool.outgoing import FAIR, Outgoing, temporary_name
 from zeit.cds.spool.tests.cases import contents, OutboxCase, PLACE
-from zeit.cds.spool.tests.recorder import BROKEN, System
+from zeit.cds.spool.tests.recorder import BROKEN, error, System
 
 
 class Opening(OutboxCase):
@@ -66,6 +68,17 @@ class Waiting(OutboxCase):
         self.assertEqual(before, len(os.listdir('/proc/self/fd')))
 
 
+    def test_why_it_cannot_be_read(self):
+        outgoing = self.open().create('a')
+        with self.assertRaisesRegex(Unreadable, "somebody else has taken it out of 'new'"):
+            outgoing.open()
+        self.offer('a')
+        with System() as system:
+            system.fail('open', error(errno.EACCES))
+            with self.assertRaisesRegex(Unreadable, 'user %d may not read it' % os.geteuid()):
+                outgoing.open()
+
+
 class Reading(OutboxCase):
 
     def opened(self, data=b'data'):
@@ -107,6 +120,20 @@ class Reading(OutboxCase):
             system.fail('preadv', BROKEN)
             with self.assertRaisesRegex(Unreadable, 'Input/output error'):
                 outgoing.read()
+
+    def test_what_was_only_read_was_not_sent(self):
+        outgoing = self.opened()
+        outgoing.read()
+        self.assertEqual((0, 4, False), (outgoing.size, outgoing.length, outgoing.unchanged()))
+
+    def test_others_have_their_turn_while_a_large_file_is_read(self):
+        outgoing, ended = self.opened(bytes(FAIR + 1)), []
+        with Scheduler() as scheduler:
+            scheduler.spawn(lambda: ended.append(outgoing.read()))
+            scheduler.spawn(lambda: ended.append('other'))
+            scheduler.turn(0)
+            scheduler.turn(0)
+        self.assertEqual(['other', outgoing.digest], ended)
 
     def test_what_makes_it_another_file(self):
         def rewritten(path):
@@ -150,6 +177,23 @@ class Retiring(OutboxCase):
     def send(self, name='a', data=b'data'):
         self.offer(name, data)
         self.sent(self.outbox, name)
+
+    def test_all_is_forgotten_when_what_was_sent_is_withdrawn(self):
+        self.offer('a')
+        self.outbox.settled(self.sent(self.outbox, 'a').temporary)
+        self.outbox.finish()
+        self.assertEqual(['a'], [note.name for note in self.open_again().interrupted()[0]])
+        self.outbox.mark()
+        self.outbox.begin([])
+        self.outbox.settled(self.sent(self.outbox, 'a').temporary)
+        self.outbox.withdrawn('a')
+        self.outbox.finish()
+        self.assertEqual(([], [], []), self.open_again().interrupted())
+
+    def open_again(self):
+        self.outbox.close()
+        self.outbox = self.open()
+        return self.outbox
 
     def test_the_names_of_further_ones(self):
         for n in range(3):

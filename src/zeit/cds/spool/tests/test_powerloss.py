@@ -73,6 +73,15 @@ class Importing(InboxCase):
         last = max(n for n, step in enumerate(steps) if step[0] == 'rename')
         self.assertEqual([('sync directory', 'new'), ('sync directory', 'tmp')], steps[last + 1:])
 
+    def test_publications_are_synced_once(self):
+        with Recorder() as recorder, self.open() as self.spool:
+            self.commit('a')
+            self.spool.publish('a')
+            self.spool.sync()
+            del recorder.steps[:]
+            self.spool.sync()
+            self.assertEqual([], recorder.steps)
+
     def test_what_a_killed_run_left_is_secured(self):
         """All of it is on the disk, or so we think; its name may not be, yet."""
         self.spool = self.open()
