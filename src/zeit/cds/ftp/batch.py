@@ -128,19 +128,13 @@ class Judged:
 class FTPBatch:
     """Queues commands, which go out with the session's next write. See IBatch."""
 
-    __slots__ = ('_session', '_control')
+    __slots__ = ('_session', '_later')
 
     def __init__(self, session):
         """
         session -- FTPSession
         """
-        self._session, self._control = session, session.control
-
-    def _later(self, interpret, verb, argument):
-        try:
-            return self._control.later(interpret, verb, argument)
-        except ValueError as e:
-            return Known(None, e)
+        self._session, self._later = session, session.control.later
 
     def stat(self, name, regular=False, time=True):
         session = self._session
@@ -212,11 +206,12 @@ class FTPBatch:
             done(reply)
 
         try:
-            protocol.command('RNTO', target)    # both, or none
-            self._control.later(replies.append, 'RNFR', source)
+            protocol.command('RNFR', source)    # both, or none
+            protocol.command('RNTO', target)
         except ValueError as e:
             return Known(None, e)
-        return self._control.later(renamed, 'RNTO', target)
+        self._later(replies.append, 'RNFR', source)
+        return self._later(renamed, 'RNTO', target)
 
     def make_directory(self, name):
         return self._judged(done, 'MKD', name)

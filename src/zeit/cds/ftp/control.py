@@ -35,16 +35,13 @@ QUICKACK = getattr(socket, 'TCP_QUICKACK', None)
 class Pending:
     """A command that is queued, and later what came of it."""
 
-    __slots__ = ('line', '_control', '_interpret', '_value', '_error', '_done')
+    __slots__ = ('verb', 'line', '_control', '_interpret', '_value', '_error', '_done')
 
-    def __init__(self, control, line, interpret):
-        self.line, self._control, self._interpret = line, control, interpret
+    def __init__(self, control, verb, interpret):
+        self.verb, self.line = verb, b''
+        self._control, self._interpret = control, interpret
         self._value = self._error = None
         self._done = False
-
-    @property
-    def verb(self):
-        return self.line[:4].rstrip().decode('ascii', 'replace')
 
     def answer(self, reply):
         try:
@@ -148,11 +145,13 @@ class Control:
 
     def final(self):
         """The next reply that isn't preliminary (1yz)."""
-        self.was_preliminary = False
-        for _ in range(PRELIMINARY):
+        reply = self.reply()
+        self.was_preliminary = reply.code < 200
+        if reply.code >= 200:
+            return reply
+        for _ in range(PRELIMINARY - 1):
             if (reply := self.reply()).code >= 200:
                 return reply
-            self.was_preliminary = True
         raise self.lost(ProtocolError(
             'The server sends one preliminary reply after the other: %s' % (reply,)))
 
@@ -172,7 +171,7 @@ class Control:
             reply = self.final()
         except ConnectionLost as e:
             raise self._without_answer(verb, e)
-        if protocol.is_out_of_step(verb, reply.code):
+        if verb not in protocol.ONLY_TO.get(reply.code, (verb,)):
             raise self.out_of_step(verb, reply)
         return reply
 
@@ -265,15 +264,21 @@ class Control:
     # ------------------------------------------------------------ several to a round trip
 
     def later(self, interpret, verb, argument=None):
-        """Queue a command; returns its Pending.
+        """Queue a command; returns its Pending, which fails with a ValueError if the argument can't
+        be sent.
 
         interpret -- turns the Reply into the Pending's value, or raises ReplyError
         """
-        pending = Pending(self, self.line(verb, argument), interpret)
-        if self.alive:
-            self._queue.append(pending)
-        else:
+        pending = Pending(self, verb, interpret)
+        if not self.alive:
             pending.fail(ConnectionLost('The session has ended'))
+            return pending
+        try:
+            pending.line = self.line(verb, argument)
+        except ValueError as e:
+            pending.fail(e)
+        else:
+            self._queue.append(pending)
         return pending
 
     def step(self, size=0):
@@ -292,6 +297,8 @@ class Control:
 
     def last_step(self):
         """Take all that is queued; what does not fit into one write is done first."""
+        if not self._queue:
+            return []
         taken = self.step()
         while self._queue or taken and self.one_at_a_time:
             self._exchange(taken)

@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 
 NOT_IMPLEMENTED = (500, 501, 502, 504, 522)
 UNSUPPORTED = 'unsupported'     # instead of a kind: the server does not know the verb
-_PASSING = re.compile('busy|try|later|lock|in use|temporar|too many', re.IGNORECASE)
-_PATH = re.compile('"((?:[^"]|"")+)"')
+_PASSING = '(?i)busy|try|later|lock|in use|temporar|too many'
+_PATH = '"((?:[^"]|"")+)"'
 
 
 class Existence:
@@ -91,7 +91,7 @@ class Existence:
         """Does CWD lead there? bool"""
         if self._home is None:
             here, = self._control.ask(('PWD',))
-            match = _PATH.search(here.text) if here.code == 257 else None
+            match = re.search(_PATH, here.text) if here.code == 257 else None
             self._home = match[1].replace('""', '"') if match else ''
         entered, = self._control.ask(('CWD', name))
         if entered.positive:
@@ -140,7 +140,7 @@ class Existence:
     def means_missing(self, verb, name, error):
         """Is this TemporaryError how the server says that there is no such file? bool"""
         reply = error.reply
-        if reply is None or not self._session.is_strange or _PASSING.search(reply.text):
+        if reply is None or not self._session.is_strange or re.search(_PASSING, reply.text):
             return False
         pattern = verb, reply.code, reply.text.replace(name, '')
         if pattern not in self._findings.missing:

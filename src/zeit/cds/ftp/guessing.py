@@ -93,3 +93,6 @@ def last_part(path):
     if re.match(r'[A-Za-z]:\\', path):
         path = path.replace('\\', '/')
     return path.rstrip('/').rpartition('/')[2]
+
+
+BY_VERB = {'MLSD': of_mlsx, 'NLST': of_nlst, 'LIST': of_list}

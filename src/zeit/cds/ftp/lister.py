@@ -2,7 +2,6 @@
 import logging
 
 from zeit.cds.ftp.batch import FTPBatch
-from zeit.cds.ftp.guessing import CANDIDATES
 from zeit.cds.ftp.listing import Listing, senseless
 from zeit.cds.interfaces import Entry, NotSupported, PermanentError, ReplyError
 from zeit.cds.text import printable
@@ -111,7 +110,7 @@ class Lister:
         Raises PermanentError if there is nothing that makes sense.
         """
         found, left = list(entries), guesses
-        for n in range(CANDIDATES):
+        for n in range(max(len(guess.entries) for guess in guesses)):
             known, left = self._stat(left, n)
             found += known
         left = [guess for guess in left if not guess.optional]

@@ -5,7 +5,7 @@ import re
 
 import zope.interface
 
-from zeit.cds.ftp import guessing, protocol
+from zeit.cds.ftp import protocol
 from zeit.cds.interfaces import FTPError, IByteSink, PermanentError
 from zeit.cds.text import printable
 
@@ -17,14 +17,11 @@ MAX_BYTES = 512 * 2**20
 NONSENSE = 10           # lines without sense that are told of one by one
 BUFFER = 64 * 1024      # bytes
 
-# What a line is, strictly, and what it may be.
-PARSERS = {'MLSD': (protocol.mlsx_entry, guessing.of_mlsx),
-           'NLST': (protocol.nlst_entry, guessing.of_nlst),
-           'LIST': (lambda line: None, guessing.of_list)}
-_EMPTY = re.compile('no (?:such )?(?:files|file|data sets|members|entries)|not found|empty|'
-                    'nothing', re.IGNORECASE)
-_DENIED = re.compile('fail|denied|unable|cannot|can\'t|could not|not open|permission|no access|'
-                     'not allowed|forbidden|unauthori[sz]ed', re.IGNORECASE)
+# What a line is, strictly. Of what it may be, see `guessing`, which few servers need.
+PARSERS = {'MLSD': protocol.mlsx_entry, 'NLST': protocol.nlst_entry, 'LIST': lambda line: None}
+_EMPTY = r'(?i)no (?:such )?(?:files|file|data sets|members|entries)|not found|empty|nothing'
+_DENIED = (r"(?i)fail|denied|unable|cannot|can't|could not|not open|permission|no access|"
+           r'not allowed|forbidden|unauthori[sz]ed')
 
 
 @zope.interface.implementer(IByteSink)
@@ -38,7 +35,7 @@ class Listing:
         max_entries, max_bytes -- of a listing that may still have an end
         """
         self.entries, self.guesses = [], []
-        self._parse, self._guess = PARSERS[verb]
+        self._verb, self._parse = verb, PARSERS[verb]
         self._heard = heard
         self._max_entries, self._max_bytes = max_entries, max_bytes
         self._lines = protocol.Lines()
@@ -93,7 +90,8 @@ class Listing:
                 self.entries.append(entry)
 
     def _understand(self, line):
-        guess = self._guess(line)
+        from zeit.cds.ftp import guessing  # few servers need it
+        guess = guessing.BY_VERB[self._verb](line)
         if guess is None:
             return self._tell(line)
         kinds = {entry.kind for entry in guess.entries} - {'self'}
@@ -122,7 +120,7 @@ def senseless(line):
 def check_empty(final):
     """Raises PermanentError if the text of the final reply to an empty listing tells that the
     directory could not be read: so vsftpd does, with 226."""
-    if _DENIED.search(final):
+    if re.search(_DENIED, final):
         error = PermanentError('The server does not list the directory: %s' % printable(
             final[:500]).rstrip(' .'))
         error.add_note("Ask the server's operator for the right to read the directory.")
@@ -139,5 +137,5 @@ def says_empty(error):
     if reply.code in (226, 250):
         check_empty(reply.text)
         return True
-    return (reply.code in (450, 550) and _EMPTY.search(reply.text) is not None
-            and _DENIED.search(reply.text) is None)
+    return (reply.code in (450, 550) and re.search(_EMPTY, reply.text) is not None
+            and re.search(_DENIED, reply.text) is None)

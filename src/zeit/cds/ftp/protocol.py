@@ -5,7 +5,6 @@ Replies and commands: RFC 959; EPSV, EPRT: RFC 2428; FEAT: RFC 2389; MLSD, MLST,
 """
 import datetime
 import functools
-import os
 import re
 import sys
 from typing import NamedTuple
@@ -21,10 +20,11 @@ BOM = b'\xef\xbb\xbf'     # some servers begin with it
 
 _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 _CODE = re.compile(rb'[1-6][0-9]{2}(?=[ \-]|$)')
+_SHORT = re.compile(rb'([1-6][0-9]{2}) ([^\r\n]*)\r?\n')
 _UNSENDABLE = re.compile(rb'[\r\n\0]')
 _EPSV = re.compile(r'([!-/:-@[-`{-~])[12]?\1(?:[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*)?\1([0-9]{1,5})\1'
                    r'(?![0-9])')
-_PASV = re.compile(r'(?:[0-9]{1,3} *, *){5}[0-9]{1,3}')
+_PASV = r'(?:[0-9]{1,3} *, *){5}[0-9]{1,3}'
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 _TIME = re.compile(r'([0-9]{8})([0-9]{2})([0-9]{2})([0-9]{2})(?:\.([0-9]+))?', re.ASCII)
 
@@ -70,8 +70,7 @@ ONLY_TO = {
 
 def is_out_of_step(verb, code):
     """Does a final reply of this code belong to another command than that? bool"""
-    verbs = ONLY_TO.get(code)
-    return verbs is not None and verb not in verbs
+    return code in ONLY_TO and verb not in ONLY_TO[code]
 
 
 def error(reply):
@@ -114,27 +113,31 @@ class ReplyReader:
 
     def next(self):
         """The next Reply, or None if more bytes are needed. Raises ProtocolError."""
-        while (end := self._data.find(b'\n', self._at)) >= 0:
-            line, self._at = self._data[self._at:end].rstrip(b'\r'), end + 1
-            if not self._lines:
-                line = line.removeprefix(BOM)
-                if not _CODE.match(line):
+        data, lines = self._data, self._lines
+        if not lines and (short := _SHORT.match(data, self._at)):   # most replies
+            self._at = short.end()
+            return Reply(int(short[1]), short[2].decode(_ENCODING, _ERRORS))
+        while (end := data.find(b'\n', self._at)) >= 0:
+            line, self._at = data[self._at:end].rstrip(b'\r'), end + 1
+            if not lines:
+                if not _CODE.match(line) and not _CODE.match(line := line.removeprefix(BOM)):
                     raise ProtocolError('The server sent what is no FTP reply: %s'
                                         % printable(_decode(line[:80])))
                 if line[3:4] != b'-':
                     return Reply(int(line[:3]), _decode(line[4:]))
-            self._lines.append(line)
-            if (len(self._lines) > 1 and line[:3] == self._lines[0][:3]
-                    and line[3:4] in (b' ', b'')):
+            lines.append(line)
+            if len(lines) > 1 and line[:3] == lines[0][:3] and line[3:4] in (b' ', b''):
                 return self._complete()
-            self._limit(sum(map(len, self._lines)) if len(self._lines) % 64 == 0 else 0)
-        self._limit(len(self._data) - self._at)
+            if len(lines) % 64 == 0:
+                self._limit(sum(map(len, lines)))
+        if len(data) > MAX_REPLY:
+            self._limit(len(data) - self._at)
         return None
 
     def _complete(self):
         lines, self._lines = self._lines, []
-        return Reply(int(lines[0][:3]), '\n'.join(
-            [_decode(lines[0][4:]), *map(_decode, lines[1:-1]), _decode(lines[-1][4:])]))
+        code, lines[0], lines[-1] = int(lines[0][:3]), lines[0][4:], lines[-1][4:]
+        return Reply(code, _decode(b'\n'.join(lines)))
 
     @staticmethod
     def _limit(size):
@@ -153,7 +156,7 @@ def command(verb, argument=None):
 
     Raises ValueError for an argument that would end the line or can't be sent.
     """
-    line = os.fsencode(verb if argument is None else '%s %s' % (verb, argument))
+    line = (verb if argument is None else '%s %s' % (verb, argument)).encode(_ENCODING, _ERRORS)
     if _UNSENDABLE.search(line):
         raise ValueError('CR, LF and NUL cannot be sent in an FTP command: %s'
                          % printable(verb))
@@ -173,7 +176,7 @@ def epsv_port(reply):
 
 def pasv_address(reply):
     """Host and port of a 227 reply to PASV, str and int; None if it tells none."""
-    match = _PASV.search(reply.text)
+    match = re.search(_PASV, reply.text)
     numbers = [int(number) for number in re.findall('[0-9]+', match[0])] if match else [256]
     if max(numbers) > 255 or not (number := _port(numbers[4] * 256 + numbers[5])):
         return None
@@ -245,7 +248,7 @@ def _days(date):
 _KINDS = {'file': 'file', 'dir': 'dir', 'cdir': 'self', 'pdir': 'self'}
 _ODD = ' \t\ufeff'                  # what no name should begin with, a byte order mark among it
 _ODD_NAMES = _ODD + '.'
-_FACT = re.compile(r'[a-z.]+=[^;]*;', re.IGNORECASE)
+_FACT = r'(?i)[a-z.]+=[^;]*;'
 _LONG = re.compile(r'total [0-9]+[kKMG]?\s*$|[-dlbcps][-rwxsStTlL]{9}[.+@]?\s', re.ASCII)
 
 
@@ -274,7 +277,7 @@ def _mlsx_entry(line):
     if not space or not name:
         return None
     if not facts:
-        return None if _FACT.match(name) else Entry(name)
+        return None if re.match(_FACT, name) else Entry(name)
     return facts_entry(facts, name) if facts.endswith(';') else None
 
 

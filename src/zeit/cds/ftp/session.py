@@ -128,7 +128,7 @@ class FTPSession:
     @property
     def is_strange(self):
         """Is it none of the servers that are known by their greeting? bool"""
-        return not self.quirks.commands_with_pass
+        return not self.quirks.known
 
     @property
     def knows_mlst(self):

@@ -144,7 +144,7 @@ class Incoming:
         except OSError as e:
             raise self.error(e) from e
         self.size += count
-        if buffer is not None and self._passed_as_large:
+        if buffer is not None and self.size >= self._memory.tuning.large:
             self._give_back()
 
     @spool_errors

@@ -11,7 +11,6 @@ import contextlib
 import errno
 import functools
 import os
-import shlex
 import stat
 
 import zc.lockfile
@@ -87,6 +86,7 @@ def who_may_not_write(path):
             if owner != os.geteuid() and not os.access(one, os.W_OK):
                 closed[one] = user_name(owner)
     if closed:
+        import shlex  # few runs need it
         text += ' %s. If it was first used by mistake as another user: chown %s %s' % (
             ', '.join('%s belongs to %s' % item for item in closed.items()),
             user_name(os.geteuid()), ' '.join(map(shlex.quote, closed)))

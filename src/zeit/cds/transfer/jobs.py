@@ -48,11 +48,11 @@ class OtherWay(TemporaryError):
 class Job:
     """One file of the run."""
 
-    __slots__ = ('entry', 'state', 'file', 'size', 'before', 'begun', 'tries', 'due', 'dropped',
-                 'lines', 'reached', 'asked_again', 'older')
+    __slots__ = ('entry', 'name', 'state', 'file', 'size', 'before', 'begun', 'tries', 'due',
+                 'dropped', 'lines', 'reached', 'asked_again', 'older')
 
     def __init__(self, entry):
-        self.entry = entry
+        self.entry, self.name = entry, entry.name
         self.state = WAITING
         self.file = None        # its IIncoming, or IOutgoing
         self.size = 0
@@ -65,10 +65,6 @@ class Job:
         self.reached = 0        # the largest offset that a transfer went on from
         self.older = None       # Entry of a file on the server in whose place it is stored at once
         self.asked_again = False    # did a session get lost when all bytes had gone through?
-
-    @property
-    def name(self):
-        return self.entry.name
 
 
 class Order:
