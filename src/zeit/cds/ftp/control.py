@@ -89,6 +89,7 @@ class Control:
         # Had the last final reply a preliminary one?
         self.was_preliminary = False
         self._findings = Findings() if findings is None else findings
+        self._is_heard = log.isEnabledFor(logging.DEBUG)    # it's too much to ask for each command
         self._owed = 1          # so many final replies are to come: at first, the greeting
         self._replies = protocol.ReplyReader()
         self._queue = collections.deque()
@@ -133,13 +134,14 @@ class Control:
             raise
         if self.secret:
             reply = reply._replace(text=reply.text.replace(self.secret, '***'))
-        if log.isEnabledFor(logging.DEBUG):
+        if self._is_heard:
             log.debug('< %s', reply)
-        if reply.code == 421:
-            raise self.lost(ConnectionLost('The server ended the session: %s' % (reply,)))
-        if reply.code == 230 and self.logged_in:    # some greet twice
-            return self.reply()
-        if reply.code >= 200:
+        code = reply.code
+        if code >= 200:
+            if code == 421:
+                raise self.lost(ConnectionLost('The server ended the session: %s' % (reply,)))
+            if code == 230 and self.logged_in:      # some greet twice
+                return self.reply()
             self._owed -= 1
         return reply
 
@@ -225,7 +227,7 @@ class Control:
         line = protocol.command(verb, argument)
         if self.telnet:
             line = line.replace(b'\xff', b'\xff\xff')
-        if log.isEnabledFor(logging.DEBUG):
+        if self._is_heard:
             log.debug('> %s', 'PASS ***' if verb == 'PASS' else printable(
                 verb if argument is None else '%s %s' % (verb, argument)))
         return line

@@ -370,10 +370,9 @@ class Machine:
 
     def _may_begin(self, following):
         """May this file (Entry) be asked for already? bool"""
-        return (following is not None and following.kind == 'file'
-                and 0 < (following.size or 0) < self._tuning.begun
-                and self._quirks.retr_with_eprt and not self._findings.passive
-                and self._findings.may_pipeline)
+        return (following is not None and not self._findings.passive
+                and self._quirks.retr_with_eprt and self._findings.may_pipeline
+                and following.kind == 'file' and 0 < (following.size or 0) < self._tuning.begun)
 
     def _answer(self):
         """Read the replies to the batch."""

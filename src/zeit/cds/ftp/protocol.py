@@ -20,7 +20,8 @@ BOM = b'\xef\xbb\xbf'     # some servers begin with it
 
 _ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 _CODE = re.compile(rb'[1-6][0-9]{2}(?=[ \-]|$)')
-_SHORT = re.compile(rb'([1-6][0-9]{2}) ([^\r\n]*)\r?\n')
+# A whole reply as most are: one line, or several of which none but the last begins with the code.
+_REPLY = re.compile(rb'([1-6][0-9]{2})(?: (.*)|-(.*\n(?:(?!\1).*\n)*)\1 (.*))\n')
 _UNSENDABLE = re.compile(rb'[\r\n\0]')
 _EPSV = re.compile(r'([!-/:-@[-`{-~])[12]?\1(?:[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*)?\1([0-9]{1,5})\1'
                    r'(?![0-9])')
@@ -95,6 +96,8 @@ class ReplyReader:
         if self._cr:
             data = data.replace(b'\r', b'\n')
         self._data, self._at = self._data[self._at:] + data, 0
+        while b'\r\r\n' in self._data:
+            self._data = self._data.replace(b'\r\r\n', b'\r\n')
 
     @property
     def may_lack_lf(self):
@@ -114,9 +117,12 @@ class ReplyReader:
     def next(self):
         """The next Reply, or None if more bytes are needed. Raises ProtocolError."""
         data, lines = self._data, self._lines
-        if not lines and (short := _SHORT.match(data, self._at)):   # most replies
-            self._at = short.end()
-            return Reply(int(short[1]), short[2].decode(_ENCODING, _ERRORS))
+        if not lines and (whole := _REPLY.match(data, self._at)):
+            self._at = whole.end()
+            code, line, first, last = whole.groups()
+            if line is None:
+                line = first.replace(b'\r\n', b'\n') + last
+            return Reply(int(code), line.rstrip(b'\r').decode(_ENCODING, _ERRORS))
         while (end := data.find(b'\n', self._at)) >= 0:
             line, self._at = data[self._at:end].rstrip(b'\r'), end + 1
             if not lines:

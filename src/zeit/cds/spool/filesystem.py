@@ -48,7 +48,10 @@ def move(source, name, target, new_name):
     the source, lest the file is in neither afterwards. Raises FileExistsError, OSError.
     """
     if (rename := renameat2()) is not None:
-        if rename(source, os.fsencode(name), target, os.fsencode(new_name), RENAME_NOREPLACE) == 0:
+        old = new = os.fsencode(name)
+        if new_name != name:
+            new = os.fsencode(new_name)
+        if rename(source, old, target, new, RENAME_NOREPLACE) == 0:
             return True
         error = _last_error(name)
         if error.errno not in (errno.ENOSYS, errno.EINVAL):

@@ -228,7 +228,9 @@ def told(entry):
 
 def changed(before, after):
     """Is it known that these two Entries tell of different contents? bool"""
-    for one, other in (before.size, after.size), (before.modified, after.modified):
-        if None not in (one, other) and one != other:
-            return True
-    return False
+    return differ(before.size, after.size) or differ(before.modified, after.modified)
+
+
+def differ(one, other):
+    """Are these two different values, both of which are known? bool"""
+    return one != other and one is not None and other is not None
