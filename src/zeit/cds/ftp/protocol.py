@@ -255,7 +255,7 @@ _KINDS = {'file': 'file', 'dir': 'dir', 'cdir': 'self', 'pdir': 'self'}
 _ODD = ' \t\ufeff'                  # what no name should begin with, a byte order mark among it
 _ODD_NAMES = _ODD + '.'
 _FACT = r'(?i)[a-z.]+=[^;]*;'
-_LONG = re.compile(r'total [0-9]+[kKMG]?\s*$|[-dlbcps][-rwxsStTlL]{9}[.+@]?\s', re.ASCII)
+_LONG = r'(?a)total [0-9]+[kKMG]?\s*$|[-dlbcps][-rwxsStTlL]{9}[.+@]?\s'
 
 
 def mlsx_entry(line):
@@ -323,7 +323,7 @@ def nlst_entry(line):
 def _odd_nlst_entry(name):
     if name in ('.', '..'):
         return Entry(name, kind='self')
-    return None if '/' in name or name[:1] in _ODD or _LONG.match(name) else Entry(name)
+    return None if '/' in name or name[:1] in _ODD or re.match(_LONG, name) else Entry(name)
 
 
 class Lines:

@@ -11,9 +11,6 @@ from zeit.cds.transfer.worker import Strategy
 
 log = logging.getLogger('zeit.cds')
 
-GONE = 'it is not there (any more), or not under this name'
-
-
 @zope.interface.implementer(IByteSink)
 class Limited:
     """An IIncoming, into which a server that sends without end does not send for ever."""
@@ -65,7 +62,7 @@ class Download(Strategy):
         if job.before is not None and self.moved(job) and self._complete(line, job, before):
             return None
         if before is None:
-            raise Dropped('it is no regular file' if job.entry.kind else GONE, False)
+            raise Dropped('it is no regular file', False) if job.entry.kind else gone()
         if job.before is None:
             self._jobs.log(job, 'Downloading: %s', printable(job.name))
         elif (incoming.size >= self._resume and before.modified is not None
@@ -127,7 +124,7 @@ class Download(Strategy):
     def _why(self, line, job, error):
         # Not by a batch: there, what SIZE knows may be a directory.
         if not line.session.alive or line.session.stat(job.name) is None:
-            return Dropped(GONE, False)
+            return gone()
         return Dropped('the server refuses it: %s' % error, True)
 
     # ------------------------------------------------------------ after
@@ -219,6 +216,11 @@ class Download(Strategy):
         if self._denies is None:
             self._denies = any(entry.name == job.name for entry in line.entries())
         return self._denies
+
+
+def gone():
+    """The Dropped to raise for a file that is not there any more."""
+    return Dropped('it is not there (any more), or not under this name', False, gone=True)
 
 
 def told(entry):

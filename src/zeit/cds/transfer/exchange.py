@@ -4,6 +4,7 @@ The run itself makes durable what they transferred, and settles what is at its e
 """
 from zeit.cds.interfaces import FileRefused
 from zeit.cds.transfer.jobs import Dropped, Jobs
+from zeit.cds.transfer.sessions import further_sessions
 from zeit.cds.transfer.worker import Worker
 
 
@@ -101,12 +102,3 @@ class Exchange:
 def discard(jobs):
     for job in jobs:
         job.file.discard()
-
-
-def further_sessions(directory, files, size, tuning):
-    """How many sessions pay for their login, beside the first. size -- bytes of all files"""
-    for_size = size // tuning.bytes_a_session
-    if directory.sessions.first.latency < tuning.long_line:
-        for_size = min(for_size, tuning.near)
-    return max(0, min(directory.feed.connections - 1, files - 1,
-                      max(files // tuning.files_a_session, for_size)))

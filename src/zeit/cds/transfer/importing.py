@@ -9,10 +9,8 @@ from zeit.cds.events import FileImported, notify
 from zeit.cds.interfaces import FTPError, IFileSink, ReplyError
 from zeit.cds.pipelined import pipelined
 from zeit.cds.text import lock_named, LOCKS, phrase, printable
-from zeit.cds.transfer.download import Download, GONE
-from zeit.cds.transfer.exchange import further_sessions
-from zeit.cds.transfer.jobs import DROPPED
 from zeit.cds.transfer.run import Run
+from zeit.cds.transfer.sessions import further_sessions
 
 
 log = logging.getLogger('zeit.cds')
@@ -76,6 +74,7 @@ class Import(Run):
                     entries = self._select() if self._listing_was_cut_off else ()
 
     def _strategy(self, jobs):
+        from zeit.cds.transfer.download import Download  # most runs find nothing to fetch
         return Download(self._spool, self.tuning, jobs)
 
     # ------------------------------------------------------------ what a killed run left
@@ -177,7 +176,7 @@ class Import(Run):
     # ------------------------------------------------------------ what became of them
 
     def _settle(self, job):
-        if job.state == DROPPED and job.dropped.reason == GONE:
+        if job.dropped is not None and job.dropped.gone:
             self._vanished.append(job.name)
             self._selection.settle(job.name)
         else:

@@ -29,11 +29,12 @@ class Dropped(Exception):
 
     reason -- str; '' if it was not even tried
     failed -- is something wrong, or is it merely not its turn? bool
+    gone -- was it not there any more when it was asked for? bool
     """
 
-    def __init__(self, reason, failed):
-        super().__init__(reason, failed)
-        self.reason, self.failed = reason, failed
+    def __init__(self, reason, failed, gone=False):
+        super().__init__(reason, failed, gone)
+        self.reason, self.failed, self.gone = reason, failed, gone
 
 
 NOT_TRIED = Dropped('', False)

@@ -10,8 +10,6 @@ import time
 from zeit.cds.events import notify, Outcome, RunFinished
 from zeit.cds.interfaces import FTPError, Interrupted, Locked, Progress
 from zeit.cds.transfer.directory import Directory, Stop
-from zeit.cds.transfer.exchange import Exchange
-from zeit.cds.transfer.jobs import DROPPED
 from zeit.cds.transfer.selection import Selection
 from zeit.cds.transfer.tuning import Tuning
 
@@ -130,6 +128,7 @@ class Run:
         raise NotImplementedError
 
     def _exchange(self, entries):
+        from zeit.cds.transfer.exchange import Exchange  # most runs find nothing to exchange
         exchange = Exchange(entries, self._strategy, self._directory, self._spool, self._stop,
                             self.tuning)
         self._exchanges.append(exchange)
@@ -141,7 +140,7 @@ class Run:
 
     def _settle(self, job):
         """It comes to nothing more but publication."""
-        if job.state != DROPPED:
+        if job.dropped is None:
             self.outcome.waiting -= 1
             self._publish(job.name, job.size)
         else:

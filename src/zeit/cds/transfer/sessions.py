@@ -127,3 +127,12 @@ class Sessions:
     def close(self):
         for session in self._all:
             session.close()
+
+
+def further_sessions(directory, files, size, tuning):
+    """How many sessions pay for their login, beside the first. size -- bytes of all files"""
+    for_size = size // tuning.bytes_a_session
+    if directory.sessions.first.latency < tuning.long_line:
+        for_size = min(for_size, tuning.near)
+    return max(0, min(directory.feed.connections - 1, files - 1,
+                      max(files // tuning.files_a_session, for_size)))

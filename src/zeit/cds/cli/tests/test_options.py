@@ -312,10 +312,23 @@ class Startup(unittest.TestCase):
             'zeit.cds.cli.options.parser("cds-import"); print(*sys.modules)')
         self.assertEqual(set(), set(self.UNUSED) & set(found.split()))
 
-    def test_who_imports_it_keeps_the_garbage_collector(self):
-        self.assertEqual('0 True', self.printed_by(
-            'import gc, zeit.cds.cli.exchange, zeit.cds.cli.lock, zeit.cds.cli.runs\n'
-            'print(gc.get_freeze_count(), gc.isenabled())'))
+    def test_who_imports_it_keeps_the_garbage_collector_and_the_path(self):
+        self.assertEqual('0 True True True', self.printed_by(
+            'import gc, sys\nthreshold, path = gc.get_threshold(), list(sys.path)\n'
+            'import zeit.cds.cli.exchange, zeit.cds.cli.lock, zeit.cds.cli.runs\n'
+            'print(gc.get_freeze_count(), gc.isenabled(), gc.get_threshold() == threshold,'
+            ' sys.path == path)'))
+
+    def test_the_entry_point_looks_into_pythons_library_before_all_eggs(self):
+        path = self.printed_by(
+            'import os, sys, zeit.cds.cli.exchange\nsys.argv[1:] = ["--all"]\n'
+            'sys.path[:0] = ["/second", "/first"]\n'
+            'try: zeit.cds.cli.exchange.import_()\nexcept SystemExit: pass\n'
+            'print(os.path.dirname(os.__file__), *sys.path, sep=os.pathsep)').split(os.pathsep)
+        library = path[0], path[0] + '/lib-dynload'
+        places = [n for n, name in enumerate(path) if n and name in library]
+        self.assertEqual(list(range(1, 1 + len(places))), places)
+        self.assertEqual(['/second', '/first'], path[1 + len(places):][:2])
 
     def test_the_entry_point_freezes_it(self):
         frozen, enabled = self.printed_by(
