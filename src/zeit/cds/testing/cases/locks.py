@@ -13,12 +13,13 @@ class Meeting:
     def __init__(self):
         self._barrier = threading.Barrier(2)
         self.stored = 0
+        self.missed = False     # did one of them come too late?
 
     def wait(self):
         try:
             self._barrier.wait(2)
         except threading.BrokenBarrierError:
-            pass
+            self.missed = True
 
 
 class MakesAnyDirectory(Session):
@@ -56,10 +57,15 @@ def mkd_says_yes_to_a_directory_that_exists(case):
     examine_races(case, MakesAnyDirectory)
 
 
-def examine_races(case, kind):
-    """Two importers come at once, twice."""
-    twice = both = 0
-    for _ in range(2):
+def examine_races(case, kind, must_meet=False):
+    """Two importers come at once, twice.
+
+    must_meet -- does a race count only if they met each time? Else what is examined is the machine:
+        who was held up for seconds between its look and its lock file can't be noticed by the other
+    """
+    twice = both = races = tries = 0
+    while races < 2 and tries < 8:
+        tries += 1
         server = Server(kind, {'%02d.xml' % n: b'a' * 1000 for n in range(10)})
         server.meeting, first = Meeting(), len(case.results)
         threads = [threading.Thread(target=case.run, args=(server, '--connections', '1'),
@@ -69,10 +75,14 @@ def examine_races(case, kind):
             thread.start()
         for thread in threads:
             thread.join()
+        if must_meet and server.meeting.missed:
+            continue
+        races += 1
         results = case.results[first:]
         names = [name for result in results for name in result.new]
         twice += len(names) - len(set(names))
         both += all('successfully created' in result.log for result in results)
+    case.claim('they came at once', races == 2)
     case.claim('only one holds the lock at a time', both == 0)
     case.claim('no file is delivered twice (%d were)' % twice, twice == 0)
 
@@ -186,7 +196,7 @@ class NamesOfFilesOnly(MakesAnyDirectory, NoMLSD):
 @case
 def mkd_says_yes_and_directories_are_not_listed(case):
     """Nothing can be relied on but the lock file."""
-    examine_races(case, NamesOfFilesOnly)
+    examine_races(case, NamesOfFilesOnly, must_meet=True)
 
 
 class ListsFilesOnly(NoMLSD):
