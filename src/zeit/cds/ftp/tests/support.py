@@ -5,7 +5,7 @@ from zeit.cds.feed import Feed
 from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.pipelined import pipelined
 from zeit.cds.testing.cases.stub import Server
-from zeit.cds.testing.faulty.server import FaultyServer
+from zeit.cds.testing.faulty import FaultyServer
 from zeit.cds.transfer.retry import Deadline
 
 

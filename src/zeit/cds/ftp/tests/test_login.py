@@ -14,7 +14,7 @@ from zeit.cds.interfaces import (
 )
 from zeit.cds.memory import Memory, read
 from zeit.cds.pipelined import pipelined
-from zeit.cds.testing.faulty.server import CHARACTERS, On
+from zeit.cds.testing.faulty import CHARACTERS, On
 
 
 LOGIN = ['USER test', 'PASS ***']

@@ -13,7 +13,7 @@ from zeit.cds.interfaces import (
     TemporaryError,
 )
 from zeit.cds.memory import Memory
-from zeit.cds.testing.faulty.server import CHARACTERS, On
+from zeit.cds.testing.faulty import CHARACTERS, On
 
 
 A, B = b'a' * 5000, b'b' * 6000

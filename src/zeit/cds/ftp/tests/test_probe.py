@@ -2,7 +2,7 @@
 from zeit.cds.ftp import probe
 from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.ftp.tests.support import FaultySessions
-from zeit.cds.testing.faulty.server import On
+from zeit.cds.testing.faulty import On
 
 
 class Probe(FaultySessions):

@@ -19,7 +19,7 @@ from zeit.cds.interfaces import (
 from zeit.cds.memory import Memory, read
 from zeit.cds.pipelined import pipelined
 from zeit.cds.testing import on_servers
-from zeit.cds.testing.faulty.server import On
+from zeit.cds.testing.faulty import On
 from zeit.cds.transfer.retry import Deadline
 
 

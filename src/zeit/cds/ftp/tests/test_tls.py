@@ -18,7 +18,7 @@ from zeit.cds.interfaces import (
 from zeit.cds.memory import Memory, read
 from zeit.cds.net.tests.certificates import only, TLSTest, VERSIONS
 from zeit.cds.pipelined import pipelined
-from zeit.cds.testing.faulty.server import FaultyServer, On
+from zeit.cds.testing.faulty import FaultyServer, On
 from zeit.cds.testing.layers import in_ci
 from zeit.cds.testing.servers import ProFTPD, PureFTPD, PyFTPD, VsFTPD
 from zeit.cds.transfer.retry import Deadline

@@ -8,7 +8,7 @@ from zeit.cds.ftp.tests.support import FaultySessions
 from zeit.cds.interfaces import ConnectionLost, LoginRefused, TemporaryError
 from zeit.cds.memory import read
 from zeit.cds.pipelined import pipelined
-from zeit.cds.testing.faulty.server import On
+from zeit.cds.testing.faulty import On
 
 
 FILES = {'a': b'abc', 'b': b'x'}

@@ -13,7 +13,7 @@ from zeit.cds.spool.inbox import FileSink, LOCK, PARTS
 from zeit.cds.spool.incoming import Tuning
 from zeit.cds.spool.tests.cases import as_somebody_else, InSpool
 from zeit.cds.spool.tests.recorder import BROKEN, System
-from zeit.cds.testing.faulty.server import FaultyServer
+from zeit.cds.testing.faulty import FaultyServer
 from zeit.cds.testing.layers import in_ci
 from zeit.cds.tests.importing import recorded
 from zeit.cds.transfer.importing import Import

@@ -278,11 +278,3 @@ class FaultyServer:
         hostile one, which is in none."""
         parent = path.rpartition('/')[0]
         return parent if parent in self.directories else ''
-
-
-def __getattr__(name):
-    # Who still asks for the names of zeit.cds.testing.faulty here.
-    import zeit.cds.testing.faulty
-    if name in zeit.cds.testing.faulty.__all__:
-        return getattr(zeit.cds.testing.faulty, name)
-    raise AttributeError(name)

@@ -9,7 +9,7 @@ from zeit.cds.lock.directory import Tuning as LockTuning
 from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.spool.inbox import FileSink
 from zeit.cds.spool.outbox import FileSource
-from zeit.cds.testing.faulty.server import FaultyServer
+from zeit.cds.testing.faulty import FaultyServer
 from zeit.cds.testing.logs import recorded
 from zeit.cds.tests.importing import contents, new_spool
 from zeit.cds.transfer.exporting import Export

@@ -14,7 +14,7 @@ import unittest
 from zeit.cds.feed import Feed
 from zeit.cds.interfaces import ConnectionLost, FTPError, PermanentError
 from zeit.cds.spool.journal import JOURNAL
-from zeit.cds.testing.faulty.server import FaultyServer, On
+from zeit.cds.testing.faulty import FaultyServer, On
 from zeit.cds.testing.logs import recorded
 from zeit.cds.tests.importing import contents, new_spool, put
 from zeit.cds.transfer.tests.faulty import new_run, QUICK

@@ -8,7 +8,7 @@ import unittest
 import zope.event
 
 from zeit.cds.feed import Feed
-from zeit.cds.testing.faulty.server import Content, FaultyServer
+from zeit.cds.testing.faulty import Content, FaultyServer
 from zeit.cds.testing.logs import recorded
 from zeit.cds.tests.faults import ALL, DAY, FAULTS, FILES, NAMES, PASSWORD
 from zeit.cds.tests.importing import contents, put

@@ -4,7 +4,7 @@ from unittest import mock
 
 from zeit.cds.ftp import listing
 from zeit.cds.interfaces import FTPError
-from zeit.cds.testing.faulty.server import Entry, On
+from zeit.cds.testing.faulty import Entry, On
 from zeit.cds.transfer.tests.faulty import ServerTest
 
 

@@ -13,7 +13,7 @@ from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.interfaces import Locked, LoginRefused, RunLimitReached
 from zeit.cds.spool.journal import JOURNAL
 from zeit.cds.spool.outbox import Outbox
-from zeit.cds.testing.faulty.server import FaultyServer, On
+from zeit.cds.testing.faulty import FaultyServer, On
 from zeit.cds.testing.logs import recorded
 from zeit.cds.tests.importing import contents, new_spool, put
 from zeit.cds.transfer.naming import folded

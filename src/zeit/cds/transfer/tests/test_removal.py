@@ -4,7 +4,7 @@ import threading
 import time
 
 from zeit.cds.interfaces import Interrupted
-from zeit.cds.testing.faulty.server import On
+from zeit.cds.testing.faulty import On
 from zeit.cds.testing.logs import recorded
 from zeit.cds.tests.importing import new_spool
 from zeit.cds.transfer.tests.faulty import new_run, ServerTest

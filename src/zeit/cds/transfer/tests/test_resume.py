@@ -1,5 +1,5 @@
 """A file of which a part is here goes on where it ended."""
-from zeit.cds.testing.faulty.server import Content, On, rewrite
+from zeit.cds.testing.faulty import Content, On, rewrite
 from zeit.cds.transfer.tests.faulty import ServerTest
 from zeit.cds.transfer.tuning import Tuning
 

@@ -9,7 +9,7 @@ from zeit.cds.interfaces import (
     RunLimitReached,
     TemporaryError,
 )
-from zeit.cds.testing.faulty.server import On
+from zeit.cds.testing.faulty import On
 from zeit.cds.testing.logs import recorded
 from zeit.cds.transfer.retry import Deadline, RetryPolicy
 from zeit.cds.transfer.tests.faulty import ServerTest

@@ -1,6 +1,6 @@
 """No run takes longer than it may."""
 from zeit.cds.interfaces import RunLimitReached
-from zeit.cds.testing.faulty.server import On
+from zeit.cds.testing.faulty import On
 from zeit.cds.transfer.tests.faulty import ServerTest
 
 

@@ -1,5 +1,5 @@
 """How many sessions there are, and what becomes of those that do not come about."""
-from zeit.cds.testing.faulty.server import On
+from zeit.cds.testing.faulty import On
 from zeit.cds.tests.importing import put
 from zeit.cds.transfer.tests.faulty import ServerTest
 from zeit.cds.transfer.tuning import Tuning

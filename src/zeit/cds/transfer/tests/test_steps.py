@@ -4,7 +4,7 @@ import shutil
 from unittest import mock
 
 from zeit.cds.net.stream import Listener
-from zeit.cds.testing.faulty.server import On
+from zeit.cds.testing.faulty import On
 from zeit.cds.tests.importing import new_spool
 from zeit.cds.transfer.tests.faulty import ServerTest
 
