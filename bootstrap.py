@@ -126,12 +126,20 @@ def write_script():
     os.chmod(path, 0o755)
 
 
+def compile_sources():
+    """Leave bytecode here: whoever runs the commands may not be allowed to
+    write it, and would compile all of them at each start."""
+    import compileall
+    compileall.compile_dir(os.path.join(TOP, 'src', 'zeit'), quiet=2)
+
+
 def main():
     check()
     versions = pins()
     if not is_complete(versions):
         make_venv(versions)
     write_script()
+    compile_sources()
     print('bootstrap.py: now run bin/buildout')
 
 
