@@ -37,6 +37,14 @@ class Directory:
     def abort(self):
         self.alive = False
 
+    def _pieces(self, source):
+        """The pieces of a file to be written; what they raise ends the session."""
+        try:
+            yield from source
+        except Exception:
+            self.abort()
+            raise
+
     def names(self, directory):
         with self._closed(self._at(os.open, directory, DIRECTORY, depth=2)) as opened:
             return self._call(os.listdir, opened)

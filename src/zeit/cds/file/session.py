@@ -68,13 +68,6 @@ class FileSession(Directory):
             call(os.fsync, file)
         return at - offset
 
-    def _pieces(self, source):
-        try:
-            yield from source
-        except Exception:
-            self.abort()
-            raise
-
     def remove(self, name):
         self._at(os.unlink, name)
         self._sync()
