@@ -10,10 +10,12 @@ from zeit.cds.interfaces import (
     ConnectionLost,
     Entry,
     PermanentError,
+    RunLimitReached,
     TemporaryError,
 )
 from zeit.cds.memory import Memory
 from zeit.cds.testing.faulty import CHARACTERS, On
+from zeit.cds.transfer.retry import Deadline
 
 
 A, B = b'a' * 5000, b'b' * 6000
@@ -169,6 +171,21 @@ class Ways(FaultySessions):
             pending.get()
         self.assertIs(caught.exception, again.exception)
         self.is_lost(failures_left=0)
+
+    def test_a_batch_that_cannot_go_out_fails_for_the_reason_of_that(self):
+        for character, following in ('plain', None), ('vsftpd', ENTRY_B):
+            with self.subTest(character):
+                self.begin(character=character)
+                also, stream = self.also(following), self.session.control.stream
+
+                def late(batch, also=also, stream=stream):
+                    stream.deadline = Deadline(-1)
+                    return also(batch)
+
+                with self.assertRaises(RunLimitReached):
+                    self.pipelined.read(ENTRY_A, Memory(), also=late)
+                pending, = self.pendings
+                self.assertRaises(RunLimitReached, pending.get)
 
     def test_soon_after(self):
         self.begin(On('RETR').stall(0.3), character=QUICK)
