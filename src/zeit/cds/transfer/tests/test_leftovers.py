@@ -1,10 +1,11 @@
 """What an import does with files that an earlier one left in tmp, and in which order."""
 import os
 
+from zeit.cds.interfaces import PermanentError
 from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.spool.inbox import FileSink, Spool
 from zeit.cds.transfer.importing import Import
-from zeit.cds.transfer.tests.plain import Exchanges, QUICK, QUICK_LOCK, WHEN
+from zeit.cds.transfer.tests.plain import Exchanges, Fault, QUICK, QUICK_LOCK, WHEN
 
 
 class ToldOf(Spool):
@@ -72,3 +73,20 @@ class Leftovers(Exchanges):
     def test_another_file_of_its_size_stays_on_the_server(self):
         self.leave(modified=WHEN + 1)
         self.assertEqual({'left': b'else'}, self.check('read', 'publish', there=b'else').files)
+
+    def test_one_that_could_not_be_compared_is_kept_and_closed(self):
+        self.leave(modified=WHEN + 1)
+        server = self.serve(Fault('read', PermanentError('550 No.'), name='left'),
+                            files={'left': b'ours'})
+        outcome = self.run_it(self.import_(server))
+        self.assertEqual(['left'], [name for name, _ in outcome.failed])
+        self.assertEqual({'left': b'ours'}, self.spool('tmp'))
+        self.assertEqual([], [fd for fd in os.listdir('/proc/self/fd')
+                              if points_into(self.store_dir, fd)])
+
+
+def points_into(directory, fd):
+    try:
+        return os.readlink('/proc/self/fd/' + fd).startswith(directory)
+    except FileNotFoundError:       # that of the listing itself
+        return False

@@ -1,5 +1,6 @@
 """What an upload needs, and for how long."""
 import os
+import threading
 
 from zeit.cds.transfer.tests.plain import Exchanges, Fault
 
@@ -31,3 +32,23 @@ class Descriptors(Exchanges):
 
     def test_it_is_closed_when_it_is_there(self):
         self.check()
+
+
+class Appearing(Exchanges):
+
+    def test_what_the_server_shows_a_moment_later_is_not_sent_again(self):
+        self.offer('a')
+
+        def hide(session, name, *args):
+            if name != 'write':
+                path, hidden = session.path(name), os.path.join(self.store_dir, 'hidden')
+                os.rename(path, hidden)
+                timer = threading.Timer(0.2, os.rename, (hidden, path))
+                timer.start()
+                self.addCleanup(timer.join)
+
+        server = self.serve(Fault('write', hide, after=True))
+        outcome = self.run_it(self.export(server))
+        self.assertTrue(outcome.successful, self.log.text)
+        self.assertEqual({'a': b'data'}, server.files)
+        self.assertEqual(1, sum(name != 'write' for name in server.called('write')))
