@@ -187,6 +187,16 @@ class Ways(FaultySessions):
                 pending, = self.pendings
                 self.assertRaises(RunLimitReached, pending.get)
 
+    def test_what_was_queued_goes_before_a_transfer_in_one_write(self):
+        self.begin(character='vsftpd')
+        with self.pipelined.batch(later=True) as batch:
+            made = batch.make_directory('d')
+        self.assertEqual(A, self.read())
+        made.get()
+        self.assertEqual(['MKD d', 'RETR a.xml'], self.server.commands('MKD RETR'))
+        self.passes(IN_ONE_WRITE)
+        self.goes_on()
+
     def test_soon_after(self):
         self.begin(On('RETR').stall(0.3), character=QUICK)
         self.session.findings.latency = 0.1

@@ -116,6 +116,16 @@ class Renewal(Locking, Plain, unittest.TestCase):
             self.assertEqual(before, self.there())
         self.assertEqual({}, self.there())
 
+    def test_what_can_not_be_read_at_the_end_may_be_of_somebody_else(self):
+        self.stale_after = 3600
+        session = Intervening(self.open())
+        with self.held(session) as (lock, _):
+            lock.refresh(session)       # something was done, so that it has to be looked at again
+            others = b'?' * len(self.there()['read'])
+            self.put('read', others, 1)
+            session.calls['read'] = lambda verb, *args: refuse(verb)
+        self.assertEqual({'read': others}, self.there())
+
     def test_the_mutex_is_left_where_the_server_does_not_rename(self):
         def remove_directory(verb, name):
             calls.append(name)
