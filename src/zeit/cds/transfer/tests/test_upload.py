@@ -52,3 +52,16 @@ class Appearing(Exchanges):
         self.assertTrue(outcome.successful, self.log.text)
         self.assertEqual({'a': b'data'}, server.files)
         self.assertEqual(1, sum(name != 'write' for name in server.called('write')))
+
+    def test_what_is_gone_once_it_was_renamed_waits(self):
+        self.offer('a name')
+
+        def lose(session, source, target):
+            if target == 'a name':
+                os.unlink(session.path(target))
+
+        outcome = self.run_it(self.export(self.serve(Fault('rename', lose, after=True))))
+        (name, reason), = outcome.failed
+        self.assertEqual('a name', name)
+        self.assertIn('does not find it under its name', reason)
+        self.assertEqual({'a name': b'data'}, self.spool('new'))
