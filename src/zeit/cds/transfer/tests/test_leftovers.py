@@ -74,6 +74,16 @@ class Leftovers(Exchanges):
         self.leave(modified=WHEN + 1)
         self.assertEqual({'left': b'else'}, self.check('read', 'publish', there=b'else').files)
 
+    def test_it_is_told_that_there_is_nothing_if_there_is_neither_a_file_nor_a_leftover(self):
+        for files, left, told in (((), False, True), ({'a': b'a'}, False, False),
+                                  ((), True, False), ({'a': b'a'}, True, False)):
+            with self.subTest(files=files, left=left):
+                self.setUp()
+                if left:
+                    self.leave()
+                self.run_it(self.import_(self.serve(files=files)))
+                self.assertEqual(told, 'No new files to import.' in self.log.text)
+
     def test_one_that_could_not_be_compared_is_kept_and_closed(self):
         self.leave(modified=WHEN + 1)
         server = self.serve(Fault('read', PermanentError('550 No.'), name='left'),
