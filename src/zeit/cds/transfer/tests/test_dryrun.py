@@ -8,9 +8,9 @@ from zeit.cds.transfer.tests.plain import Exchanges, Fault, QUICK, QUICK_LOCK
 
 class Imports(Exchanges):
 
-    def check(self, *faults):
+    def check(self, *faults, more=()):
         """No session stays open, no file was touched; the Seen."""
-        server = self.serve(*faults, files={'a': b'data', 'b': b'data'})
+        server = self.serve(*faults, files={'a': b'data', 'b': b'data', **dict(more)})
         seen = self.run_it(ImportPreview(self.feed(), server, LockFile(QUICK_LOCK), FileSink(),
                                          QUICK))
         self.assertEqual(1, len(server.sessions))
@@ -25,3 +25,10 @@ class Imports(Exchanges):
         seen = self.check(Fault('entries', PermanentError('no')))
         self.assertIsInstance(seen.error, PermanentError)
         self.assertEqual([], seen.entries)
+
+    def test_what_is_wrong_with_a_name_and_what_merely_waits(self):
+        self.offer('b', b'an older one')
+        seen = self.check(more={'Read': b'data'})
+        self.assertEqual(['a'], [entry.name for entry in seen.entries])
+        self.assertEqual(['Read'], [name for name, _ in seen.failed])
+        self.assertEqual(['b'], [name for name, _ in seen.skipped])
