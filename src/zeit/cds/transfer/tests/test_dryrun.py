@@ -28,7 +28,7 @@ class Imports(Exchanges):
 
     def test_what_is_wrong_with_a_name_and_what_merely_waits(self):
         self.offer('b', b'an older one')
-        seen = self.check(more={'Read': b'data'})
+        seen = self.check(more={'WRITE;1': b'data'})
         self.assertEqual(['a'], [entry.name for entry in seen.entries])
-        self.assertEqual(['Read'], [name for name, _ in seen.failed])
+        self.assertEqual(['WRITE;1'], [name for name, _ in seen.failed])
         self.assertEqual(['b'], [name for name, _ in seen.skipped])
