@@ -1,8 +1,11 @@
 """A dry run leaves nothing behind, and opens one session only."""
-from zeit.cds.interfaces import PermanentError
+import os
+
+from zeit.cds.interfaces import Entry, PermanentError
 from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.spool.inbox import FileSink
-from zeit.cds.transfer.dryrun import ImportPreview
+from zeit.cds.transfer.dryrun import ImportPreview, looked_at
+from zeit.cds.transfer.retry import Deadline
 from zeit.cds.transfer.tests.plain import Exchanges, Fault, QUICK, QUICK_LOCK
 
 
@@ -32,3 +35,10 @@ class Imports(Exchanges):
         self.assertEqual(['a'], [entry.name for entry in seen.entries])
         self.assertEqual(['WRITE;1'], [name for name, _ in seen.failed])
         self.assertEqual(['b'], [name for name, _ in seen.skipped])
+
+    def test_a_server_that_takes_directories_for_files_is_asked_for_their_kind(self):
+        server = self.serve(files={'a': b'data'})
+        os.mkdir(os.path.join(server.directory, 'd'))
+        with server.open(self.feed(), Deadline(60)) as session:
+            session.stat = lambda name: Entry(name, 4)
+            self.assertEqual({'a': Entry('a', 4), 'd': None}, looked_at(session, ['a', 'd']))
