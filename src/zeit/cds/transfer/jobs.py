@@ -280,9 +280,7 @@ class Jobs:
 
     def _settle(self, job, state):
         job.state, job.file = state, None
-        self._order.active -= 1
-        if self.idle:
-            self._changed.notify()
+        self._order.active -= 1     # who waits will hear of it from whoever leaves, or commits
 
     def not_finalized(self, job):
         """It isn't known whether it is finalized: somebody has to see to it."""

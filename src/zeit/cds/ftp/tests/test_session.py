@@ -192,6 +192,15 @@ class Lacking(FaultySessions):
         self.assertIsNotNone(session.stat('a').modified)
         self.assertIsNone(session.stored_name('a'))
 
+    def test_mlst_that_is_announced_by_a_server_that_is_known(self):
+        session = self.begin(On('MLST').reply('500 No.'), character='proftpd')
+        for regular in True, False:
+            with self.subTest(regular=regular):
+                session.findings.lacks.discard('MLST')
+                with pipelined(session).batch() as batch:
+                    pending = batch.stat('a', regular=regular)
+                self.assertEqual((3, 'file'), pending.get()[1:4:2])
+
     def test_size(self):
         session = self.begin(without=['SIZE'])
         self.check_stat(session, session.stat('a'))

@@ -3,7 +3,24 @@ import zope.event
 
 from zeit.cds.events import FileImported
 from zeit.cds.interfaces import PermanentError, TemporaryError
-from zeit.cds.transfer.tests.plain import Exchanges, Fault
+from zeit.cds.lock.lockfile import LockFile
+from zeit.cds.spool.inbox import FileSink, Spool
+from zeit.cds.transfer.importing import Import
+from zeit.cds.transfer.tests.plain import Exchanges, Fault, QUICK, QUICK_LOCK
+
+
+class Refusing(Spool):
+    """Its disk takes no file."""
+
+    def commit(self, incomings):
+        for incoming in incomings:
+            raise incoming.refused('there is no room for it')
+
+
+class RefusingSink(FileSink):
+
+    def open(self, feed):
+        return Refusing(feed.store_dir)
 
 
 class LastLines(Exchanges):
@@ -38,3 +55,13 @@ class LastLines(Exchanges):
         last, errors = self.last(Fault('entries', TemporaryError('no')))
         self.assertEqual(['Error accessing FTP server.', 'Exiting with exception:'], errors)
         self.assertEqual(last, errors[-1])
+
+    def test_the_disk_refuses_the_last_file_while_all_wait_for_it(self):
+        for connections in 1, 3:
+            with self.subTest(connections=connections):
+                server = self.serve(files={'a': b'data'})
+                outcome = self.run_it(Import(
+                    self.feed(connections=connections, run_limit=20, stale_after=60), server,
+                    LockFile(QUICK_LOCK), RefusingSink(), QUICK))
+                self.assertEqual(['a'], [name for name, _ in outcome.failed])
+                self.assertIsNone(outcome.error)
