@@ -6,6 +6,7 @@ import zope.component.testing
 from zope.configuration import xmlconfig
 
 from zeit.cds.testing.servers import ProFTPD, PureFTPD, PyFTPD, VsFTPD
+from zeit.cds.testing.sshd import SSHD
 
 
 def in_ci():
@@ -59,6 +60,7 @@ PYFTPDLIB_LAYER = ServerLayer(PyFTPD, 'PYFTPDLIB_LAYER')
 VSFTPD_LAYER = ServerLayer(VsFTPD, 'VSFTPD_LAYER')
 PROFTPD_LAYER = ServerLayer(ProFTPD, 'PROFTPD_LAYER')
 PUREFTPD_LAYER = ServerLayer(PureFTPD, 'PUREFTPD_LAYER')
+SSHD_LAYER = ServerLayer(SSHD, 'SSHD_LAYER')
 SERVER_LAYERS = [PYFTPDLIB_LAYER, VSFTPD_LAYER, PROFTPD_LAYER, PUREFTPD_LAYER]
 
 
