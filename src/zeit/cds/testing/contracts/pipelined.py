@@ -328,12 +328,13 @@ class PipelinedContract(SessionCase):
             gone = Also(hint=Entry('%d' % number, 4096))
             with self.assertRaises(PermanentError):
                 pipe.read(Entry('gone', 4096), Sink(), also=gone)
-            also = Also(lambda batch, number=number: batch.rename('%d' % number, 'x'),
+            also = Also(lambda batch, number=number: batch.rename('%d' % number, 'x%d' % number),
                         Entry('gone', 4096))
             self.assertEqual(data(4096), self.fetch(pipe, '%d' % number, 4096, also=also))
             self.assertIsNone(also.pending.get())
             self.assertEqual(1, also.calls)
-        self.assertEqual({'x': data(4096)}, self.directory.contents())
+        self.assertEqual({'x%d' % number: data(4096) for number in range(10)},
+                         self.directory.contents())
 
     def test_many_files_in_a_row_each_named_with_the_next(self):
         session, pipe = self.opened()
