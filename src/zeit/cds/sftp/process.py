@@ -129,7 +129,9 @@ class SSH:
         if REFUSED.search(text):
             return self._refused(text)
         if UNREACHABLE.search(text):
-            return Unreachable(text)
+            error = Unreachable(text)
+            error.add_note('Check host name and port, the network, and whether the server runs.')
+            return error
         if HOPELESS.search(text):
             error = PermanentError(text)
             if 'subsystem' in text:

@@ -21,7 +21,7 @@ from zeit.cds.sftp.channel import Channel
 from zeit.cds.sftp.listing import Listing
 from zeit.cds.sftp.pipelined import Pipelined
 from zeit.cds.sftp.process import SSH
-from zeit.cds.sftp.transfers import Transfers
+from zeit.cds.sftp.transfers import Transfers, TUNING
 from zeit.cds.text import printable
 
 
@@ -39,13 +39,20 @@ class SFTPConnection:
     takes_password = True
     settings = settings.ISFTPSettings
 
+    def __init__(self, tuning=TUNING):
+        """
+        tuning -- Tuning
+        """
+        self._tuning = tuning
+
     def open(self, feed, deadline, like=None):
         own = feed.of('connection')
         settings.check(feed, own)
         deadline.check()
         carrier = SSH(feed, own)
         stream = Stream(carrier.socket, feed.timeout + LOGIN, deadline)
-        session = SFTPSession(Channel(stream, carrier), Place(feed.ftp_dir))
+        session = SFTPSession(
+            Channel(stream, carrier), Place(feed.ftp_dir), self._tuning)
         try:
             session.begin()
             carrier.logged_in()
@@ -66,14 +73,14 @@ class SFTPSession:
 
     blocking = False
 
-    def __init__(self, channel, place):
+    def __init__(self, channel, place, tuning):
         """
         channel -- Channel
         place -- Place
+        tuning -- Tuning
         """
         self.channel, self.place = channel, place
-        self.transfers = Transfers(channel, place)
-        self.latency = 0.0
+        self.transfers = Transfers(channel, place, tuning)
         self._pipelined = None
 
     def __conform__(self, interface):
@@ -91,6 +98,10 @@ class SFTPSession:
     @property
     def alive(self):
         return self.channel.alive
+
+    @property
+    def latency(self):
+        return self.transfers.latency
 
     def begin(self):
         """Say hello, look for the directory."""
@@ -110,7 +121,7 @@ class SFTPSession:
             raise PermanentError('There is no such directory.')
         if limits is not None:
             self.transfers.limits = limits.get()
-        self.latency = time.monotonic() - begun
+        self.transfers.latency = time.monotonic() - begun
 
     def close(self):
         if self.alive:

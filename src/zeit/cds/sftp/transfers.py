@@ -1,6 +1,6 @@
 """Data of files, with several requests underway, and what shares their last round trip.
 
-A small file takes one round trip if it was opened with the one before::
+On a long line, a small file takes one round trip, as it is opened with the one before::
 
     us                                                     server
     -- READ a, CLOSE a; STAT a, REMOVE w; OPEN b -->
@@ -23,8 +23,9 @@ class Tuning(NamedTuple):
 
     window: int = 2 * 2**20     # bytes of one file at most
     first: int = 2              # requests for a file whose size is not known
+    small: int = 64 * 1024      # bytes; a larger file is closed, and asked about, when all is here
     begun: int = 2**20          # bytes; no larger file is opened before its turn
-    opened: bool = True         # is any opened before its turn?
+    far: float = 0.008          # seconds to the server and back; nearer, none is
 
 
 TUNING = Tuning()
@@ -54,7 +55,7 @@ class Transfers:
         tuning -- Tuning
         """
         self.channel, self._place, self._tuning = channel, place, tuning
-        self.limits, self.syncs = packets.Limits(), False
+        self.limits, self.syncs, self.latency = packets.Limits(), False, 0.0
         self.closes_early = True        # does it send as much at once as it is asked for?
         self._begun = None              # name, and Pending of the handle, of what is read next
 
@@ -76,10 +77,13 @@ class Transfers:
         """
         batch = self.batch()
         following = None if also is None else also(batch)
-        if (begin and following is not None and following.kind == 'file' and self._tuning.opened
-                and 0 < (following.size or 0) <= self._tuning.begun):
+        if begin and following is not None and self._may_begin(following):
             self._begun = following.name, self._open(following.name, packets.FOR_READING)
         return batch
+
+    def _may_begin(self, entry):
+        return (self.latency >= self._tuning.far and entry.kind == 'file'
+                and 0 < (entry.size or 0) <= self._tuning.begun)
 
     # ------------------------------------------------------------ to us
 
@@ -170,7 +174,8 @@ class Download:
         self._transfers, self._channel = transfers, transfers.channel
         self._handle, self._take = packets.text(handle), data_of(name)
         self._close = lambda: transfers._close(handle, name)
-        self._size, self._at, self._next = size, offset, offset
+        self._size, self._small = size, tuning.small
+        self._at = self._next = offset
         self.count = 0
         self.closed = None          # Pending, once the end was asked for
         self._underway = collections.deque()        # (offset, length, Pending)
@@ -183,7 +188,7 @@ class Download:
         batch = None
         while True:
             asked = self._ask_more()
-            if batch is None and self._all_asked and self._transfers.closes_early:
+            if batch is None and self._all_asked and self._closes_early:
                 self.closed = self._close()
                 batch = self._transfers._share(also, begin=True)
                 asked = True
@@ -191,6 +196,10 @@ class Download:
                 self._channel.flush()
             if not self._underway or not self._take_next(sink):
                 return batch
+
+    @property
+    def _closes_early(self):
+        return self._size <= self._small and self._transfers.closes_early
 
     @property
     def _all_asked(self):

@@ -62,6 +62,7 @@ PROFTPD_LAYER = ServerLayer(ProFTPD, 'PROFTPD_LAYER')
 PUREFTPD_LAYER = ServerLayer(PureFTPD, 'PUREFTPD_LAYER')
 SSHD_LAYER = ServerLayer(SSHD, 'SSHD_LAYER')
 SERVER_LAYERS = [PYFTPDLIB_LAYER, VSFTPD_LAYER, PROFTPD_LAYER, PUREFTPD_LAYER]
+ALL_LAYERS = [*SERVER_LAYERS, SSHD_LAYER]       # what is the same whatever the server speaks
 
 
 class ServerTestCase(unittest.TestCase):

@@ -56,6 +56,12 @@ class SSHD(Server):
         return super().missing(tls)
 
     @property
+    def feed(self):
+        """See Server. It depends on nothing that this machine's user has."""
+        return {**super().feed, 'ftp_dir': self.directory, 'connection': 'sftp',
+                'connection.known_hosts': self.known_hosts, 'connection.ssh_config': 'none'}
+
+    @property
     def identity(self):
         return os.path.join(self._keys, 'identity')
 
