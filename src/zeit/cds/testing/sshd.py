@@ -32,6 +32,12 @@ class Connected:
     def close(self):
         self._socket.close()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
 
 class SSHD(Server):
     """OpenSSH's sshd. Settings: the directives of sshd_config.
