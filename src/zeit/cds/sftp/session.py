@@ -52,7 +52,8 @@ class SFTPConnection:
         carrier = SSH(feed, own)
         stream = Stream(carrier.socket, feed.timeout + LOGIN, deadline)
         session = SFTPSession(
-            Channel(stream, carrier), Place(feed.ftp_dir), self._tuning)
+            Channel(stream, carrier), Place(feed.ftp_dir), self._tuning,
+            'no-pipelining' not in feed.quirks)
         try:
             session.begin()
             carrier.logged_in()
@@ -73,18 +74,19 @@ class SFTPSession:
 
     blocking = False
 
-    def __init__(self, channel, place, tuning):
+    def __init__(self, channel, place, tuning, shares=True):
         """
         channel -- Channel
         place -- Place
         tuning -- Tuning
+        shares -- may several things share a round trip? bool
         """
-        self.channel, self.place = channel, place
+        self.channel, self.place, self._shares = channel, place, shares
         self.transfers = Transfers(channel, place, tuning)
         self._pipelined = None
 
     def __conform__(self, interface):
-        if interface is IPipelined:
+        if interface is IPipelined and self._shares:
             if self._pipelined is None:
                 self._pipelined = Pipelined(self)
             return self._pipelined

@@ -26,12 +26,12 @@ class ISFTPSettings(zope.interface.Interface):
         default=None, required=False)
     ssh_config = Path(
         title="Configuration of ssh, not that of the user and the system",
-        description='A file as ssh_config(5) describes it; none: no file is read.',
+        description='A file as ssh_config(5) describes it; /dev/null: none at all.',
         default=None, required=False)
 
 
 FTP_ONLY = {'active': False, 'security': 'none', 'ca_file': None}
-QUIRKS = {'no-mutex'}       # the others are about FTP
+QUIRKS = {'no-mutex', 'no-pipelining'}      # the others are about FTP
 
 
 def check(feed, own):
@@ -49,7 +49,7 @@ def check(feed, own):
             sorted(unknown)[0]))
     for name in 'known_hosts', 'identity', 'passphrase_file', 'ssh_config':
         path = getattr(own, name)
-        if path is None or (name, path) == ('ssh_config', 'none'):
+        if path is None:
             continue
         try:
             open(path, 'rb').close()
@@ -97,8 +97,7 @@ def command(feed, own):
     options += authentication(feed, own)
     arguments = ['ssh']
     if own.ssh_config is not None:
-        path = own.ssh_config
-        arguments += ['-F', path if path == 'none' else os.path.abspath(path)]
+        arguments += ['-F', os.path.abspath(own.ssh_config)]
     for option in options:
         arguments += ['-o', option]
     if feed.port != PORT:

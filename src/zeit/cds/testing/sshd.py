@@ -65,7 +65,7 @@ class SSHD(Server):
     def feed(self):
         """See Server. It depends on nothing that this machine's user has."""
         return {**super().feed, 'ftp_dir': self.directory, 'connection': 'sftp',
-                'connection.known_hosts': self.known_hosts, 'connection.ssh_config': 'none'}
+                'connection.known_hosts': self.known_hosts, 'connection.ssh_config': os.devnull}
 
     @property
     def identity(self):

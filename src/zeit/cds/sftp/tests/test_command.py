@@ -30,7 +30,7 @@ class Command(Commands, ServerTestCase):
 
     @property
     def options(self):
-        return ['--set=connection.ssh_config=none',
+        return ['--set=connection.ssh_config=/dev/null',
                 '--set=connection.known_hosts=%s' % self.server.known_hosts]
 
     def test_import_by_password(self):
@@ -72,15 +72,15 @@ class Command(Commands, ServerTestCase):
         self.assertEqual(MISCONFIGURED, self.cds_import(
             *self.options, '--set=connection.identity=/nonexistent'))
         self.assertEqual(FAILED, self.cds_import(
-            '--set=connection.ssh_config=none', '--set=connection.known_hosts=/dev/null'))
+            '--set=connection.ssh_config=/dev/null', '--set=connection.known_hosts=/dev/null'))
         self.assertIn(self.server.fingerprint, self.err)
 
     def test_feed_of_zcml(self):
         self.put('a', b'1')
         feed = self.directive('feed', ftp_dir=self.server.directory, connection='sftp')
         path = self.site(feed.replace('/>', '>') + (
-            '<cds:connection identity="%s" known_hosts="%s" ssh_config="none" /></cds:feed>' % (
-                self.server.identity, self.server.known_hosts)))
+            '<cds:connection identity="%s" known_hosts="%s" ssh_config="/dev/null" />'
+            '</cds:feed>' % (self.server.identity, self.server.known_hosts)))
         status = self.run_command('cds-import', '--zcml', path, 'feed', password='')
         self.assertEqual((0, {b'a': b'1'}), (status, self.published), self.err)
 

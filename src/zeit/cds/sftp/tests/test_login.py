@@ -9,6 +9,7 @@ from pathlib import Path
 from zeit.cds.interfaces import (
     ConfigurationError,
     ConnectionLost,
+    IPipelined,
     LoginRefused,
     PermanentError,
     Unreachable,
@@ -194,7 +195,8 @@ class Login(Importing, ServerTestCase):
                          {'ca_file': '/dev/null'}):
             with self.subTest(settings):
                 self.assertRaisesRegex(ConfigurationError, 'take it away', self.open, **settings)
-        self.open(quirks=('no-mutex',))
+        self.assertIsNotNone(IPipelined(self.open(quirks=('no-mutex',)), None))
+        self.assertIsNone(IPipelined(self.open(quirks=('no-pipelining',)), None))
 
     def test_files_that_are_not_there(self):
         for name in 'identity', 'known_hosts', 'passphrase_file', 'ssh_config':
