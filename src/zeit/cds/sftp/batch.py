@@ -7,7 +7,7 @@ from zeit.cds.sftp.channel import Known
 from zeit.cds.text import printable
 
 
-ABSENT = packets.NO_SUCH_FILE, packets.BAD_MESSAGE      # the latter for a name that is too long
+LONGEST = 255       # bytes of a name; what OpenSSH has BAD_MESSAGE for, and others FAILURE
 
 
 class Place:
@@ -72,9 +72,13 @@ def attributes_of(name):
     def take(kind, reader):
         if kind == packets.ATTRS:
             return reader.attributes()
-        if kind == packets.STATUS and (status := packets.status(reader)).code in ABSENT:
+        if kind != packets.STATUS:
+            raise failed(kind, reader)
+        status = packets.status(reader)
+        if status.code in (packets.NO_SUCH_FILE, packets.BAD_MESSAGE) or (
+                name is not None and len(packets.encoded(name)) > LONGEST):
             return None
-        raise failed(kind, reader, name) if kind != packets.STATUS else about(status.error(), name)
+        raise about(status.error(), name)
     return take
 
 

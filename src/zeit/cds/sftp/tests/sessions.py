@@ -1,22 +1,20 @@
-"""What tests on sshd have in common."""
+"""What tests on servers have in common."""
 from zeit.cds.feed import Feed
 from zeit.cds.own import configured
 from zeit.cds.sftp.session import SFTPConnection
 from zeit.cds.testing.contracts.directory import LocalDirectory
-from zeit.cds.testing.layers import SSHD_LAYER
 from zeit.cds.testing.process import free_port
 
 
 def feed_for(server, **settings):
-    """A feed whose settings of its own were checked."""
+    """A feed that reaches a Server, whose settings of its own were checked."""
     return configured(Feed(**{'store_dir': '', 'timeout': 20, **server.feed, **settings}),
                       {'connection': SFTPConnection()})
 
 
-class OnSSHD:
+class OnServer:
     """See SessionCase."""
 
-    layer = SSHD_LAYER
     connection = SFTPConnection()
 
     @property

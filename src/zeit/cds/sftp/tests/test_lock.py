@@ -11,7 +11,7 @@ from zeit.cds.sftp.session import SFTPConnection
 from zeit.cds.sftp.tests.sessions import feed_for
 from zeit.cds.spool.inbox import FileSink
 from zeit.cds.testing.contracts.lock import LockContract
-from zeit.cds.testing.layers import ServerTestCase, SSHD_LAYER, VSFTPD_LAYER
+from zeit.cds.testing.layers import on_servers, ServerTestCase, SFTP_LAYERS, VSFTPD_LAYER
 from zeit.cds.testing.sshd import SSHD
 from zeit.cds.tests.crash.races import LOCKED, races, WatchedLockFile, WON
 from zeit.cds.tests.importing import connected
@@ -19,9 +19,7 @@ from zeit.cds.transfer.importing import Import
 from zeit.cds.transfer.retry import Deadline
 
 
-class Contract(Directory, LockContract, ServerTestCase):
-
-    layer = SSHD_LAYER
+class Contract(Directory, LockContract):
 
     @property
     def directory(self):
@@ -73,6 +71,12 @@ class TwoServers(ServerTestCase):
             by(self.server), by(self.ssh), by(self.server), by(self.ssh)])
         self.assertEqual([], wrong)
         self.assertEqual((12, 0), (figures['races'], figures['overlaps']))
+
+
+def test_suite():
+    return unittest.TestSuite([
+        on_servers(Contract, SFTP_LAYERS),
+        unittest.defaultTestLoader.loadTestsFromTestCase(TwoServers)])
 
 
 def by(server):
