@@ -42,8 +42,7 @@ refused; 78 wrong configuration; 128 + N interrupted by signal N.
 PASSWORDS = '''\
 The password comes from --password-file, $CDS_PASSWORD, ~/.netrc, or the
 terminal. URL: ftp://USER@HOST[:PORT]/DIRECTORY, ftpes:// with explicit TLS
-(AUTH TLS), ftps:// with implicit TLS, sftp:// by ssh, which needs no password
-where it has a key; file:///DIRECTORY on this machine.
+(AUTH TLS), ftps:// with implicit TLS, sftp:// by ssh; file:///DIRECTORY here.
 '''
 USAGE = {
     'cds-import': 'cds-import [OPTION...] {STORE_DIR | --probe} URL\n'

@@ -12,7 +12,7 @@ from zeit.cds.sftp.packets import NUMBER, Reader
 
 ROOM = 2 * packets.LONGEST      # bytes; of the buffer at most
 FIRST_ROOM = 512 * 1024
-# More requests than these, and both sides might wait for the other to read:
+# More requests than these, and each side might wait for the other to read:
 UNDERWAY = 512
 MOST_UNSENT = 64 * 1024         # bytes
 
@@ -66,6 +66,55 @@ class Known:
         return self._value
 
 
+class Incoming:
+    """Cuts what comes into packets."""
+
+    def __init__(self, stream):
+        """
+        stream -- Stream
+        """
+        self.asked = False      # was something sent since anything came?
+        self._stream = stream
+        self._buffer, self._start, self._end = bytearray(FIRST_ROOM), 0, 0
+
+    def packet(self):
+        """Type and body of the next one; the body is valid until the next call."""
+        self._need(5)
+        length = NUMBER.unpack_from(self._buffer, self._start)[0]
+        if not 1 <= length <= packets.LONGEST:
+            raise ProtocolError('The server sent what is no packet of SFTP. Does its login print a '
+                                'text where no terminal is?')
+        self._need(4 + length)
+        start, self._start = self._start, self._start + 4 + length
+        return self._buffer[start + 4], memoryview(self._buffer)[start + 5:self._start]
+
+    def _need(self, count):
+        """Have so many bytes in the buffer."""
+        if self._end - self._start >= count:
+            return
+        if self._start == self._end:
+            self._start = self._end = 0
+        if self._start + count > len(self._buffer):
+            self._move(count)
+        while self._end - self._start < count:
+            if self.asked:      # it is expected to come rather than to be here already
+                self.asked = False
+                if not self._stream.comes(self._stream.timeout):
+                    raise TimeoutError('nothing came for %g s' % self._stream.timeout)
+            with memoryview(self._buffer) as view:
+                came = self._stream.recv_into(view[self._end:])
+            if not came:
+                raise ConnectionLost('The server closed the connection.')
+            self._end += came
+
+    def _move(self, count):
+        """Make room at the end. Others may still look at the old buffer."""
+        rest = self._buffer[self._start:self._end]
+        self._buffer = bytearray(max(len(self._buffer), min(2 * count, ROOM)))
+        self._buffer[:len(rest)] = rest
+        self._start, self._end = 0, len(rest)
+
+
 class Channel:
     """See above. Whoever uses it does so one task at a time."""
 
@@ -80,7 +129,7 @@ class Channel:
         self._out = bytearray()
         self._unsent, self._underway = [], {}       # ids; {id: Pending}
         self._last = 0
-        self._buffer, self._start, self._end = bytearray(FIRST_ROOM), 0, 0
+        self._incoming = Incoming(stream)
 
     @property
     def alive(self):
@@ -126,6 +175,7 @@ class Channel:
                     self.stream.sendall(data)
         except BaseException as e:
             raise self._lose(e) from e      # a part of a packet may be there
+        self._incoming.asked = True
         while len(self._underway) > UNDERWAY:
             self._receive()
 
@@ -145,7 +195,7 @@ class Channel:
         """The first thing to be said; returns the Reader of what the server answers."""
         try:
             self.stream.sendall(packets.hello())
-            kind, body = self._next_packet()
+            kind, body = self._incoming.packet()
         except BaseException as e:
             raise self._lose(e) from e
         if kind != packets.VERSION:
@@ -171,7 +221,7 @@ class Channel:
     def _receive(self):
         """Wait for a packet, and take it."""
         try:
-            kind, body = self._next_packet()
+            kind, body = self._incoming.packet()
             reader = Reader(body)
             pending = self._underway.pop(reader.number(), None)
             if pending is None:
@@ -182,39 +232,6 @@ class Channel:
         except BaseException as e:
             raise self._lose(e) from e
 
-    def _next_packet(self):
-        """Type and body of the next one; the body is valid until the next call."""
-        self._need(5)
-        length = NUMBER.unpack_from(self._buffer, self._start)[0]
-        if not 1 <= length <= packets.LONGEST:
-            raise ProtocolError('The server sent what is no packet of SFTP. Does its login print a '
-                                'text where no terminal is?')
-        self._need(4 + length)
-        start, self._start = self._start, self._start + 4 + length
-        return self._buffer[start + 4], memoryview(self._buffer)[start + 5:self._start]
-
-    def _need(self, count):
-        """Have so many bytes in the buffer."""
-        if self._end - self._start >= count:
-            return
-        if self._start == self._end:
-            self._start = self._end = 0
-        elif self._start + count > len(self._buffer):
-            self._move(count)
-        while self._end - self._start < count:
-            with memoryview(self._buffer) as view:
-                came = self.stream.recv_into(view[self._end:])
-            if not came:
-                raise ConnectionLost('The server closed the connection.')
-            self._end += came
-
-    def _move(self, count):
-        """Make room at the end. Others may still look at the old buffer."""
-        rest = self._buffer[self._start:self._end]
-        self._buffer = bytearray(max(len(self._buffer), min(2 * count, ROOM)))
-        self._buffer[:len(rest)] = rest
-        self._start, self._end = 0, len(rest)
-
     # ------------------------------------------------------------ the end
 
     def _lose(self, error):
@@ -222,7 +239,8 @@ class Channel:
         if self.lost is None:
             if self._aborted:
                 error = ConnectionLost('The session was aborted.')
-            elif isinstance(error, (OSError, ConnectionLost)):
+            elif isinstance(error, (OSError, ConnectionLost)) and (
+                    not isinstance(error, ProtocolError)):
                 error = self._carrier.explain(error)
             self.end(error)
         return error

@@ -12,7 +12,7 @@ w and x are earlier files that are durable here by now. Else it takes two, as on
 import collections
 from typing import NamedTuple
 
-from zeit.cds.interfaces import ConnectionLost, PermanentError
+from zeit.cds.interfaces import ConnectionLost, NotSupported, PermanentError
 from zeit.cds.sftp import packets
 from zeit.cds.sftp.batch import attributes_of, done, failed, handle_of, SFTPBatch
 from zeit.cds.text import printable
@@ -168,7 +168,8 @@ class Transfers:
 
 
 class Download:
-    """A file that is read."""
+    """A file that is read. (More attributes than most: they are a cursor's, and change together.)
+    """
 
     def __init__(self, transfers, name, handle, offset, size, tuning):
         self._transfers, self._channel = transfers, transfers.channel
@@ -261,9 +262,10 @@ def deliver(data, sink):
 
 
 class Upload:
-    """A file that is written."""
+    """A file that is written. (The same is true of its attributes.)"""
 
     def __init__(self, transfers, handle, name, offset):
+        self._transfers = transfers
         self._channel, self._chunk = transfers.channel, transfers.limits.write
         self._handle, self._name, self._at = handle, name, offset
         self._syncs = transfers.syncs
@@ -294,7 +296,14 @@ class Upload:
         if self._syncs:
             self.synced = self._channel.ask(
                 packets.EXTENDED, packets.text(packets.FSYNC) + packets.text(self._handle),
-                done(self._name, passing=True))
+                self._take_synced)
+
+    def _take_synced(self, kind, reader):
+        """Some announce what they don't have."""
+        try:
+            done(self._name, passing=True)(kind, reader)
+        except NotSupported:
+            self._transfers.syncs = False
 
     def _write_few(self):
         few, self._few = self._few, bytearray()

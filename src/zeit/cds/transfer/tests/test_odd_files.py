@@ -103,7 +103,7 @@ class NoFiles(Importing):
             'pyftpdlib': {name for name in files
                           if name.decode('utf-8', 'replace').encode() != name},
             'Pure-FTPd': {b'\\', *control}, 'ProFTPD': {b'~'}, 'vsftpd': {b'~'},
-            'sshd': set(), 'mod_sftp': {b'~'}}[self.server.name])
+            'sshd': set(), 'mod_sftp': set()}[self.server.name])
         self.assert_nothing_left()
 
 
