@@ -1,9 +1,10 @@
 """The lock on sshd: its contract, and whoever else uses the directory."""
 import contextlib
+import os
 import unittest
 
 from zeit.cds.feed import Feed
-from zeit.cds.interfaces import Locked
+from zeit.cds.interfaces import Locked, PermanentError
 from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.lock.tests.local import Directory
 from zeit.cds.lock.tests.places import QUICK
@@ -14,6 +15,7 @@ from zeit.cds.testing.contracts.lock import LockContract
 from zeit.cds.testing.layers import on_servers, ServerTestCase, SFTP_LAYERS, VSFTPD_LAYER
 from zeit.cds.testing.sshd import SSHD
 from zeit.cds.tests.crash.races import LOCKED, races, WatchedLockFile, WON
+from zeit.cds.tests.exporting import Exporting
 from zeit.cds.tests.importing import connected
 from zeit.cds.transfer.importing import Import
 from zeit.cds.transfer.retry import Deadline
@@ -30,6 +32,18 @@ class Contract(Directory, LockContract):
 
     def open(self):
         return SFTPConnection().open(feed_for(self.server), Deadline(600))
+
+
+class Advice(Exporting):
+
+    def test_directory_that_may_not_be_written(self):
+        os.chmod(self.server.directory, 0o555)
+        self.offer('a', b'1')
+        outcome = self.run_export()
+        self.assertIsInstance(outcome.error, PermanentError)
+        self.assertIn('Permission denied', str(outcome.error))
+        self.assertIn('needs the right to create', ' '.join(outcome.error.__notes__))
+        self.assertEqual({b'a': b'1'}, self.waiting)
 
 
 @unittest.skipIf(SSHD.missing(), SSHD.missing())
@@ -75,7 +89,7 @@ class TwoServers(ServerTestCase):
 
 def test_suite():
     return unittest.TestSuite([
-        on_servers(Contract, SFTP_LAYERS),
+        on_servers(Contract, SFTP_LAYERS), on_servers(Advice, SFTP_LAYERS),
         unittest.defaultTestLoader.loadTestsFromTestCase(TwoServers)])
 
 
