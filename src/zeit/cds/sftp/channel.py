@@ -174,7 +174,7 @@ class Channel:
                 if data:
                     self.stream.sendall(data)
         except BaseException as e:
-            raise self._lose(e) from e      # a part of a packet may be there
+            self._lose(e)       # a part of a packet may be there
         self._incoming.asked = True
         while len(self._underway) > UNDERWAY:
             self._receive()
@@ -197,9 +197,9 @@ class Channel:
             self.stream.sendall(packets.hello())
             kind, body = self._incoming.packet()
         except BaseException as e:
-            raise self._lose(e) from e
+            self._lose(e)
         if kind != packets.VERSION:
-            raise self._lose(ProtocolError('The server does not speak SFTP.'))
+            self._lose(ProtocolError('The server does not speak SFTP.'))
         return Reader(bytes(body))
 
     # ------------------------------------------------------------ replies
@@ -230,12 +230,13 @@ class Channel:
         except RunLimitReached:
             raise       # nothing is lost: the reply may come later
         except BaseException as e:
-            raise self._lose(e) from e
+            self._lose(e)
 
     # ------------------------------------------------------------ the end
 
-    def _lose(self, error):
-        """Nothing works any more, for this reason; returns the exception to raise."""
+    def _lose(self, noticed):
+        """Nothing works any more, for this reason (exception). Raises what tells it best."""
+        error = noticed
         if self.lost is None:
             if self._aborted:
                 error = ConnectionLost('The session was aborted.')
@@ -243,7 +244,9 @@ class Channel:
                     not isinstance(error, ProtocolError)):
                 error = self._carrier.explain(error)
             self.end(error)
-        return error
+        if error is noticed:
+            raise error
+        raise error from noticed
 
     def abort(self):
         """Have whatever goes on end at once. Any thread may call it."""
