@@ -59,6 +59,7 @@ setup(
         'docs': docs,
         'metrics': metrics,
         'progress': progress,
+        'sftp': [],     # the system's ssh does it
         'test': zcml + demo + progress + metrics + completion + docs + [
             'hypothesis',
             'packaging',

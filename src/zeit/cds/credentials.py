@@ -24,16 +24,23 @@ def complete(feed, ask=None):
     Raises ConfigurationError if the password file can't be used, or there is no password: a
     server that is sent an empty one every minute locks its user out.
     """
+    feed = completed(feed)
+    if feed.password or feed.user in WITHOUT:
+        return feed
+    password = ask is not None and ask(feed)
+    if not password:
+        raise ConfigurationError(
+            'There is no password for %s: give a password file, set %s, or write it into '
+            '~/.netrc.' % (address(feed), VARIABLE))
+    return replaced(feed, password=password)
+
+
+def completed(feed):
+    """The same, of a feed that may do without. Raises ConfigurationError for its file only."""
     if feed.password:
         return feed
     password = from_file(feed.password_file) if feed.password_file else (
         os.environ.get(VARIABLE) or from_netrc(feed.hostname, feed.user))
-    if not password and feed.user not in WITHOUT:
-        password = ask is not None and ask(feed)
-        if not password:
-            raise ConfigurationError(
-                'There is no password for %s: give a password file, set %s, or write it into '
-                '~/.netrc.' % (address(feed), VARIABLE))
     return replaced(feed, password=password) if password else feed
 
 

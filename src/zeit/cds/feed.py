@@ -9,7 +9,7 @@ from zeit.cds.interfaces import ConfigurationError, IFeed
 
 
 SETTINGS = dict(zope.schema.getFieldsInOrder(IFeed))
-PORT_OF_IMPLICIT_TLS = 990
+PORT_OF_IMPLICIT_TLS, PORT_OF_SSH = 990, 22
 OWNERS = ('connection', 'lock', 'sink')     # utilities that may have settings of their own
 
 
@@ -21,6 +21,8 @@ class Feed:
         """Raises ConfigurationError for an unknown, missing or wrong setting."""
         if settings.get('security') == 'implicit':
             settings.setdefault('port', PORT_OF_IMPLICIT_TLS)
+        elif settings.get('connection') == 'sftp':
+            settings.setdefault('port', PORT_OF_SSH)
         settings, own = separated(settings)
         checked = checked_settings(settings)
         for name, field in SETTINGS.items():

@@ -165,8 +165,11 @@ def _ready(feed, ask, **utilities):
         feed = configured(feed, utilities)
     if feed.ca_file is not None:
         _check_readable('ca_file', feed.ca_file)
-    if utilities['connection'].needs_password:
+    connection = utilities['connection']
+    if connection.needs_password:
         return credentials.complete(feed, ask)
+    if getattr(connection, 'takes_password', False):
+        return credentials.completed(feed)
     return feed
 
 

@@ -16,6 +16,7 @@ from zeit.cds.interfaces import (
 DEFAULTS = {
     (ICDSConnection, ''): 'zeit.cds.ftp.session:FTPConnection',
     (ICDSConnection, 'file'): 'zeit.cds.file.session:FileConnection',
+    (ICDSConnection, 'sftp'): 'zeit.cds.sftp.session:SFTPConnection',
     (ILockFile, ''): 'zeit.cds.lock.lockfile:LockFile',
     (IFileSink, ''): 'zeit.cds.spool.inbox:FileSink',
     (IFileSource, ''): 'zeit.cds.spool.outbox:FileSource',

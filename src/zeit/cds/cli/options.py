@@ -15,6 +15,7 @@ SCHEMES = {     # of a URL: the settings that it stands for
     'ftpes': dict(security='explicit'),
     'ftps': dict(security='implicit'),
     'file': dict(connection='file'),
+    'sftp': dict(connection='sftp'),
 }
 LOCAL = ('file',)       # those of directories on this machine: no host, no user
 SHELLS = ('bash', 'zsh', 'tcsh')
@@ -41,7 +42,7 @@ refused; 78 wrong configuration; 128 + N interrupted by signal N.
 PASSWORDS = '''\
 The password comes from --password-file, $CDS_PASSWORD, ~/.netrc, or the
 terminal. URL: ftp://USER@HOST[:PORT]/DIRECTORY, ftpes:// with explicit TLS
-(AUTH TLS), ftps:// with implicit TLS; file:///DIRECTORY on this machine.
+(AUTH TLS), ftps:// with implicit TLS, sftp:// by ssh; file:///DIRECTORY here.
 '''
 USAGE = {
     'cds-import': 'cds-import [OPTION...] {STORE_DIR | --probe} URL\n'
@@ -233,7 +234,7 @@ def url_settings(url):
             place['port'] = port
     else:
         raise ConfigurationError('The URL must be ftp://USER@HOST[:PORT]/DIRECTORY, or the like '
-                                 'with ftpes: or ftps:, or file:///DIRECTORY.')
+                                 'with ftpes:, ftps: or sftp:, or file:///DIRECTORY.')
     return {**SCHEMES[parts.scheme], **place,
             'ftp_dir': unquote(parts.path, errors='surrogateescape') or '/'}
 

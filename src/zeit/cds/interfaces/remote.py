@@ -45,7 +45,8 @@ class ICDSConnection(zope.interface.Interface):
     """Utility: opens sessions. Keeps no state.
 
     It may have an attribute `settings`, an interface: the fields are settings of its own, which
-    `feed.of('connection')` gives, see IFeed.
+    `feed.of('connection')` gives, see IFeed. It may have an attribute `takes_password`, True: its
+    login may take a password, or do without. Then one is looked for, and not missed.
     """
 
     needs_password = zope.interface.Attribute(

@@ -47,7 +47,8 @@ class IFeed(zope.interface.Interface):
         description='With TLS, the name that its certificate must have.', constraint=_one_line)
     port = zope.schema.Int(
         title='TCP port of the server',
-        description='That of the control connection. With implicit TLS it is 990 unless given.',
+        description='That of the control connection. Unless given, it is 990 with implicit TLS, and'
+                    ' 22 with SFTP.',
         min=1, max=65535, default=21)
     user = zope.schema.TextLine(title='User to log in as', constraint=_one_line)
     password = zope.schema.Password(

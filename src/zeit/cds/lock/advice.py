@@ -1,4 +1,5 @@
 """What a person has to do about a server that does not take, or keep, a lock file."""
+from zeit.cds.interfaces import PermanentError
 from zeit.cds.lock.directory import MUTEX
 from zeit.cds.text import phrase, printable
 
@@ -6,6 +7,7 @@ from zeit.cds.text import phrase, printable
 NO_DATA = (425, 426)
 NO_ROOM = (452, 552)
 NAME = 553
+NO_RIGHT = 550
 
 
 def not_stored(name, feed, error, no_mutex=None):
@@ -17,6 +19,8 @@ def not_stored(name, feed, error, no_mutex=None):
     no_mutex -- ReplyError, why the server did not make the mutex either; None if it did
     """
     code = getattr(error.reply, 'code', None)
+    if code is None and isinstance(error, PermanentError):
+        code = NO_RIGHT     # a server without codes of FTP
     text = 'The lock file %s could not be stored in the directory %s. Nothing was exchanged. %s' % (
         name, printable(feed.ftp_dir), _remedy(code, str(error).lower(), feed))
     if no_mutex is not None and code not in NO_ROOM:

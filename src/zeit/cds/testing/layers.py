@@ -5,7 +5,9 @@ import unittest
 import zope.component.testing
 from zope.configuration import xmlconfig
 
+from zeit.cds.testing.modsftp import ModSFTP
 from zeit.cds.testing.servers import ProFTPD, PureFTPD, PyFTPD, VsFTPD
+from zeit.cds.testing.sshd import SSHD
 
 
 def in_ci():
@@ -59,7 +61,11 @@ PYFTPDLIB_LAYER = ServerLayer(PyFTPD, 'PYFTPDLIB_LAYER')
 VSFTPD_LAYER = ServerLayer(VsFTPD, 'VSFTPD_LAYER')
 PROFTPD_LAYER = ServerLayer(ProFTPD, 'PROFTPD_LAYER')
 PUREFTPD_LAYER = ServerLayer(PureFTPD, 'PUREFTPD_LAYER')
+SSHD_LAYER = ServerLayer(SSHD, 'SSHD_LAYER')
 SERVER_LAYERS = [PYFTPDLIB_LAYER, VSFTPD_LAYER, PROFTPD_LAYER, PUREFTPD_LAYER]
+MODSFTP_LAYER = ServerLayer(ModSFTP, 'MODSFTP_LAYER')
+SFTP_LAYERS = [SSHD_LAYER, MODSFTP_LAYER]
+ALL_LAYERS = SERVER_LAYERS + SFTP_LAYERS        # what is the same whatever the server speaks
 
 
 class ServerTestCase(unittest.TestCase):

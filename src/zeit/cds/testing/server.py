@@ -102,6 +102,12 @@ class Server(abc.ABC):
             return '%s needs root to start: run the tests as root.' % cls.name
 
     @property
+    def feed(self):
+        """The settings with which a feed reaches it: a dict."""
+        return dict(hostname=self.host, port=self.port, user=self.user, password=self.password,
+                    ftp_dir='/')
+
+    @property
     def pid(self):
         """The process id of the main process, int; None if it's not running."""
         if self._process and not self._process.ended():

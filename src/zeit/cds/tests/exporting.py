@@ -1,12 +1,11 @@
 """What tests of exports have in common, on top of what tests of imports have."""
 import os
 
-from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.lock.directory import MUTEX
 from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.spool.journal import JOURNAL, RECORD
 from zeit.cds.spool.outbox import FileSource, LOCK, Outbox
-from zeit.cds.tests.importing import Importing, put, recorded
+from zeit.cds.tests.importing import connected, Importing, put, recorded
 from zeit.cds.transfer.exporting import Export
 
 
@@ -44,8 +43,7 @@ class Exporting(Importing):
     def run_export(self, connection=None, lock=None, source=None, **settings):
         """Export once; its IOutcome. What was logged is in `self.log`."""
         with recorded() as self.log:
-            return Export(self.feed(**{'direction': 'export', **settings}),
-                          connection or FTPConnection(),
+            return Export(*connected(self.feed(**{'direction': 'export', **settings}), connection),
                           lock or LockFile(), source or FileSource())()
 
     def offer(self, name, data=b''):

@@ -9,9 +9,11 @@ import gocept.filestore.filestore
 
 from zeit.cds.feed import Feed
 from zeit.cds.ftp.pipelining import TUNING
-from zeit.cds.ftp.session import FTPConnection
+from zeit.cds.interfaces import ICDSConnection
 from zeit.cds.lock.directory import MUTEX
 from zeit.cds.lock.lockfile import LockFile
+from zeit.cds.own import configured
+from zeit.cds.registry import utility
 from zeit.cds.spool.inbox import FileSink, LOCK, Spool
 from zeit.cds.testing.logs import recorded
 from zeit.cds.transfer.importing import Import
@@ -58,6 +60,14 @@ def put(directory, name, data=b'', modified=WHEN):
     return path
 
 
+def connected(feed, connection=None):
+    """The feed, with its settings checked, and its ICDSConnection."""
+    connection = connection or utility(ICDSConnection, feed.connection)
+    if getattr(connection, 'settings', None):
+        feed = configured(feed, {'connection': connection})
+    return feed, connection
+
+
 class Importing:
     """A mixin for a TestCase with a `server`."""
 
@@ -67,15 +77,13 @@ class Importing:
         self.addCleanup(shutil.rmtree, self.store_dir, ignore_errors=True)
 
     def feed(self, **settings):
-        server = self.server
-        return Feed(**{**dict(
-            store_dir=self.store_dir, hostname=server.host, port=server.port, user=server.user,
-            password=server.password, ftp_dir='/', timeout=20, retries=0), **settings})
+        return Feed(**{'store_dir': self.store_dir, 'timeout': 20, 'retries': 0,
+                       **self.server.feed, **settings})
 
     def run_import(self, connection=None, lock=None, sink=None, **settings):
         """Import once; its IOutcome. What was logged is in `self.log`."""
         with recorded() as self.log:
-            return Import(self.feed(**settings), connection or FTPConnection(), lock or LockFile(),
+            return Import(*connected(self.feed(**settings), connection), lock or LockFile(),
                           sink or FileSink())()
 
     def put(self, name, data=b'', modified=WHEN):

@@ -4,7 +4,13 @@ step.
 import contextlib
 import unittest
 
-from zeit.cds.testing.layers import on_servers, PYFTPDLIB_LAYER, server_test_case, VSFTPD_LAYER
+from zeit.cds.testing.layers import (
+    on_servers,
+    PYFTPDLIB_LAYER,
+    server_test_case,
+    SSHD_LAYER,
+    VSFTPD_LAYER,
+)
 from zeit.cds.testing.servers import VsFTPD
 from zeit.cds.tests.crash.exportkills import ExportMatrix
 from zeit.cds.tests.crash.kills import kill_everywhere
@@ -54,6 +60,6 @@ class KilledWithoutRename(Killed):
 
 def test_suite():
     return unittest.TestSuite([
-        on_servers(Killed, [PYFTPDLIB_LAYER, VSFTPD_LAYER]),
+        on_servers(Killed, [PYFTPDLIB_LAYER, VSFTPD_LAYER, SSHD_LAYER]),
         unittest.defaultTestLoader.loadTestsFromTestCase(server_test_case(KilledWithoutRename,
                                                                           VSFTPD_LAYER))])

@@ -2,7 +2,7 @@
 import unittest
 import unittest.mock
 
-from zeit.cds.testing.layers import on_servers, PYFTPDLIB_LAYER, VSFTPD_LAYER
+from zeit.cds.testing.layers import on_servers, PYFTPDLIB_LAYER, SSHD_LAYER, VSFTPD_LAYER
 from zeit.cds.tests.crash.kills import kill_everywhere, Matrix
 from zeit.cds.transfer.importing import Import
 
@@ -55,5 +55,5 @@ class Checks(Kills):
 
 
 def test_suite():
-    return unittest.TestSuite([on_servers(Runs, [PYFTPDLIB_LAYER, VSFTPD_LAYER]),
+    return unittest.TestSuite([on_servers(Runs, [PYFTPDLIB_LAYER, VSFTPD_LAYER, SSHD_LAYER]),
                                on_servers(Checks, [PYFTPDLIB_LAYER])])

@@ -292,6 +292,7 @@ class PipelinedContract(SessionCase):
     def test_many_files_in_a_row_each_removed_with_the_next(self):
         hints = {
             'the next': lambda name, size: Entry(name, size),
+            'known to be a file': lambda name, size: Entry(name, size, kind='file'),
             'any': lambda name, size: Entry(name),
             'none': lambda name, size: None,
             'a wrong size': lambda name, size: Entry(name, size + 1),
@@ -324,16 +325,18 @@ class PipelinedContract(SessionCase):
     def test_a_file_that_fails_does_not_harm_the_next(self):
         session, pipe = self.opened()
         for number in range(10):
+            kind = 'file' if number % 2 else None
             self.directory.put('%d' % number, data(4096))
-            gone = Also(hint=Entry('%d' % number, 4096))
+            gone = Also(hint=Entry('%d' % number, 4096, kind=kind))
             with self.assertRaises(PermanentError):
                 pipe.read(Entry('gone', 4096), Sink(), also=gone)
-            also = Also(lambda batch, number=number: batch.rename('%d' % number, 'x'),
-                        Entry('gone', 4096))
+            also = Also(lambda batch, number=number: batch.rename('%d' % number, 'x%d' % number),
+                        Entry('gone', 4096, kind=kind))
             self.assertEqual(data(4096), self.fetch(pipe, '%d' % number, 4096, also=also))
             self.assertIsNone(also.pending.get())
             self.assertEqual(1, also.calls)
-        self.assertEqual({'x': data(4096)}, self.directory.contents())
+        self.assertEqual({'x%d' % number: data(4096) for number in range(10)},
+                         self.directory.contents())
 
     def test_many_files_in_a_row_each_named_with_the_next(self):
         session, pipe = self.opened()

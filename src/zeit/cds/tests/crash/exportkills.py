@@ -14,15 +14,15 @@ import time
 
 from zeit.cds.feed import Feed
 from zeit.cds.ftp.control import Control
-from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.lock.directory import Tuning
 from zeit.cds.lock.lockfile import LockFile
+from zeit.cds.sftp.channel import Channel
 from zeit.cds.spool import filesystem
 from zeit.cds.spool.journal import JOURNAL
 from zeit.cds.spool.outbox import FileSource
 from zeit.cds.spool.tests.recorder import MODULES
-from zeit.cds.testing.servers import SERVERS
 from zeit.cds.tests.crash.kills import (
+    ALL,
     CountedOs,
     in_child,
     kill_everywhere,
@@ -30,7 +30,7 @@ from zeit.cds.tests.crash.kills import (
     Steps,
     wait_for_sessions_to_end,
 )
-from zeit.cds.tests.importing import contents, new_spool, put
+from zeit.cds.tests.importing import connected, contents, new_spool, put
 from zeit.cds.transfer.exporting import Export
 
 
@@ -41,6 +41,7 @@ class ExportSteps(Steps):
 
     def watch(self):
         Control.transmit = self.around(Control.transmit)
+        Channel.flush = self.around(Channel.flush)
         counted = CountedOs(self)
         for name in CALLS:
             setattr(counted, name, self.before(getattr(os, name)))
@@ -57,11 +58,9 @@ def run_export(server, store_dir, last=NEVER, **settings):
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
         steps = ExportSteps(last)
         steps.watch()
-        feed = Feed(store_dir=store_dir, hostname=server.host, port=server.port, user=server.user,
-                    password=server.password, ftp_dir='/', timeout=20, retries=1,
-                    direction='export', **settings)
-        outcome = Export(feed, FTPConnection(), LockFile(Tuning(mutex_grace=1.0)),
-                         FileSource())()
+        feed = Feed(store_dir=store_dir, timeout=20, retries=1, direction='export',
+                    **server.feed, **settings)
+        outcome = Export(*connected(feed), LockFile(Tuning(mutex_grace=1.0)), FileSource())()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
 
@@ -179,10 +178,10 @@ def main():
     parser.add_argument('--points', type=int,
                         help='so many steps of each kind of run, evenly spread (default: all)')
     parser.add_argument('--servers', nargs='+', default=['pyftpdlib', 'vsftpd'],
-                        help='of %s' % ', '.join(kind.name for kind in SERVERS))
+                        help='of %s' % ', '.join(kind.name for kind in ALL))
     options = parser.parse_args()
     total, bad = 0, 0
-    for kind in SERVERS:
+    for kind in ALL:
         if kind.name not in options.servers:
             continue
         for connections, consume, renew in KINDS:

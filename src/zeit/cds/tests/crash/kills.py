@@ -19,17 +19,20 @@ import traceback
 
 from zeit.cds.feed import Feed
 from zeit.cds.ftp.control import Control
-from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.lock import directory
 from zeit.cds.lock.lockfile import LockFile
+from zeit.cds.sftp.channel import Channel
 from zeit.cds.spool import filesystem, incoming
 from zeit.cds.spool.inbox import FileSink
 from zeit.cds.spool.tests.recorder import MODULES
+from zeit.cds.testing.modsftp import ModSFTP
 from zeit.cds.testing.servers import SERVERS
-from zeit.cds.tests.importing import contents, new_spool, put, WHEN
+from zeit.cds.testing.sshd import SSHD
+from zeit.cds.tests.importing import connected, contents, new_spool, put, WHEN
 from zeit.cds.transfer.importing import Import
 
 
+ALL = [*SERVERS, SSHD, ModSFTP]
 CALLS = (
     'open', 'write', 'pwrite', 'utime', 'fsync', 'ftruncate', 'link', 'unlink', 'close', 'mkdir',
     'rmdir')
@@ -67,6 +70,7 @@ class Steps:
     def watch(self):
         """From now on, for the rest of this process."""
         Control.transmit = self.around(Control.transmit)
+        Channel.flush = self.around(Channel.flush)
         counted = CountedOs(self)
         for module in MODULES:
             module.os = counted
@@ -113,10 +117,9 @@ def run_import(server, store_dir, last=NEVER, **settings):
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
         steps = Steps(last)
         steps.watch()
-        feed = Feed(store_dir=store_dir, hostname=server.host, port=server.port, user=server.user,
-                    password=server.password, ftp_dir='/', timeout=20, retries=1, **settings)
-        outcome = Import(feed, FTPConnection(), LockFile(directory.Tuning(mutex_grace=1.0)),
-                         FileSink(incoming.Tuning(large=LARGE)))()
+        feed = Feed(store_dir=store_dir, timeout=20, retries=1, **server.feed, **settings)
+        outcome = Import(*connected(feed), LockFile(directory.Tuning(mutex_grace=1.0)), FileSink(
+            incoming.Tuning(large=LARGE)))()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
 
@@ -259,10 +262,10 @@ def main():
     parser.add_argument('--points', type=int,
                         help='so many steps of each kind of run, evenly spread (default: all)')
     parser.add_argument('--servers', nargs='+', default=['pyftpdlib', 'vsftpd'],
-                        help='of %s' % ', '.join(kind.name for kind in SERVERS))
+                        help='of %s' % ', '.join(kind.name for kind in ALL))
     options = parser.parse_args()
     total, bad = 0, 0
-    for kind in [kind for kind in SERVERS if kind.name in options.servers]:
+    for kind in [kind for kind in ALL if kind.name in options.servers]:
         if missing := kind.missing():
             parser.error(missing)
         for connections, renew in (1, False), (1, True), (4, False), (4, True):

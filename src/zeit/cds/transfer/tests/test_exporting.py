@@ -7,7 +7,7 @@ import zope.event
 from zeit.cds.events import FileExported, FileSkipped, RunFinished
 from zeit.cds.interfaces import Locked, LoginRefused, PermanentError, Unreachable
 from zeit.cds.lock.lockfile import LockFile
-from zeit.cds.testing.layers import on_servers
+from zeit.cds.testing.layers import ALL_LAYERS, on_servers
 from zeit.cds.testing.process import free_port
 from zeit.cds.tests.exporting import Exporting, HookedSource
 from zeit.cds.transfer.tests.files import LATIN_1, NO_LATIN_1, two_hundred
@@ -55,8 +55,8 @@ class Files(Exporting):
         self.run_export(connections=1)
         self.assertEqual([
             'Starting export.', 'Accessed filestore %s' % self.store_dir,
-            'Connecting to CDS FTP server (host 127.0.0.1, port %d, user test, dir /)'
-            % self.server.port,
+            'Connecting to CDS FTP server (host 127.0.0.1, port %(port)d, user %(user)s, dir '
+            '%(ftp_dir)s)' % self.server.feed,
             'Creating lock file: write', 'Lock file successfully created: write',
             'Uploading: a', 'File stored on server: a', "Moved from 'new' to 'cur': a",
             'Uploading: b', 'File stored on server: b', "Moved from 'new' to 'cur': b",
@@ -284,4 +284,5 @@ class Failures(Exporting):
 
 
 def test_suite():
-    return unittest.TestSuite(on_servers(tests) for tests in (Files, Names, Atomic, Failures))
+    return unittest.TestSuite(
+        on_servers(tests, ALL_LAYERS) for tests in (Files, Names, Atomic, Failures))

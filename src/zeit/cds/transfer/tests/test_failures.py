@@ -3,7 +3,7 @@ import unittest
 
 from zeit.cds.interfaces import ConfigurationError, LoginRefused, PermanentError, Unreachable
 from zeit.cds.main import import_
-from zeit.cds.testing.layers import on_servers
+from zeit.cds.testing.layers import ALL_LAYERS, on_servers
 from zeit.cds.testing.logs import recorded
 from zeit.cds.testing.process import free_port
 from zeit.cds.tests.importing import Importing
@@ -66,4 +66,4 @@ class Failures(Importing):
 
 
 def test_suite():
-    return unittest.TestSuite([on_servers(Failures)])
+    return unittest.TestSuite([on_servers(Failures, ALL_LAYERS)])

@@ -4,7 +4,7 @@ import socket
 import stat
 import unittest
 
-from zeit.cds.testing.layers import on_servers
+from zeit.cds.testing.layers import ALL_LAYERS, on_servers
 from zeit.cds.tests.importing import Importing
 
 
@@ -102,9 +102,10 @@ class NoFiles(Importing):
         self.assertEqual(set(stayed), {
             'pyftpdlib': {name for name in files
                           if name.decode('utf-8', 'replace').encode() != name},
-            'Pure-FTPd': {b'\\', *control}, 'ProFTPD': {b'~'}, 'vsftpd': {b'~'}}[self.server.name])
+            'Pure-FTPd': {b'\\', *control}, 'ProFTPD': {b'~'}, 'vsftpd': {b'~'},
+            'sshd': set(), 'mod_sftp': set()}[self.server.name])
         self.assert_nothing_left()
 
 
 def test_suite():
-    return unittest.TestSuite([on_servers(NoFiles)])
+    return unittest.TestSuite([on_servers(NoFiles, ALL_LAYERS)])

@@ -1,0 +1,31 @@
+"""The contract of sessions, kept with each of the servers."""
+import unittest
+
+from zeit.cds.pipelined import AtOnce
+from zeit.cds.sftp.session import SFTPConnection
+from zeit.cds.sftp.tests.sessions import OnServer
+from zeit.cds.sftp.transfers import Tuning
+from zeit.cds.testing.contracts.pipelined import PipelinedContract
+from zeit.cds.testing.contracts.session import SessionContract
+from zeit.cds.testing.layers import on_servers, SFTP_LAYERS
+
+
+class Sessions(OnServer, SessionContract):
+    """Whatever can be pipelined is."""
+
+
+class Ahead(OnServer, PipelinedContract):
+    """As on a long line: a file is opened before its turn."""
+
+    connection = SFTPConnection(Tuning(far=0.0))
+
+
+class OneByOne(OnServer, PipelinedContract):
+    """One verb after the other."""
+
+    def pipelined(self, session):
+        return AtOnce(session)
+
+
+def test_suite():
+    return unittest.TestSuite(on_servers(case, SFTP_LAYERS) for case in (Sessions, Ahead, OneByOne))
