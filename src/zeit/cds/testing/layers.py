@@ -64,6 +64,7 @@ PUREFTPD_LAYER = ServerLayer(PureFTPD, 'PUREFTPD_LAYER')
 SSHD_LAYER = ServerLayer(SSHD, 'SSHD_LAYER')
 SERVER_LAYERS = [PYFTPDLIB_LAYER, VSFTPD_LAYER, PROFTPD_LAYER, PUREFTPD_LAYER]
 MODSFTP_LAYER = ServerLayer(ModSFTP, 'MODSFTP_LAYER')
+MODSFTP_LAYER.level = 2     # slow at logging in: only `bin/test --at-level 2` runs these
 SFTP_LAYERS = [SSHD_LAYER, MODSFTP_LAYER]
 ALL_LAYERS = SERVER_LAYERS + SFTP_LAYERS        # what is the same whatever the server speaks
 
@@ -110,7 +111,8 @@ def server_test_case(mixin, layer):
     """Return `mixin` as a TestCase on the server of `layer`."""
     return type('%s_%s' % (mixin.__name__, layer.kind.__name__),
                 (mixin, ServerTestCase),
-                {'layer': layer, '__module__': mixin.__module__, '__doc__': mixin.__doc__})
+                {'layer': layer, 'level': getattr(layer, 'level', 1),
+                 '__module__': mixin.__module__, '__doc__': mixin.__doc__})
 
 
 class ZCMLLayer:
