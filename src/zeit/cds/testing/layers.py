@@ -89,7 +89,7 @@ class ServerTestCase(unittest.TestCase):
         return self.layer.server
 
 
-def on_servers(mixin, layers=SERVER_LAYERS):
+def on_servers(mixin, layers=SERVER_LAYERS, level=1):
     """Return a suite that runs the tests of `mixin` on each of the servers.
 
     `mixin` is a class with test methods that use `self.server`; it's not a
@@ -103,15 +103,16 @@ def on_servers(mixin, layers=SERVER_LAYERS):
     suite = unittest.TestSuite()
     for layer in layers:
         suite.addTest(unittest.defaultTestLoader.loadTestsFromTestCase(
-            server_test_case(mixin, layer)))
+            server_test_case(mixin, layer, level)))
     return suite
 
 
-def server_test_case(mixin, layer):
+def server_test_case(mixin, layer, level=1):
     """Return `mixin` as a TestCase on the server of `layer`."""
     return type('%s_%s' % (mixin.__name__, layer.kind.__name__),
                 (mixin, ServerTestCase),
-                {'layer': layer, 'level': getattr(layer, 'level', 1),
+                {'layer': layer,
+                 'level': max(level, getattr(layer, 'level', 1), getattr(mixin, 'level', 1)),
                  '__module__': mixin.__module__, '__doc__': mixin.__doc__})
 
 

@@ -60,6 +60,7 @@ class KilledWithoutRename(Killed):
 
 def test_suite():
     return unittest.TestSuite([
-        on_servers(Killed, [PYFTPDLIB_LAYER, VSFTPD_LAYER, SSHD_LAYER]),
+        on_servers(Killed, [PYFTPDLIB_LAYER, VSFTPD_LAYER]),
+        on_servers(Killed, [SSHD_LAYER], level=2),
         unittest.defaultTestLoader.loadTestsFromTestCase(server_test_case(KilledWithoutRename,
                                                                           VSFTPD_LAYER))])

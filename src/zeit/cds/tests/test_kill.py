@@ -55,5 +55,6 @@ class Checks(Kills):
 
 
 def test_suite():
-    return unittest.TestSuite([on_servers(Runs, [PYFTPDLIB_LAYER, VSFTPD_LAYER, SSHD_LAYER]),
+    return unittest.TestSuite([on_servers(Runs, [PYFTPDLIB_LAYER, VSFTPD_LAYER]),
+                               on_servers(Runs, [SSHD_LAYER], level=2),
                                on_servers(Checks, [PYFTPDLIB_LAYER])])

@@ -23,6 +23,8 @@ class Ahead(OnServer, PipelinedContract):
 class OneByOne(OnServer, PipelinedContract):
     """One verb after the other."""
 
+    level = 2       # it says little that the others don't
+
     def pipelined(self, session):
         return AtOnce(session)
 
