@@ -52,6 +52,7 @@ class SessionCase:
     unreachable = None          # settings (dict) with which nobody is reached; None: not tested
 
     def feed(self, **settings):
+        """An IFeed that leads to the server under test, with these settings."""
         raise NotImplementedError
 
     def pipelined(self, session):
