@@ -11,7 +11,7 @@ import zope.interface
 from zeit.cds.ftp.batch import done, FTPBatch, modified, outcome
 from zeit.cds.ftp.existence import Existence
 from zeit.cds.ftp.lister import Lister
-from zeit.cds.ftp.listing import says_empty
+from zeit.cds.ftp.listing import Listing, says_empty
 from zeit.cds.ftp.login import Login
 from zeit.cds.ftp.pipelined import Pipelined
 from zeit.cds.ftp.quirks import Findings
@@ -41,6 +41,12 @@ class FTPConnection:
 
     needs_password = True
 
+    def __init__(self, listing=Listing):
+        """
+        listing -- makes a Listing, of a verb and what else it takes
+        """
+        self._listing = listing
+
     def __conform__(self, interface):
         return self if interface is IProbedConnection else None
 
@@ -62,11 +68,10 @@ class FTPConnection:
                     raise
                 log.debug('%s. Once more.', e)
 
-    @staticmethod
-    def _open(feed, deadline, findings, at_once):
+    def _open(self, feed, deadline, findings, at_once):
         login = Login(feed, deadline, findings)
         login(at_once)
-        return FTPSession(login, findings)
+        return FTPSession(login, findings, self._listing)
 
     def describe(self, session):
         """See IProbedConnection."""
@@ -80,15 +85,16 @@ class FTPSession:
 
     blocking = False
 
-    def __init__(self, login, findings):
+    def __init__(self, login, findings, listing):
         """
         login -- Login, done
         findings -- Findings, of all sessions of the run
+        listing -- see FTPConnection
         """
         self.control, self.data, self.quirks = login.control, login.data, login.quirks
         self.findings = findings
         self.transfers = Transfers(self.control, self.data)
-        self.lister, self.existence = Lister(self), Existence(self)
+        self.lister, self.existence = Lister(self, listing), Existence(self)
         self.stored = None      # name of a file that we stored, which listings should show
         self.greeting, self.features = login.greeting, login.features
         self._pipelined = None
