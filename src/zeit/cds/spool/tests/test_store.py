@@ -103,13 +103,19 @@ class Hints(InSpool):
             os.chown(self.at(name), NOBODY, NOBODY)
         os.chown(self.path, NOBODY, NOBODY)
         self.make('export.lock')
-        self.make("import.lock")
+        self.make('import.lock')
         os.chown(self.at('import.lock'), 1, 1)
+        for name, owner, mode in (('export.journal', 1, 0o666), ('export.record', NOBODY, 0o444)):
+            self.make(name)
+            os.chown(self.at(name), owner, owner)
+            os.chmod(self.at(name), mode)
         said = as_somebody_else(lambda: Outbox(self.path, '').close())
         self.assertIn('%s belongs to root' % self.at('export.lock'), said)
         self.assertIn('%s belongs to %s' % (self.at('import.lock'), user_name(1)), said)
         self.assertIn('chown %s %s %s' % (
             user_name(NOBODY), self.at('import.lock'), self.at('export.lock')), said)
+        for name in 'export.journal', 'export.record':      # what may be written is in nobody's way
+            self.assertNotIn(name, said)
 
     def test_nothing_belongs_to_others(self):
         self.assertEqual('User %s needs the right to write there.' % user_name(os.geteuid()),

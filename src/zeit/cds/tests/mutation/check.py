@@ -2,6 +2,7 @@
 import collections
 import functools
 import importlib
+import json
 import os
 import selectors
 import shutil
@@ -31,6 +32,7 @@ class Order:
     def __init__(self, project):
         self._project = project
         self._modules = {}          # {name: (number, Statements)}
+        self.measured = set()       # names of those of which `coverage` tells
         self.coverage = coverage.Coverage()
         self.seconds = {}
         self.red = set()            # they are so on unchanged code as well
@@ -50,7 +52,7 @@ class Order:
         module = mutant.module
         first = dict(self.noticed[module].most_common(KILLER_FIRST))
         number, statements = self.module(module)
-        line = statements.line_of(mutant.start)
+        line = statements.line_of(mutant.start) if module in self.measured else None
 
         def key(test, layer):
             if test in self.red or not self.coverage.covers(test, number, line):
@@ -59,6 +61,28 @@ class Order:
                 return 0, -first[test], test
             return self.rank(layer), self.seconds.get(test, 0), test
         return key
+
+    def keep(self, path):
+        """Write to a file what is known of the tests."""
+        path.write_text(json.dumps({
+            'modules': {name: (number, statements.source.decode())
+                        for name, (number, statements) in self._modules.items()},
+            'coverage': self.coverage.values, 'seconds': self.seconds, 'red': sorted(self.red),
+            'noticed': self.noticed}))
+
+    def remember(self, path):
+        """Take it from there. A test that is new counts as one that executes everything; so do all
+        in a module that has changed."""
+        kept = json.loads(path.read_text())
+        for name, (number, source) in kept['modules'].items():
+            new = self._project.module_path(name).read_bytes()
+            self._modules[name] = number, coverage.Statements(new)
+            if new.decode() == source:
+                self.measured.add(name)
+        self.coverage = coverage.Coverage(*kept['coverage'])
+        self.seconds, self.red = kept['seconds'], set(kept['red'])
+        for name, counts in kept['noticed'].items():
+            self.noticed[name].update(counts)
 
     @staticmethod
     def rank(layer):
@@ -83,7 +107,8 @@ class Running:
     def __init__(self, mutant, pid, pipe):
         self.mutant, self.pid, self.pipe = mutant, pid, pipe
         self.test, self.red, self.why, self.ended = trial.LOADING, None, None, False
-        self.begun, self._rest = time.monotonic(), b''
+        self.started = self.begun = time.monotonic()
+        self._rest = b''
 
     def read(self):
         """The lines that came (lists of a word and the rest); None at the end."""
@@ -160,8 +185,12 @@ class Slot:
 class Check:
     """Tries mutants of a project, some at a time; `survivors` is a list of Mutant."""
 
-    def __init__(self, project, jobs=2, say=print):
-        self.project, self.jobs, self.say = project, jobs, say
+    def __init__(self, project, jobs=2, say=print, brief=None):
+        """
+        jobs -- so many at a time
+        brief -- float: a mutant that no test has noticed after so many seconds counts as survived
+        """
+        self.project, self.jobs, self.say, self.brief = project, jobs, say, brief
         self.order = Order(project)
         self.survivors, self.tried = [], 0
 
@@ -172,15 +201,27 @@ class Check:
                     name, self.project.module_path(name).read_bytes())
                 if mutant.kind in kinds}
 
-    def run(self, mutants):
-        """Try all of {Mutant: room}."""
+    def run(self, mutants, known=None):
+        """Try all of {Mutant: room}.
+
+        known -- path of a file of what is known of the tests; None: they are tried first
+        """
         place = tempfile.mkdtemp(prefix='zeit.cds-mutants-', dir=memory())
         os.chmod(place, 0o755)
         try:
             self.slots = [Slot(self.project, os.path.join(place, str(n)))
                           for n in range(self.jobs)]
-            self._measure(mutants)
+            if known is not None and known.exists():
+                self.order.remember(known)
+            else:
+                self._measure(mutants)
+            if sum(self.order.seconds.values()) > WORTH_PRELOADING:
+                preload()
+            if known is not None:
+                self.order.keep(known)
             self._all(mutants)
+            if known is not None:
+                self.order.keep(known)
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
@@ -189,6 +230,7 @@ class Check:
         names = sorted({name for room in mutants.values() for name in self.project.tests(room)})
         shares = [(None, names[n::self.jobs]) for n in range(self.jobs) if names[n::self.jobs]]
         modules = sorted({mutant.module for mutant in mutants})
+        self.order.measured.update(modules)
         for slot in self.slots:
             slot.change({name: statements.telling(number) for name in modules
                          for number, statements in [self.order.module(name)]})
@@ -209,8 +251,6 @@ class Check:
         if not seconds:
             raise SystemExit('No test is good on unchanged code; see %s' % (
                 self.slots[-1].keep_log()))
-        if sum(seconds.values()) > WORTH_PRELOADING:
-            preload()
 
     def _all(self, mutants):
         self._drive((mutant, self.project.tests(room)) for mutant, room in mutants.items())
@@ -263,6 +303,9 @@ class Check:
             if not running.ended and (
                     time.monotonic() - running.begun > self.order.limit(running.test)):
                 running.red, running.why, running.ended = running.test, 'took too long', True
+            elif not running.ended and self.brief is not None and (
+                    time.monotonic() - running.started > self.brief):
+                running.why, running.ended = 'done', True
         return [slot for slot in slots if slot.running.ended]
 
     def _hear(self, running, what, test='', stop=True):

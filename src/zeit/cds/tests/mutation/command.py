@@ -40,6 +40,11 @@ def arguments(project, args):
     parser.add_argument('--guards', action='store_true', help='remove each guard, nothing else')
     parser.add_argument('--only', metavar='ID', action='append', help='this mutant')
     parser.add_argument('--list', action='store_true', help='show them, try none')
+    parser.add_argument('--known', type=Path, metavar='FILE',
+                        help='keep there what is known of the tests, or take it from there, '
+                        'instead of trying all of them first')
+    parser.add_argument('--brief', type=float, metavar='SECONDS',
+                        help='a mutant that no test has noticed until then counts as survived')
     parser.add_argument('--source', help='a directory with other code (%s)' % project.source)
     return parser.parse_args(args)
 
@@ -63,7 +68,7 @@ def main(args=None, project=None):
         project = project.elsewhere(options.source)
     if options.seed is None:
         options.seed = random.randrange(10 ** 6)
-    check = Check(project, options.jobs)
+    check = Check(project, options.jobs, brief=options.brief)
     mutants = chosen(check, options)
     if not mutants:
         print('There is no such mutant.', file=sys.stderr)
@@ -73,7 +78,7 @@ def main(args=None, project=None):
             print(check.shown(mutant))
         return 0
     begun = time.monotonic()
-    check.run(mutants)
+    check.run(mutants, options.known)
     noticed = check.tried - len(check.survivors)
     print('%d mutants, seed %d: %d noticed (%.1f %%), %d survived; %.0f s' % (
         check.tried, options.seed, noticed, 100 * noticed / check.tried, len(check.survivors),

@@ -87,9 +87,14 @@ def is_text(node):
 class Coverage:
     """What was heard: `covers` tells whether a test executes a statement."""
 
-    def __init__(self):
-        self._numbers = {}          # of tests
-        self._masks = {}            # {'module:line': the numbers of tests as bits}
+    def __init__(self, numbers=(), masks=()):
+        """The arguments are `values` of another."""
+        self._numbers = dict(numbers)   # of tests
+        self._masks = dict(masks)       # {'module:line': the numbers of tests as bits}
+
+    @property
+    def values(self):
+        return self._numbers, self._masks
 
     def hear(self, test, statements):
         bit = 1 << self._numbers.setdefault(test, len(self._numbers))
