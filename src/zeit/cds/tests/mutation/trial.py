@@ -221,6 +221,9 @@ class Trial:
 
 
 def flat(suite, layer):
+    """[(test, its layer or None), ...] of those that `bin/test` runs, too: the first level."""
+    if getattr(suite, 'level', 1) > 1:
+        return []
     layer = getattr(suite, 'layer', layer)
     if isinstance(suite, unittest.TestCase):
         return [(suite, layer)]
