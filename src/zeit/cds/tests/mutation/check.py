@@ -1,5 +1,6 @@
 """Mutants are tried, some at a time, each with the tests that execute what is changed."""
 import collections
+import difflib
 import functools
 import importlib
 import json
@@ -32,7 +33,8 @@ class Order:
     def __init__(self, project):
         self._project = project
         self._modules = {}          # {name: (number, Statements)}
-        self.measured = set()       # names of those of which `coverage` tells
+        self.measured = set()       # names of those of which `coverage` tells,
+        self.unlike = collections.defaultdict(set)      # but for these lines
         self.coverage = coverage.Coverage()
         self.seconds = {}
         self.red = set()            # they are so on unchanged code as well
@@ -52,7 +54,9 @@ class Order:
         module = mutant.module
         first = dict(self.noticed[module].most_common(KILLER_FIRST))
         number, statements = self.module(module)
-        line = statements.line_of(mutant.start) if module in self.measured else None
+        line = statements.line_of(mutant.start)
+        if module not in self.measured or line in self.unlike[module]:
+            line = None     # it is not known who executes it
 
         def key(test, layer):
             if test in self.red or not self.coverage.covers(test, number, line):
@@ -65,24 +69,32 @@ class Order:
     def keep(self, path):
         """Write to a file what is known of the tests."""
         path.write_text(json.dumps({
-            'modules': {name: (number, statements.source.decode())
+            'modules': {name: (number, statements.source.decode(), name in self.measured,
+                               sorted(self.unlike[name]))
                         for name, (number, statements) in self._modules.items()},
             'coverage': self.coverage.values, 'seconds': self.seconds, 'red': sorted(self.red),
             'noticed': self.noticed}))
 
     def remember(self, path):
-        """Take it from there. A test that is new counts as one that executes everything; so do all
-        in a module that has changed."""
-        kept = json.loads(path.read_text())
-        for name, (number, source) in kept['modules'].items():
+        """Take it from there, as far as lines have not changed since."""
+        kept, moves = json.loads(path.read_text()), {}
+        for name, (number, source, measured, unlike) in kept['modules'].items():
             new = self._project.module_path(name).read_bytes()
             self._modules[name] = number, coverage.Statements(new)
-            if new.decode() == source:
+            moves[number] = moved(source, new.decode(), set(unlike))
+            self.unlike[name] = {*range(1, new.count(b'\n') + 1)} - {*moves[number].values()}
+            if measured:
                 self.measured.add(name)
-        self.coverage = coverage.Coverage(*kept['coverage'])
+        self.coverage = coverage.Coverage(*kept['coverage']).moved(moves)
         self.seconds, self.red = kept['seconds'], set(kept['red'])
         for name, counts in kept['noticed'].items():
             self.noticed[name].update(counts)
+
+    def new(self, test, layer):
+        """An order of those tests of which nothing is known yet."""
+        if test in self.seconds or test in self.red:
+            return None
+        return self.rank(layer), test
 
     @staticmethod
     def rank(layer):
@@ -213,8 +225,10 @@ class Check:
                           for n in range(self.jobs)]
             if known is not None and known.exists():
                 self.order.remember(known)
+                self._measure(mutants, self.order.new)
             else:
                 self._measure(mutants)
+                self.order.measured.update(mutant.module for mutant in mutants)
             if sum(self.order.seconds.values()) > WORTH_PRELOADING:
                 preload()
             if known is not None:
@@ -225,22 +239,25 @@ class Check:
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
-    def _measure(self, mutants):
-        """All tests: how long each takes, what it executes, and whether it is red anyway."""
+    def _measure(self, mutants, order=None):
+        """All tests: how long each takes, what it executes, and whether it is red anyway.
+
+        order -- key function that leaves out some
+        """
         names = sorted({name for room in mutants.values() for name in self.project.tests(room)})
         shares = [(None, names[n::self.jobs]) for n in range(self.jobs) if names[n::self.jobs]]
-        modules = sorted({mutant.module for mutant in mutants})
-        self.order.measured.update(modules)
+        modules, before = sorted({mutant.module for mutant in mutants}), set(self.order.red)
         for slot in self.slots:
             slot.change({name: statements.telling(number) for name in modules
                          for number, statements in [self.order.module(name)]})
             slot.project.source.joinpath(coverage.MODULE + '.py').write_text(coverage.SOURCE)
-        self._drive(iter(shares), stop=False, telling=True)
+        self._drive(iter(shares), stop=False, telling=True, order=order)
         for slot in self.slots:
             slot.restore(modules)
-        doubtful, self.order.red = self.order.red, set()
+        doubtful, self.order.red = self.order.red - before, set()
         if doubtful:
-            self._drive(iter(shares), stop=False, only=doubtful)
+            self._drive(iter(shares), stop=False, order=functools.partial(chosen_only, doubtful))
+        self.order.red |= before
         for test in sorted(self.order.red):
             self.say('red on unchanged code, not counted: %s' % test)
         seconds = self.order.seconds
@@ -255,11 +272,11 @@ class Check:
     def _all(self, mutants):
         self._drive((mutant, self.project.tests(room)) for mutant, room in mutants.items())
 
-    def _drive(self, work, stop=True, telling=False, only=None):
+    def _drive(self, work, stop=True, telling=False, order=None):
         """Keep all slots busy with (mutant, names of test modules).
 
         `telling`  the code tells what is executed
-        `only`     names of tests
+        `order`    key function of tests, instead of the one that suits the mutant
         """
         free, selector = list(self.slots), selectors.DefaultSelector()
         pending = next(work, None)
@@ -268,10 +285,7 @@ class Check:
                 while pending and free:
                     slot = free.pop()
                     mutant, tests = pending
-                    order = self.order.of(mutant)
-                    if only is not None:
-                        order = functools.partial(chosen_only, only)
-                    slot.start(mutant, tests, order, stop, {
+                    slot.start(mutant, tests, order or self.order.of(mutant), stop, {
                         coverage.VARIABLE: str(slot.place / 'statements')} if telling else {})
                     selector.register(slot.running.pipe, selectors.EVENT_READ, slot)
                     pending = next(work, None)
@@ -343,6 +357,14 @@ class Check:
         return '%s\n%s:%d\n%s' % (
             mutant.id, path.relative_to(self.project.source), mutant.line,
             mutant.diff(path.read_bytes()))
+
+
+def moved(source, new, without):
+    """{line of a source: the same line of a newer one}. without -- lines that don't count"""
+    blocks = difflib.SequenceMatcher(None, source.splitlines(), new.splitlines(),
+                                     autojunk=False).get_matching_blocks()
+    return {a + n + 1: b + n + 1 for a, b, size in blocks for n in range(size)
+            if a + n + 1 not in without}
 
 
 def chosen_only(tests, test, layer):

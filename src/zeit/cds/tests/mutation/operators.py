@@ -2,7 +2,7 @@
 
 A change is a piece of text in place of another, so that all other lines stay what they are.
 Never changed: what is logged, docstrings, annotations, decorators, strings, `__repr__`, numbers
-of seconds, and the numbers of a class called *Tuning.
+of seconds, and the numbers of a class called *Tuning. Nor is None returned instead of False.
 """
 import ast
 import difflib
@@ -157,7 +157,7 @@ class Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Return(self, node):
-        if node.value is not None and not is_none(node.value):
+        if node.value is not None and not is_false(node.value):
             self.replace('return', node.value, 'None')
         self.generic_visit(node)
 
@@ -258,5 +258,7 @@ class Finder(ast.NodeVisitor):
             self.replace('number', node, str(node.value + 1))
 
 
-def is_none(node):
-    return isinstance(node, ast.Constant) and node.value is None
+def is_false(node):
+    """Is it as false as None? Who asks for a truth value sees no difference. bool"""
+    return isinstance(node, ast.Constant) and any(
+        node.value is value for value in (None, False))
