@@ -2,7 +2,8 @@
 
 A change is a piece of text in place of another, so that all other lines stay what they are.
 Never changed: what is logged, docstrings, annotations, decorators, strings, `__repr__`, numbers
-of seconds, and the numbers of a class called *Tuning. Nor is None returned instead of False.
+of seconds, and the numbers of a class called *Tuning. Nor what makes no difference to anybody: None
+instead of False, one more random byte.
 """
 import ast
 import difflib
@@ -135,6 +136,10 @@ class Finder(ast.NodeVisitor):
         """No changes inside of strings."""
 
     # Statements
+
+    def visit_Call(self, node):
+        if ast.unparse(node.func) != 'os.urandom':
+            self.generic_visit(node)
 
     def visit_Expr(self, node):
         call = node.value.value if isinstance(node.value, ast.Await) else node.value

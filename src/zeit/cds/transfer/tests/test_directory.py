@@ -1,4 +1,5 @@
 """The directory on the server while a run works there: what begins and ends with it."""
+import threading
 from unittest import mock
 
 from zeit.cds.interfaces import (
@@ -11,7 +12,7 @@ from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.net.scheduler import Scheduler
 from zeit.cds.testing.logs import recorded
 from zeit.cds.transfer.directory import Directory, Stop
-from zeit.cds.transfer.tests.plain import Exchanges, Fault, QUICK, QUICK_LOCK
+from zeit.cds.transfer.tests.plain import Exchanges, Fault, hangs, QUICK, QUICK_LOCK
 
 
 class Directories(Exchanges):
@@ -51,6 +52,25 @@ class Directories(Exchanges):
     def test_there_is_nothing_to_abort_before_there_is_a_session(self):
         self.directory().abort()
         self.import_(self.serve()).abort()
+
+    def test_to_abort_ends_its_session(self):
+        directory = self.directory()
+        directory.connect()
+        directory.abort()
+        self.assertFalse(directory.sessions.first.alive)
+        directory.disconnect()
+
+    def test_to_abort_a_run_ends_whatever_it_asks_for(self):
+        server = self.serve(Fault('entries', hangs, times=1), files={'a': b'data'})
+        run = self.import_(server, run_limit=9)
+
+        def end(*args):
+            run.stop(Interrupted('Enough.'))
+            threading.Timer(0.02, run.abort).start()
+
+        server.faults.insert(0, Fault('entries', end, times=1))
+        self.assertLess(self.run_it(run).seconds, 8)
+        self.assertFalse(run.outcome.successful)
 
     def test_nothing_is_begun_once_it_was_stopped_or_the_time_is_over(self):
         for error in Interrupted('Enough.'), RunLimitReached('Over.'):

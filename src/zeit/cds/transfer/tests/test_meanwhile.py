@@ -105,7 +105,8 @@ class Threads(Exchanges):
     def test_verbs(self):
         server = self.serve(files={'a': b'data'}, blocking=True)
         session = Threaded(server.open(None, Never()))
-        with session:
+        with session as entered:
+            self.assertIs(session, entered)
             self.assertEqual((True, server.latency, False),
                              (session.alive, session.latency, session.blocking))
             self.assertEqual(['a'], [entry.name for entry in session.entries()])

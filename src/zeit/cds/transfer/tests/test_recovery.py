@@ -270,6 +270,14 @@ class Exports(Recovering):
         self.assertEqual({'a': DATA}, self.there)
         self.assert_done()
 
+    def test_the_whole_of_what_waits_is_not_sent_again(self):
+        self.killed(DATA)
+        self.server.log.clear()
+        self.assertEqual(1, self.exchange().files)
+        self.assertEqual(['STOR write'], self.server.commands('STOR'))
+        self.assertEqual(({'a': DATA}, {b'a': DATA}), (self.there, self.spool('cur')))
+        self.assert_done()
+
     def test_what_is_larger_is_somebody_elses(self):
         self.killed(DATA * 2)
         self.assertEqual(['a'], [name for name, reason in self.exchange().skipped])
