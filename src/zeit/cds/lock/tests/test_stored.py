@@ -99,6 +99,12 @@ class Arriving(StoredCase):
         self.assertEqual([0.1, 0.2, 0.4, 0.8], self.pauses)
         self.assertIn('Has somebody removed it?', caught.exception.__notes__[0])
 
+    def test_nobody_waits_for_it_if_that_is_not_wanted(self):
+        self.stored._tuning = Tuning(visible=0.0)
+        with self.assertRaises(PermanentError):
+            self.arrived(None)
+        self.assertEqual([], self.pauses)
+
 
 class Seen(StoredCase):
     """Was it ours a moment ago?"""

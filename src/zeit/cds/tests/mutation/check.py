@@ -1,7 +1,6 @@
 """Mutants are tried, some at a time, each with the tests that execute what is changed."""
 import collections
 import difflib
-import functools
 import importlib
 import json
 import os
@@ -254,11 +253,8 @@ class Check:
         self._drive(iter(shares), stop=False, telling=True, order=order)
         for slot in self.slots:
             slot.restore(modules)
-        doubtful, self.order.red = self.order.red - before, set()
-        if doubtful:
-            self._drive(iter(shares), stop=False, order=functools.partial(chosen_only, doubtful))
-        self.order.red |= before
-        for test in sorted(self.order.red):
+        for test in sorted(self.order.red - before):
+            # Perhaps by chance: then it would be so on a mutant as well.
             self.say('red on unchanged code, not counted: %s' % test)
         seconds = self.order.seconds
         slow = sorted(seconds, key=seconds.get)[-3:]
@@ -365,11 +361,6 @@ def moved(source, new, without):
                                      autojunk=False).get_matching_blocks()
     return {a + n + 1: b + n + 1 for a, b, size in blocks for n in range(size)
             if a + n + 1 not in without}
-
-
-def chosen_only(tests, test, layer):
-    """An order of some tests."""
-    return (Order.rank(layer), test) if test in tests or test.startswith(trial.LOADING) else None
 
 
 def memory():

@@ -73,6 +73,7 @@ class Meanwhile(Exchanges):
         for thread in threading.enumerate():
             if thread.name == 'zeit.cds-session':
                 thread.join(9)
+                self.assertFalse(thread.is_alive())
         self.assertEqual([], [session for session in server.sessions if session.alive])
 
     def test_several_listings_use_them_again(self):
