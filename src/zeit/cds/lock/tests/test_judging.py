@@ -276,6 +276,20 @@ class TakingOver(Judging):
         self.assertFalse(is_final(PermanentError('No.')))
 
 
+class Twice(Judging):
+    """The server says that it made the mutex twice."""
+
+    def test_whose_turn_it_is(self):
+        for ours in True, False:
+            mutex, session = Mutex(Owner.me(), Tuning()), Session(names=[])
+            mutex.held = True
+            with mock.patch.object(Turn, 'take', lambda *args, ours=ours: ours):
+                self.assertEqual([], mutex._take_turn(session, None, 0.0))
+            self.assertEqual((ours, ours), (mutex.held, mutex.named))
+            self.assertEqual(not ours, ('remove_directory', MUTEX) in session.done)
+            self.assertLess(0.0, mutex.entered)
+
+
 class Slow(Judging):
 
     def test_half_of_the_grace_is_too_long(self):

@@ -2,7 +2,7 @@
 import contextlib
 import os
 
-from zeit.cds.interfaces import Entry, PermanentError
+from zeit.cds.interfaces import Entry, PermanentError, Unreachable
 from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.pipelined import AtOnce, Outcome
 from zeit.cds.spool.inbox import FileSink
@@ -31,6 +31,13 @@ class Imports(Exchanges):
         seen = self.check(Fault('entries', PermanentError('no')))
         self.assertIsInstance(seen.error, PermanentError)
         self.assertEqual([], seen.entries)
+
+    def test_a_server_that_is_down_is_not_asked_again(self):
+        server = self.serve(Fault('open', Unreachable('down')))
+        preview = ImportPreview(self.feed(retries=2), server, LockFile(QUICK_LOCK), FileSink(),
+                                QUICK)
+        self.assertIsInstance(self.run_it(preview).error, Unreachable)
+        self.assertEqual(1, server.count('open'))
 
     def test_what_is_wrong_with_a_name_and_what_merely_waits(self):
         self.offer('b', b'an older one')
