@@ -16,7 +16,8 @@ class Imports(Exchanges):
 
     def check(self, *faults, more=()):
         """No session stays open, no file was touched; the Seen."""
-        server = self.serve(*faults, files={'a': b'data', 'b': b'data', **dict(more)})
+        server = self.server = self.serve(
+            *faults, files={'a': b'data', 'b': b'data', **dict(more)})
         seen = self.run_it(ImportPreview(self.feed(), server, LockFile(QUICK_LOCK), FileSink(),
                                          QUICK))
         self.assertEqual(1, len(server.sessions))
@@ -26,6 +27,7 @@ class Imports(Exchanges):
 
     def test_its_session_is_closed(self):
         self.assertEqual(['a', 'b'], [entry.name for entry in self.check().entries])
+        self.assertEqual([], self.server.called('stat'))    # the listing tells enough
 
     def test_its_session_is_closed_when_it_fails(self):
         seen = self.check(Fault('entries', PermanentError('no')))
