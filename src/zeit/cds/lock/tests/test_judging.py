@@ -1,4 +1,5 @@
 """Whose a lock is, and what becomes of it: each answer of a server, one by one."""
+import math
 import types
 import unittest
 from unittest import mock
@@ -319,6 +320,44 @@ class Turns(Judging):
     def test_whether_it_is_free(self):
         for names, free in ([], True), ([dead().token], True), (['other'], False):
             self.assertEqual(free, self.turn._is_free(Session(names=names)))
+
+    def test_pauses(self):
+        for chance, seconds in (0, 0.02), (255, 0.1):
+            with mock.patch('os.urandom', lambda number, chance=chance: bytes([chance] * number)):
+                self.assertAlmostEqual(seconds, Turn._pause())
+
+    def test_whoever_is_not_first_stands_back_until_the_others_have_gone(self):
+        slept, waited, session = [], [], Session(names=['token', 'a'])
+
+        def sleep(seconds):
+            slept.append(seconds)
+            session.listed = ['a'] if len(slept) < 2 else []
+
+        with mock.patch('zeit.cds.lock.turn.sleep', sleep):
+            self.turn._stand_back(session, waited.append, math.inf)
+        self.assertEqual((2, [[], [], []]), (len(slept), waited))
+        self.assertIn(('remove_directory', MUTEX + '/token'), session.done)
+        session.listed = ['a']
+        with mock.patch('zeit.cds.lock.turn.sleep', sleep), self.assertRaises(Locked):
+            self.turn._stand_back(session, waited.append, 0.0)
+
+    def test_others_that_come_after_ours_will_go(self):
+        slept, session = [], Session(names=['token', 'z'])
+
+        def sleep(seconds):
+            slept.append(seconds)
+            session.listed = ['token', 'z'] if len(slept) < 3 else ['token']
+
+        with mock.patch('zeit.cds.lock.turn.sleep', sleep):
+            self.assertTrue(self.turn.take(session, self.fail, math.inf))
+        self.assertEqual(3, len(slept))
+        self.assertNotIn(('remove_directory', MUTEX + '/token'), session.done)
+
+    def test_where_names_are_not_listed_nobody_can_tell(self):
+        self.assertFalse(self.turn.take(Session(names=[]), self.fail, math.inf))
+        session = Session(names=['token'])
+        session.refuses.add('make_directory')
+        self.assertFalse(self.turn.take(session, self.fail, math.inf))
 
     def test_whether_our_name_is_in_it(self):
         session = Session()

@@ -3,6 +3,7 @@ import errno
 import os
 import shutil
 import tempfile
+from types import SimpleNamespace
 
 from zeit.cds.interfaces import Locked, SpoolError
 from zeit.cds.spool.inbox import LOCK, ReadOnlySpool, Spool
@@ -124,6 +125,18 @@ class Texts(InSpool):
         for error, kind in (OSError(5, 'x'), SpoolError), (FileExistsError(17, 'x'), (
                 FileExistsError)), (KeyError('x'), KeyError):
             self.assertRaises(kind, spooled.verb, error)
+
+
+class ReadOnlyDisks(InSpool):
+
+    def test_it_is_no_matter_of_rights(self):
+        for flag, text in (os.ST_RDONLY, 'Read-only file system'), (0, 'Permission denied'):
+            system = self.with_system()
+            system.access = lambda path, mode: not path.endswith('new')
+            system.statvfs = lambda path, flag=flag: SimpleNamespace(f_flag=flag)
+            for open_ in Spool, lambda path: Outbox(path, ''):
+                with self.assertRaisesRegex(SpoolError, text):
+                    open_(self.path)
 
 
 class Looking(InSpool):
