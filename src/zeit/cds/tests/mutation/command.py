@@ -1,6 +1,7 @@
 """tools/mutants: which changes of the code do the tests not notice?"""
 import argparse
 import random
+import signal
 import sys
 import time
 from pathlib import Path
@@ -80,6 +81,7 @@ def main(args=None, project=None):
             print(check.shown(mutant))
         return 0
     begun = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit('Terminated'))    # leave nothing behind
     check.run(mutants, options.known)
     noticed = check.tried - len(check.survivors)
     print('%d mutants, seed %d: %d noticed (%.1f %%), %d survived; %.0f s' % (
