@@ -61,7 +61,6 @@ class Transfers:
                 count += n
             return count
         except _Broken as e:
-            data.close()
             reply = self._control.final()
             raise TemporaryError('The data connection broke: %s (%s)' % (e, reply)) from e
         except BaseException:

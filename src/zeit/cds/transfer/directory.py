@@ -54,14 +54,14 @@ class Directory:
         self._clean_up = min(feed.timeout, tuning.clean_up)
 
     def connect(self):
-        """Open the first session; returns it."""
+        """Open the first session."""
         self.connecting = True
         try:
-            return self.sessions.renewed()
+            self.sessions.renewed()
         except PASSING as e:
             if isinstance(e, Unreachable):
                 raise   # the server is down, or the feed is wrong: the next run will see
-            return self.policy.again(e, self.sessions.renewed)
+            self.policy.again(e, self.sessions.renewed)
         finally:
             self.connecting = False
 

@@ -109,6 +109,9 @@ class Gone(unittest.TestCase):
             with self.subTest(pid=pid):
                 self.assertTrue(Owner.me()._replace(pid=pid).gone)
 
+    def test_what_has_no_start(self):
+        self.assertEqual(['', '', ''], [owner._start(pid) for pid in ('x', '', '9' * 30)])
+
     def test_a_number_that_nobody_can_have_is(self):
         self.assertTrue(Owner.me()._replace(pid='9' * 30).gone)
 

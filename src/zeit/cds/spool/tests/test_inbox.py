@@ -235,6 +235,12 @@ class Leftovers(InboxCase):
         self.assertEqual(['a'], [entry.name for entry in self.spool.leftovers()])
         self.assertEqual(({'a': b'data'}, {'a': b'older'}), (self.whole(), self.there('new')))
 
+    def test_a_link_to_it_is_not_the_file_itself(self):
+        self.commit('a')
+        os.link(self.at('tmp', 'a'), self.at('cur', 'backup'))
+        os.symlink('../tmp/a', self.at('new', 'a'))
+        self.assertEqual(['a'], [entry.name for entry in self.spool.leftovers()])
+
     def test_a_move_in_two_steps_that_was_interrupted(self):
         self.commit('a', 'b')
         for name in 'a', 'b':

@@ -73,6 +73,7 @@ class Meanwhile(Exchanges):
         for thread in threading.enumerate():
             if thread.name == 'zeit.cds-session':
                 thread.join(9)
+                self.assertFalse(thread.is_alive())
         self.assertEqual([], [session for session in server.sessions if session.alive])
 
     def test_several_listings_use_them_again(self):
@@ -105,7 +106,8 @@ class Threads(Exchanges):
     def test_verbs(self):
         server = self.serve(files={'a': b'data'}, blocking=True)
         session = Threaded(server.open(None, Never()))
-        with session:
+        with session as entered:
+            self.assertIs(session, entered)
             self.assertEqual((True, server.latency, False),
                              (session.alive, session.latency, session.blocking))
             self.assertEqual(['a'], [entry.name for entry in session.entries()])

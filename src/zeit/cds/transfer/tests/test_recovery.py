@@ -166,9 +166,10 @@ class Exports(Recovering):
 
     def test_what_waits_is_told_right(self):
         self.serve(On('RNTO', 'a', times=1).drop_control(at='done'))
+        self.tuning = QUICK._replace(gather=60.0)       # so that no transfer shares its round trip
         self.offer('a')
         self.offer('b')
-        self.exchange()
+        self.assertEqual(0, self.exchange().files)
         with recorded():
             run = new_run(self.feed())
             outcome = run()
@@ -268,6 +269,14 @@ class Exports(Recovering):
         os.unlink(os.path.join(self.store_dir, 'new', 'a'))
         self.exchange()
         self.assertEqual({'a': DATA}, self.there)
+        self.assert_done()
+
+    def test_the_whole_of_what_waits_is_not_sent_again(self):
+        self.killed(DATA)
+        self.server.log.clear()
+        self.assertEqual(1, self.exchange().files)
+        self.assertEqual(['STOR write'], self.server.commands('STOR'))
+        self.assertEqual(({'a': DATA}, {b'a': DATA}), (self.there, self.spool('cur')))
         self.assert_done()
 
     def test_what_is_larger_is_somebody_elses(self):
