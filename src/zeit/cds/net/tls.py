@@ -12,13 +12,13 @@ from zeit.cds.net.stream import Stream
 UNKNOWN = 'If it is right, give the file of its certificate authority as ca_file.'
 OTHER_NAME = ('It was made for another name. Give the host by the name that is in the certificate; '
               'ca_file does not help.')
-NOT_NOW = ("Ask the server's operator for a new one, unless it is the clock of this machine that is "
+NOT_NOW = ("Ask the server's operator for a new one, unless it is this machine's clock that is "
            'wrong; ca_file does not help.')
 UNTRUSTED = {62: OTHER_NAME, 64: OTHER_NAME, 9: NOT_NOW, 10: NOT_NOW}
 # What to do where there is no TLS, by the reason that OpenSSL gives
-NO_TLS = {'WRONG_VERSION_NUMBER': 'What answers there does not speak TLS. If it is to be agreed upon '
-                                  'on the usual port, let the URL begin with ftpes:// '
-                                  '(security="explicit").'}
+NO_TLS = {'WRONG_VERSION_NUMBER': (
+    'What answers there does not speak TLS. If it is to be agreed upon on the usual port, let the '
+    'URL begin with ftpes:// (security="explicit").')}
 TOO_OLD = 'TLS 1.2 or newer is wanted: ask the operator of the server what it speaks.'
 
 

@@ -254,7 +254,8 @@ class Passwords(unittest.TestCase):
         self.assertNotIn('two', self.log.warnings[0])
 
     def test_a_password_file_that_is_of_no_use_is_an_error(self):
-        for path in (self.write('empty', ''), self.write('below', '\ntwo'), os.path.join(self.home, 'missing'), self.home):
+        for path in (self.write('empty', ''), self.write('below', '\ntwo'),
+                     os.path.join(self.home, 'missing'), self.home):
             with self.assertRaisesRegex(ConfigurationError, 'password file'):
                 self.password(password_file=path)
 
