@@ -156,7 +156,9 @@ def opened(path, label):
         return LogFile(path, label)
     except OSError as e:
         if e.errno in NO_SUCH_PLACE:
-            raise ConfigurationError('The log file cannot be written: %s' % e) from e
+            error = ConfigurationError('The log file cannot be written: %s' % e)
+            error.add_note('Make its directory first, or name another file as logfile.')
+            raise error from e
         log.error('The log file %s cannot be written, this run has none: %s', path, e.strerror)
 
 

@@ -31,6 +31,8 @@ HINTS = {
     errno.ENOTDIR: 'It must be a directory, or a link to one that is there.',
     errno.EISDIR: 'It must be a file. Remove the directory.',
     errno.ENXIO: 'It must be a file. Remove what is there.',
+    errno.EMFILE: 'Raise the limit for open files (ulimit -n).',
+    errno.ENFILE: 'The system has too many open files: raise its limit (fs.file-max).',
     errno.EFBIG: 'Raise the limit for the size of files (ulimit -f), or use another file system.',
 }
 

@@ -123,8 +123,9 @@ class LogFile(Importing, ServerTestCase):
 
     def test_one_that_cannot_be_written_is_a_wrong_argument(self):
         for path in self.directory, os.path.join(self.directory, 'missing', 'cds.log'):
-            with self.assertRaises(ConfigurationError):
+            with self.assertRaises(ConfigurationError) as caught:
                 self.import_(logfile=path)
+            self.assertIn('Make its directory first', caught.exception.__notes__[0])
 
     def test_one_that_may_not_be_written_now_does_not_keep_the_run_from_its_work(self):
         """As after a try as root. (For root itself: one that another program executes.)"""
