@@ -98,7 +98,7 @@ class Scripts(Commands, ServerTestCase):
         for options in (['--dry-run', '--nonsense'], ['spool'], ['--zcml=site.zcml'], ['--all']):
             with self.subTest(options):
                 self.assertEqual(2, self.script(*options))
-                self.assertIn('usage:', self.err)
+                self.assertRegex(self.err, r'\Ausage: \S+ \[OPTION...\]\n')
         self.assertEqual({b'a.xml': b'1'}, self.there)
 
 
