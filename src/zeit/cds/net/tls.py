@@ -99,8 +99,9 @@ class Tunnel:
         try:
             self._context = ssl.create_default_context(cafile=feed.ca_file)
         except (OSError, ssl.SSLError) as e:
-            raise UntrustedServer(
-                'The CA file %s cannot be used: %s' % (feed.ca_file, e)) from e
+            error = UntrustedServer('The CA file %s cannot be used: %s' % (feed.ca_file, e))
+            error.add_note('It has to have certificates, in the format PEM.')
+            raise error from e
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
         if tls12:
             self._context.maximum_version = ssl.TLSVersion.TLSv1_2

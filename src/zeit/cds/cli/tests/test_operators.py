@@ -60,7 +60,8 @@ class Logs(Commands, ServerTestCase):
     def test_q_tells_of_a_lock_that_is_older_than_stale_after(self):
         self.put('write', b'foreign')       # it is of 2023
         self.assertEqual(75, self.cds_import('-q'), self.err)
-        self.assertRegex(self.err, r'^cds-import: ERROR: Somebody has held the lock for \d+ s, ')
+        self.assertRegex(self.err, r'^cds-import: ERROR: Somebody has held the lock for \d+ days, '
+                                   r'longer than stale_after \(2 h\)')
         os.unlink(os.path.join(self.server.directory, 'write'))
         self.put('write', b'foreign', time.time())
         self.assertEqual(75, self.cds_import('-q'), self.err)

@@ -147,8 +147,10 @@ class UntrustedTest(Sessions):
         path = os.path.join(self.layer.directory, 'empty')
         open(path, 'w').close()
         for name in ('/nonexistent', path):
-            with self.assertRaisesRegex(UntrustedServer, 'CA file %s cannot be used' % name):
+            with self.assertRaisesRegex(
+                    UntrustedServer, 'CA file %s cannot be used' % name) as caught:
                 self.open(self.serve(), ca_file=name)
+            self.assertIn('format PEM', caught.exception.__notes__[0])
 
     def test_a_further_session_does_not_try_another_way(self):
         server = self.serve()
