@@ -3,7 +3,8 @@ import logging
 import socket
 import time
 
-from zeit.cds.ftp import protocol, quirks
+from zeit.cds.ftp import advice, protocol, quirks
+from zeit.cds.ftp.advice import hint
 from zeit.cds.ftp.control import Control
 from zeit.cds.ftp.data import DataConnections
 from zeit.cds.interfaces import (
@@ -66,6 +67,9 @@ class Login:
                              *((password,) if self._findings.wants_password else ()))
             else:
                 self._log_in()
+        except ConnectionLost as e:
+            self.close()
+            raise advice.of_loss(e, self._feed, self.greeting) from e.__cause__
         except BaseException:
             self.close()
             raise
@@ -167,6 +171,8 @@ class Login:
         if reply.code // 100 == 2:
             self.control.logged_in = True
             return self._tell_of_account(reply)
+        if advice.wants_tls(reply.text, feed):
+            raise advice.unprotected(str(reply))
         if reply.code // 100 == 4:
             raise protocol.error(reply)
         if says_full(reply):
@@ -299,12 +305,6 @@ class Login:
         control.send(('TYPE', 'I'))
         while (reply := control.final()).code != 200:
             log.debug('Too late: %s', reply)
-
-
-def hint(error, note):
-    """An exception that tells what to do about it."""
-    error.add_note(note)
-    return error
 
 
 def says_full(reply):
