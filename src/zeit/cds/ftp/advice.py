@@ -1,17 +1,12 @@
 """What a person has to do about a server that does not take us as we come."""
 import re
 
+from zeit.cds.ftp.login import hint
 from zeit.cds.interfaces import LoginRefused
 
 
 # How servers say that they want TLS, in whichever reply: 421, 530, 534, 550
 WANTS_TLS = re.compile(r'(?i)\b(?:tls|ssl|encrypt\w*|cleartext|insecure|plain ftp)\b')
-
-
-def hint(error, note):
-    """An exception that tells what to do about it."""
-    error.add_note(note)
-    return error
 
 
 def wants_tls(text, feed):

@@ -3,8 +3,7 @@ import logging
 import socket
 import time
 
-from zeit.cds.ftp import advice, protocol, quirks
-from zeit.cds.ftp.advice import hint
+from zeit.cds.ftp import protocol, quirks
 from zeit.cds.ftp.control import Control
 from zeit.cds.ftp.data import DataConnections
 from zeit.cds.interfaces import (
@@ -69,6 +68,7 @@ class Login:
                 self._log_in()
         except ConnectionLost as e:
             self.close()
+            from zeit.cds.ftp import advice  # few runs need it
             raise advice.of_loss(e, self._feed, self.greeting) from e.__cause__
         except BaseException:
             self.close()
@@ -171,6 +171,7 @@ class Login:
         if reply.code // 100 == 2:
             self.control.logged_in = True
             return self._tell_of_account(reply)
+        from zeit.cds.ftp import advice  # few runs need it
         if advice.wants_tls(reply.text, feed):
             raise advice.unprotected(str(reply))
         if reply.code // 100 == 4:
@@ -305,6 +306,12 @@ class Login:
         control.send(('TYPE', 'I'))
         while (reply := control.final()).code != 200:
             log.debug('Too late: %s', reply)
+
+
+def hint(error, note):
+    """An exception that tells what to do about it."""
+    error.add_note(note)
+    return error
 
 
 def says_full(reply):

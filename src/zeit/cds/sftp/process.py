@@ -29,7 +29,7 @@ DEBUG = re.compile(r'^(?:debug\d: |OpenSSH_|\s*$|@+$)')
 KEY = re.compile(r'^debug1: Server host key: (\S+) (\S+)', re.MULTILINE)
 UNREACHABLE = re.compile(r'Could not resolve hostname|connect to (?:host|address) |Connection '
                          r'timed out during banner exchange|No route to host')
-ACCEPTED = re.compile(r'^debug1: Server accepts key: (.+) \S+ \S+(?: explicit| agent|$)', re.M)
+ACCEPTED = r'(?m)^debug1: Server accepts key: (.+) \S+ \S+(?: explicit| agent|$)'
 REFUSED = re.compile(r'Permission denied \(|Too many authentication failures')
 # What can't change by itself: no common algorithm, a configuration that is wrong
 HOPELESS = re.compile(r'Unable to negotiate|Bad configuration|bad configuration|subsystem request '
@@ -159,7 +159,7 @@ class SSH:
 
     def _locked_key(self, said):
         """The key file that wants (another) passphrase: str, or None."""
-        if accepted := ACCEPTED.findall(said):      # and then it did not sign
+        if accepted := re.findall(ACCEPTED, said):      # and then it did not sign
             return accepted[-1]
         if (path := self._own.identity) is not None:
             with contextlib.suppress(OSError), open(path, 'rb') as f:
