@@ -21,7 +21,8 @@ from zeit.cds.sftp.channel import Channel
 from zeit.cds.sftp.listing import Listing
 from zeit.cds.sftp.pipelined import Pipelined
 from zeit.cds.sftp.process import SSH
-from zeit.cds.sftp.transfers import Transfers, TUNING
+from zeit.cds.sftp.transfers import Transfers
+from zeit.cds.sftp.tuning import TUNING
 from zeit.cds.text import printable
 
 

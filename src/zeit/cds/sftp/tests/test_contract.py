@@ -4,7 +4,7 @@ import unittest
 from zeit.cds.pipelined import AtOnce
 from zeit.cds.sftp.session import SFTPConnection
 from zeit.cds.sftp.tests.sessions import OnServer
-from zeit.cds.sftp.transfers import Tuning
+from zeit.cds.sftp.tuning import Tuning
 from zeit.cds.testing.contracts.pipelined import PipelinedContract
 from zeit.cds.testing.contracts.session import SessionContract
 from zeit.cds.testing.layers import on_servers, SFTP_LAYERS
@@ -17,7 +17,7 @@ class Sessions(OnServer, SessionContract):
 class Ahead(OnServer, PipelinedContract):
     """As on a long line: a file is opened before its turn."""
 
-    connection = SFTPConnection(Tuning(far=0.0))
+    connection = SFTPConnection(Tuning())
 
 
 class OneByOne(OnServer, PipelinedContract):
