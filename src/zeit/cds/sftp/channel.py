@@ -136,6 +136,11 @@ class Channel:
     def alive(self):
         return self.lost is None and not self._aborted
 
+    @property
+    def said(self):
+        """What ssh said: str."""
+        return self._carrier.said
+
     # ------------------------------------------------------------ requests
 
     def ask(self, kind, body, take):

@@ -10,6 +10,7 @@ from zeit.cds.interfaces import (
     ICDSConnection,
     ICDSSession,
     IPipelined,
+    IProbedConnection,
     PermanentError,
     ReplyError,
     RunLimitReached,
@@ -32,7 +33,7 @@ PROBE = '.cds-clock'    # always the same, so that what a kill leaves is there o
 LOGIN = 5.0             # seconds that ssh gets to tell why it could not connect in time
 
 
-@zope.interface.implementer(ICDSConnection)
+@zope.interface.implementer(ICDSConnection, IProbedConnection)
 class SFTPConnection:
     """SFTP, carried by the system's ssh; see ISFTPSettings."""
 
@@ -68,6 +69,11 @@ class SFTPConnection:
         stream.timeout = feed.timeout
         return session
 
+    def describe(self, session):
+        """See IProbedConnection."""
+        from zeit.cds.sftp.probe import Probe  # no plain run needs it
+        return Probe(session)()
+
 
 @zope.interface.implementer(ICDSSession)
 class SFTPSession:
@@ -82,12 +88,13 @@ class SFTPSession:
         tuning -- Tuning
         shares -- may several things share a round trip? bool
         """
-        self.channel, self.place, self._shares = channel, place, shares
+        self.channel, self.place, self.shares = channel, place, shares
+        self.version, self.extensions = None, {}     # what the server says of itself
         self.transfers = Transfers(channel, place, tuning)
         self._pipelined = None
 
     def __conform__(self, interface):
-        if interface is IPipelined and self._shares:
+        if interface is IPipelined and self.shares:
             if self._pipelined is None:
                 self._pipelined = Pipelined(self)
             return self._pipelined
@@ -109,13 +116,13 @@ class SFTPSession:
     def begin(self):
         """Say hello, look for the directory."""
         hello = self.channel.hello()
-        version, extensions = hello.number(), packets.extensions(hello)
-        log.debug('SFTP version %d, extensions: %s', version, printable(', '.join(
-            name.decode('ascii', 'replace') for name in sorted(extensions))))
-        self.transfers.syncs = packets.FSYNC in extensions
+        self.version, self.extensions = hello.number(), packets.extensions(hello)
+        log.debug('SFTP version %d, extensions: %s', self.version, printable(', '.join(
+            name.decode('ascii', 'replace') for name in sorted(self.extensions))))
+        self.transfers.syncs = packets.FSYNC in self.extensions
         begun = time.monotonic()
         limits = None
-        if packets.LIMITS in extensions:
+        if packets.LIMITS in self.extensions:
             limits = self.channel.ask(
                 packets.EXTENDED, packets.text(packets.LIMITS), limits_told)
         where = self.channel.ask(

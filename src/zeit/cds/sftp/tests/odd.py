@@ -203,6 +203,8 @@ class Server(threading.Thread):
 class Carrier:
     """In place of an SSH."""
 
+    said = ''
+
     def __init__(self, sock, server=None):
         self._socket, self._server = sock, server
 

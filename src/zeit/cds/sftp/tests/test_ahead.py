@@ -77,7 +77,9 @@ class Ahead(Local, unittest.TestCase):
         self.directory.put('005', data(5001))
         further = iter(entries[2:])
         for number in range(2):
-            pipe.read(entries[number], Sink(), also=lambda batch: entries[number + 1], then=further)
+            following = entries[number + 1]
+            pipe.read(entries[number], Sink(), also=lambda batch, following=following: following,
+                      then=further)
         self.assertEqual(entries[6], next(further))
 
     def test_a_server_that_bears_few_open_files_gets_fewer(self):

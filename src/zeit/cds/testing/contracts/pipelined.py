@@ -14,7 +14,6 @@ from zeit.cds.testing.contracts.case import data, Deadline, LARGE, Oops, Sink
 from zeit.cds.testing.contracts.following import Also, FollowingContract
 
 
-
 class PipelinedContract(FollowingContract):
     """A mixin for a TestCase: what shares a round trip is done as if it did not."""
 
