@@ -2,6 +2,7 @@
 import collections
 
 from zeit.cds.interfaces import PermanentError
+from zeit.cds.memory import deliver
 from zeit.cds.sftp import packets
 from zeit.cds.sftp.batch import failed
 from zeit.cds.text import printable
@@ -128,14 +129,3 @@ class Download:
             return False
         self._ask_for(self._at, length, self._underway.appendleft)
         return True
-
-
-def deliver(data, sink):
-    """Hand bytes to an IByteSink."""
-    left = memoryview(data)
-    while left:
-        buffer = sink.buffer()
-        count = min(len(buffer), len(left))
-        buffer[:count] = left[:count]
-        sink.advance(count)
-        left = left[count:]

@@ -7,6 +7,7 @@ import struct
 import time
 
 from zeit.cds.interfaces import FTPError
+from zeit.cds.memory import read
 from zeit.cds.sftp import packets
 from zeit.cds.sftp.batch import failed
 from zeit.cds.text import printable
@@ -24,17 +25,6 @@ SOFTWARE = re.compile(r'remote software version (.*)')
 HOST_KEY = re.compile(r'Server host key: (.*)')
 CIPHER = re.compile(r'kex: server->client cipher: (\S+)')
 LOGIN = re.compile(r'Authenticated to .* using "(.*?)"')
-
-
-class Contents(bytearray):
-    """An IByteSink."""
-
-    def buffer(self):
-        self._lent = memoryview(bytearray(1000))
-        return self._lent
-
-    def advance(self, count):
-        self.extend(self._lent[:count])
 
 
 class Probe:
@@ -139,11 +129,10 @@ class Probe:
     def _download(self):
         if FILE not in self._there:
             return 'not tried: there is no file'
-        contents = Contents()
-        self._session.read(FILE, contents)
+        contents = read(self._session, FILE)
         self._stays = self._session.stat(FILE) is not None
         if contents != CONTENTS:
-            return 'no: %r came for %r' % (bytes(contents), CONTENTS)
+            return 'no: %r came for %r' % (contents, CONTENTS)
         return 'yes%s' % ('' if self._stays else ', and the file is gone then')
 
     def _open_files(self):

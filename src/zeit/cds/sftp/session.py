@@ -33,7 +33,7 @@ PROBE = '.cds-clock'    # always the same, so that what a kill leaves is there o
 LOGIN = 5.0             # seconds that ssh gets to tell why it could not connect in time
 
 
-@zope.interface.implementer(ICDSConnection, IProbedConnection)
+@zope.interface.implementer(ICDSConnection)
 class SFTPConnection:
     """SFTP, carried by the system's ssh; see ISFTPSettings."""
 
@@ -46,6 +46,10 @@ class SFTPConnection:
         tuning -- Tuning
         """
         self._tuning = tuning
+
+    def __conform__(self, interface):
+        # (Not implemented: a utility of two interfaces needs to say which one in ZCML.)
+        return self if interface is IProbedConnection else None
 
     def open(self, feed, deadline, like=None):
         own = feed.of('connection')
