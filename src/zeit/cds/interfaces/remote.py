@@ -180,7 +180,10 @@ class IByteSink(zope.interface.Interface):
 # ---------------------------------------------------------------- several things to a round trip
 
 class IPending(zope.interface.Interface):
-    """The outcome of an operation of a batch."""
+    """The outcome of an operation of a batch.
+
+    It may have an attribute `done` (bool): False while `get` would have to wait for an answer.
+    """
 
     def get():
         """What the session's verb of that name returns, or raises.
@@ -228,6 +231,12 @@ class IPipelined(zope.interface.Interface):
     (or sent); its operations are done after the transfer, or in spite of its failure. It
     returns the Entry of the file that is transferred next, as far as that is known, or None:
     a hint, for what can be prepared. An Entry without a size stands for any transfer.
+
+    `then`, an argument of `read`, is an iterator of Entry: the files that are read after that one,
+    a hint for a session that can begin several before their turn. It is drawn from in, or after,
+    the call of `also`, as far as that is of use: what was drawn is read in this session and no
+    other. With it, what `also` has put into the batch may be done with what this session does
+    next, and the `get` of these IPending sees to it that it is.
     """
 
     session = zope.interface.Attribute('The ICDSSession')
@@ -249,7 +258,7 @@ class IPipelined(zope.interface.Interface):
         heard -- called with the number of entries so far (int), as they come
         """
 
-    def read(entry, sink, offset=0, also=None):
+    def read(entry, sink, offset=0, also=None, then=None):
         """ICDSSession.read.
 
         entry -- Entry: what is known of the file

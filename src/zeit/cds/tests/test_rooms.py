@@ -25,7 +25,7 @@ MAY_IMPORT = {
     'pipelined': BELOW_ALL,
     'net': BELOW_ALL,
     'ftp': SESSIONS | {'net'},
-    'sftp': BELOW_ALL | {'net.stream'},
+    'sftp': BELOW_ALL | {'memory', 'net.stream'},
     'file': BELOW_ALL,
     'lock': SESSIONS | {'net'},
     'spool': BELOW_ALL | {'net'},
