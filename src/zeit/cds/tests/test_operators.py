@@ -145,6 +145,7 @@ class Operators(unittest.TestCase):
     def test_numbers(self):
         self.check('number', 'a(1, True, 0.5, None, "1")', 'a(2, True, 0.5, None, "1")',
                    'a(1, False, 0.5, None, "1")')
+        self.check('number', 'a = -1', 'a = 0')
 
     def test_logic_and_sums(self):
         self.check('logic', 'a and b or c', 'a or b or c', 'a and b and c')

@@ -122,6 +122,14 @@ class Listings(Exchanges):
         self.assertEqual([('Read', 'it is a directory')], outcome.skipped)
         self.assertEqual((1, 2), (outcome.files, outcome.waiting))
 
+    def test_ours_however_the_server_spells_it(self):
+        run = self.import_(self.serve())
+        for names, articles in (
+                ('a read', 'a'), ('a READ;1', 'a'), ('a read READ;1', 'a READ;1'),
+                ('READ;1', ''), ('a write', 'a'), ('a WRITE', 'a WRITE'), ('', '')):
+            self.assertEqual(articles.split(), [entry.name for entry in run._articles(
+                [Entry(name) for name in names.split()])], names)
+
     def test_sizes_that_are_not_listed_are_asked_for_where_few_files_may_be_large(self):
         for files, asked in (7, True), (8, False):
             self.setUp()
