@@ -60,6 +60,14 @@ class Meanwhile(Exchanges):
     def test_nobody_waits_for_those_that_never_come_about(self):
         self.check(*(Fault('open', hangs, session=n) for n in range(2, 9)))
 
+    def test_nor_for_those_that_are_tried_once_more(self):
+        server = self.serve(
+            *(Fault('open', ConnectionLost('Off.'), session=n) for n in range(2, 5)),
+            *(Fault('open', hangs, session=n) for n in range(5, 20)), files=self.files)
+        outcome = self.run_it(self.import_(server, connections=4, run_limit=9))
+        self.assertTrue(outcome.successful, self.log.text)
+        self.assertEqual(7, len(server.sessions))
+
     def test_nor_for_threads(self):
         event = threading.Event()
         self.addCleanup(event.set)
