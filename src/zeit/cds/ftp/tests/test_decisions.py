@@ -2,8 +2,9 @@
 import types
 import unittest
 
+from zeit.cds.ftp import pipelining
 from zeit.cds.ftp.pipelined import ANY, connection_only, Pipelined
-from zeit.cds.ftp.pipelining import Machine, MOVED, Tuning
+from zeit.cds.ftp.pipelining import LOST, Machine, MOVED, TABLE, Tuning
 from zeit.cds.ftp.quirks import Quirks
 from zeit.cds.interfaces import Entry, PermanentError
 from zeit.cds.net.stream import Stream
@@ -11,6 +12,28 @@ from zeit.cds.net.stream import Stream
 
 FILE = Entry('a', 50, None, 'file')
 TUNING = Tuning(small=100, begun=1000, far=0.5)
+
+
+class Table(unittest.TestCase):
+
+    def test_the_docstring_tells_it(self):
+        lines = pipelining.__doc__.splitlines()
+        first, second, last = [n for n, line in enumerate(lines) if line.startswith('=====')]
+        told = [line.split()[:3] for line in lines[second + 1:last]]
+        self.assertEqual([[state, event, after] for (state, event), after in TABLE.items()], told)
+
+    def test_each_state_can_be_reached_and_left(self):
+        self.assertEqual(set(pipelining.STATES) - {'IDLE'}, set(TABLE.values()) - {'IDLE'})
+        self.assertEqual(set(pipelining.STATES) - {LOST}, {state for state, _ in TABLE})
+        self.assertEqual(set(pipelining.EVENTS), {event for _, event in TABLE})
+
+    def test_there_is_no_other_way(self):
+        for state in pipelining.STATES:
+            for event in set(pipelining.EVENTS) - {e for s, e in TABLE if s == state}:
+                machine = Machine.__new__(Machine)
+                machine.state = state
+                self.assertRaises(KeyError, machine.on, event)
+                self.assertEqual(state, machine.state)
 
 
 class Place:

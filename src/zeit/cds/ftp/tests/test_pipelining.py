@@ -1,9 +1,8 @@
 """The states of a transfer, each way from one to the next, and what is sent on it."""
 import unittest
 
-from zeit.cds.ftp import pipelining
 from zeit.cds.ftp.pipelined import Pipelined
-from zeit.cds.ftp.pipelining import LOST, Machine, PipeliningFailed, TABLE, Tuning
+from zeit.cds.ftp.pipelining import LOST, PipeliningFailed, TABLE, Tuning
 from zeit.cds.ftp.quirks import PIPELINING_FAILURES
 from zeit.cds.ftp.tests.support import FaultySessions, Traced
 from zeit.cds.interfaces import (
@@ -28,28 +27,6 @@ MISSING = Entry('missing', 5, None, 'file')
 IN_TURN = 'ASK ASKED START MOVING END MOVED BATCH ENDING FINISH ANSWERING ANSWER IDLE'
 IN_ONE_WRITE = ('ASK_BATCH ASKED_AHEAD START MOVING_AHEAD END MOVED_AHEAD FINISH ANSWERING '
                 'ANSWER IDLE')
-
-
-class Table(unittest.TestCase):
-
-    def test_the_docstring_tells_it(self):
-        lines = pipelining.__doc__.splitlines()
-        first, second, last = [n for n, line in enumerate(lines) if line.startswith('=====')]
-        told = [line.split()[:3] for line in lines[second + 1:last]]
-        self.assertEqual([[state, event, after] for (state, event), after in TABLE.items()], told)
-
-    def test_each_state_can_be_reached_and_left(self):
-        self.assertEqual(set(pipelining.STATES) - {'IDLE'}, set(TABLE.values()) - {'IDLE'})
-        self.assertEqual(set(pipelining.STATES) - {LOST}, {state for state, _ in TABLE})
-        self.assertEqual(set(pipelining.EVENTS), {event for _, event in TABLE})
-
-    def test_there_is_no_other_way(self):
-        for state in pipelining.STATES:
-            for event in set(pipelining.EVENTS) - {e for s, e in TABLE if s == state}:
-                machine = Machine.__new__(Machine)
-                machine.state = state
-                self.assertRaises(KeyError, machine.on, event)
-                self.assertEqual(state, machine.state)
 
 
 class Ways(FaultySessions):
@@ -154,6 +131,13 @@ class Ways(FaultySessions):
         self.begin(On('RETR').swallow(), character='pure-ftpd')
         self.assertRaises(PipeliningFailed, self.read)
         self.passes('ASK_BATCH ASKED_AHEAD START MOVING_AHEAD END MOVED_AHEAD FAIL LOST')
+        self.is_lost(failures_left=2)
+
+    def test_a_reply_to_the_batch_in_the_place_of_the_final_one(self):
+        """It tells nothing of a server to which less is sent at once."""
+        self.begin(On('RETR').reply('213 5', done=True), character='pure-ftpd')
+        self.assertRaises(PipeliningFailed, self.read)
+        self.assertFalse(self.session.findings.one_at_a_time)
         self.is_lost(failures_left=2)
 
     def test_connection_lost_is_the_end_of_pipelining(self):

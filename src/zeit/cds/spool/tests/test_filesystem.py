@@ -2,6 +2,7 @@
 import errno
 import itertools
 import os
+import sys
 from types import SimpleNamespace
 from unittest import mock
 
@@ -90,6 +91,25 @@ class Flags(Directories):
 
     def test_where_they_cannot_be_set(self):
         self.assertEqual([5 | filesystem.TOPDIR, 'made'], self.set(5, refused=True))
+
+
+class Ioctl(Directories):
+
+    def test_what_is_asked(self):
+        asked = []
+
+        def ioctl(directory, request, argument):
+            asked.append((directory, request, argument))
+            return (5).to_bytes(4, sys.byteorder)
+
+        with mock.patch.object(filesystem.fcntl, 'ioctl', ioctl):
+            self.assertEqual(5, filesystem.ioctl_flags(7, filesystem.GETFLAGS))
+            filesystem.ioctl_flags(7, filesystem.SETFLAGS, 3)
+        self.assertEqual([(7, filesystem.GETFLAGS, bytes(4)),
+                          (7, filesystem.SETFLAGS, (3).to_bytes(4, sys.byteorder))], asked)
+
+    def test_there_are_none(self):
+        self.assertIsNone(filesystem.ioctl_flags(self.directory('/proc'), filesystem.GETFLAGS))
 
 
 class Syncing(Directories):

@@ -101,6 +101,13 @@ class Marks(Exports):
         self.assertEqual(['expire', 'mark', 'sync', 'begin', 'settled', 'retire', 'sync', 'finish',
                           'sync', 'expire'], self.source.verbs())
 
+    def test_nothing_is_asked_for_in_vain(self):
+        self.offer('a')
+        server = self.serve()
+        self.run_it(self.export(server))
+        verbs = [verb for verb, args in server.calls]
+        self.assertEqual(['rename', 'stat', 'remove'], verbs[verbs.index('rename'):])
+
     def test_nothing_waits(self):
         server = self.serve()
         self.assertTrue(self.run_it(self.watched(server)).successful)
