@@ -5,8 +5,9 @@ import unittest
 from zeit.cds.ftp import pipelining
 from zeit.cds.ftp.pipelined import ANY, connection_only, Pipelined
 from zeit.cds.ftp.pipelining import LOST, Machine, MOVED, TABLE, Tuning
+from zeit.cds.ftp.protocol import Reply
 from zeit.cds.ftp.quirks import Quirks
-from zeit.cds.interfaces import Entry, PermanentError
+from zeit.cds.interfaces import ConnectionLost, Entry, PermanentError
 from zeit.cds.net.stream import Stream
 
 
@@ -137,6 +138,37 @@ class Deciding(unittest.TestCase):
                 lambda batch: ANY, ['arrange', 'ask EPSV', 'connect by reply'])):
             self.pipelined()._follow(also)
             self.assertEqual(done, self.place.done)
+
+    def stored_unconnected(self, reply, connected=None, started=None):
+        """How often the connection that was begun is closed."""
+        def done(error, result=None):
+            if error is not None:
+                raise error
+            return result
+
+        closed = []
+        ahead = types.SimpleNamespace(close=lambda: closed.append(1))
+        pipelined = self.pipelined()
+        pipelined._control = types.SimpleNamespace(
+            issue=lambda command: None, lost=lambda error: ConnectionLost(str(error)),
+            reply=lambda: Reply(reply, ''))
+        pipelined._data = types.SimpleNamespace(
+            take_ahead=lambda: ahead, connected=lambda ahead: done(connected, 'stream'))
+        pipelined.machine = types.SimpleNamespace(
+            on=lambda event: None, started=lambda data, reply: done(started, data))
+        try:
+            pipelined._store_unconnected('a')
+        finally:
+            self.closed = len(closed)
+
+    def test_a_connection_that_was_begun_in_vain_is_closed(self):
+        self.stored_unconnected(150)
+        self.assertEqual(0, self.closed)
+        self.assertRaises(PermanentError, self.stored_unconnected, 553,
+                          started=PermanentError('553 No.'))
+        self.assertEqual(1, self.closed)
+        self.assertRaises(ConnectionLost, self.stored_unconnected, 150, OSError('refused'))
+        self.assertEqual(1, self.closed)
 
     def test_which_end(self):
         for one_at_a_time, state, way in (

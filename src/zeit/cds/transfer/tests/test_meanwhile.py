@@ -2,6 +2,7 @@
 import threading
 
 from zeit.cds.interfaces import ConnectionLost, LoginRefused, TemporaryError
+from zeit.cds.memory import Memory
 from zeit.cds.transfer.tests.plain import Exchanges, Fault, hangs, QUICK
 from zeit.cds.transfer.threaded import Threaded
 
@@ -119,7 +120,11 @@ class Threads(Exchanges):
             self.assertEqual((True, server.latency, False),
                              (session.alive, session.latency, session.blocking))
             self.assertEqual(['a'], [entry.name for entry in session.entries()])
-            session.write('b', b'more')
+            sink = Memory()
+            self.assertEqual((2, b'ta'), (session.read('a', sink, 2), bytes(sink.data)))
+            self.assertEqual(4, session.write('b', b'more'))
+            self.assertEqual(2, session.write('b', b're', 2))
+            self.assertEqual(['file', None], [session.kind(name) for name in ('b', 'none')])
             session.rename('b', 'c')
             self.assertEqual(4, session.stat('c').size)
             self.assertEqual((True, False), (session.exists('c'), session.exists('b')))
@@ -130,6 +135,10 @@ class Threads(Exchanges):
             self.assertIsInstance(session.clock(), int)
         self.assertFalse(session.alive)
         session.close()
+        other = Threaded(server.open(None, Never()))
+        other.abort()
+        self.assertFalse(other.alive)
+        other.close()
 
 
 class Never:
