@@ -368,6 +368,18 @@ class Turns(Judging):
         self.assertEqual([('make_directory', name) for name in (
             MUTEX + '/token', MUTEX, MUTEX + '/token')], session.done[1:])
 
+    def test_it_is_put_in_again_when_the_mutex_had_just_gone(self):
+        session, refusals = Session(), [NO, None, None]
+
+        def make_directory(name):
+            session.done.append(name)
+            if (error := refusals.pop(0)) is not None:
+                raise error
+
+        session.make_directory = make_directory
+        self.assertTrue(self.turn._put_in(session))
+        self.assertEqual([MUTEX + '/token', MUTEX, MUTEX + '/token'], session.done)
+
     def test_the_dead_are_removed_and_only_lock_files_that_they_had_begun(self):
         for lock, begun in ('read', True), ('a', False):
             owner = dead()._replace(lock=lock)
