@@ -289,6 +289,14 @@ class Ways(FaultySessions):
         self.assertEqual(A, self.read())
         self.goes_on(asked=2)
 
+    def test_begun_and_wanted_from_an_offset(self):
+        self.begin(character='vsftpd', active=True)
+        self.read(following=ENTRY_B)
+        sink = Memory()
+        self.pipelined.read(ENTRY_B, sink, 10)
+        self.assertEqual((B[10:], None), (bytes(sink.data), self.traced.machine.kept))
+        self.goes_on()
+
     def test_begun_without_end(self):
         self.begin(character='vsftpd', active=True)
         self.session._pipelined = Pipelined(self.session, Tuning(memory=1000))
