@@ -78,6 +78,40 @@ class Buffers(InboxCase):
         incoming.discard()
         large.discard()
 
+    def test_what_is_synced(self):
+        with System() as system:
+            synced = []
+            system.without_syncfs()
+            system.instead('fsync', lambda real, fd: synced.append(fd))
+            self.spool.commit([])
+            self.assertEqual([], synced)
+            incoming = self.receive('a')
+            fd = incoming.fd
+            self.spool.commit([incoming])
+            self.assertEqual([fd, self.spool._tmp, self.spool._parts.fd], synced)
+            del synced[:]
+            self.spool.publish('a')
+            self.spool.sync()
+            self.spool.sync()
+            self.assertEqual([self.spool._new, self.spool._tmp], synced)
+
+    def test_where_a_move_takes_two_steps_what_was_published_is_synced_before(self):
+        with System() as system:
+            synced = []
+            system.without_rename()
+            system.without_syncfs()
+            system.instead('fsync', lambda real, fd: synced.append(fd))
+            self.commit('a')
+            self.spool.publish('a')
+            del synced[:]
+            self.commit('b')
+            new, tmp = self.spool._new, self.spool._tmp
+            self.assertLess(synced.index(new), synced.index(tmp))
+            self.spool.sync()
+            del synced[:]
+            self.commit('c')
+            self.assertNotIn(new, synced)
+
     def test_room_is_asked_for_before_a_large_file_begins(self):
         asked = []
 
