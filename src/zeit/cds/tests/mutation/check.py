@@ -21,7 +21,7 @@ SLOW_START = 60             # seconds in which tests must be loaded
 TIMES = 10                  # how much longer than on unchanged code a test may take,
 MORE_SECONDS = 10           # and seconds
 WORTH_PRELOADING = 10       # seconds of tests
-KILLER_FIRST = 3            # so many tests that noticed something in a module come first
+KILLER_FIRST = 25           # so many tests that noticed something in a module come first
 
 
 class Order:
