@@ -6,7 +6,7 @@ import unittest
 import unittest.mock
 
 from zeit.cds.interfaces import FileRefused, SpoolError
-from zeit.cds.spool import directio
+from zeit.cds.spool import directio, filesystem
 from zeit.cds.spool.directio import ALIGNED, Blocks, BlockTuning, BlockWriter
 from zeit.cds.spool.inbox import Disk, impossible, obstacle
 from zeit.cds.spool.incoming import Tuning
@@ -129,6 +129,27 @@ class Buffers(InboxCase):
                     LARGE + 1, LARGE)):
                 self.spool.create('b', LARGE + 1)
         self.assertEqual([self.spool._tmp] * 2, asked)
+
+
+class Places(InboxCase):
+
+    def test_the_directory_of_a_run_is_made_far_from_other_files(self):
+        def ioctl_flags(directory, request, flags=0):
+            self.assertEqual(self.spool._tmp, directory)
+            done.append((request == filesystem.SETFLAGS, flags))
+            return 5
+
+        def mkdir(real, *args, **kw):
+            done.append('made')
+            real(*args, **kw)
+
+        done = []
+        with System() as system:
+            system.filesystem(ioctl_flags=ioctl_flags)
+            system.instead('mkdir', mkdir)
+            self.spool.create('a').discard()
+            self.spool.create('b').discard()
+        self.assertEqual([(False, 0), (True, 5 | filesystem.TOPDIR), 'made', (True, 5)], done)
 
 
 class Names(unittest.TestCase):
