@@ -4,10 +4,10 @@ import unittest
 
 from zeit.cds.ftp import pipelining
 from zeit.cds.ftp.pipelined import ANY, connection_only, Pipelined
-from zeit.cds.ftp.pipelining import LOST, Machine, MOVED, TABLE, Tuning
+from zeit.cds.ftp.pipelining import ASKED, IDLE, LOST, Machine, MOVED, TABLE, Tuning
 from zeit.cds.ftp.protocol import Reply
 from zeit.cds.ftp.quirks import Quirks
-from zeit.cds.interfaces import ConnectionLost, Entry, PermanentError
+from zeit.cds.interfaces import ConnectionLost, Entry, PermanentError, TemporaryError
 from zeit.cds.net.stream import Stream
 
 
@@ -169,6 +169,19 @@ class Deciding(unittest.TestCase):
         self.assertEqual(1, self.closed)
         self.assertRaises(ConnectionLost, self.stored_unconnected, 150, OSError('refused'))
         self.assertEqual(1, self.closed)
+
+    def test_a_transfer_that_does_not_start(self):
+        def started(data, reply):
+            raise TemporaryError(str(reply))
+
+        for reply, alive, state in (150, True, IDLE), (550, True, IDLE), (150, False, ASKED):
+            place = Place()
+            place.alive, place.started = alive, started
+            machine = Machine(place, TUNING)
+            machine.state = ASKED
+            with self.assertRaises(TemporaryError):
+                machine.started('stream', Reply(reply, 'x'))
+            self.assertEqual(state, machine.state)
 
     def test_which_end(self):
         for one_at_a_time, state, way in (

@@ -5,7 +5,7 @@ import unittest
 from unittest import mock
 
 from zeit.cds.interfaces import Entry, Locked, PermanentError, TemporaryError
-from zeit.cds.lock.directory import MUTEX, Tuning
+from zeit.cds.lock.directory import ask, MUTEX, Tuning
 from zeit.cds.lock.mutex import Mutex, refusal
 from zeit.cds.lock.token import Owner
 from zeit.cds.testing.logs import recorded
@@ -180,6 +180,20 @@ class Making(Mutexes):
         self.assertEqual(['read'], self.mutex.skip(session))
         self.assertEqual((False, [('batch',)]), (self.mutex.held, session.done))
         self.assertLess(0.0, self.mutex.entered)
+
+
+class Asking(unittest.TestCase):
+
+    def test_lock_files_are_asked_for_by_name_and_without_times(self):
+        asked = []
+
+        def stat(name, regular=False, time=True):
+            asked.append((name, regular, time))
+            return types.SimpleNamespace(get=lambda: Entry(name) if name == 'write' else None)
+
+        names = ask(types.SimpleNamespace(stat=stat))
+        self.assertEqual([('read', False, False), ('write', False, False)], sorted(asked))
+        self.assertEqual(['write'], names())
 
 
 class Leaving(Mutexes):

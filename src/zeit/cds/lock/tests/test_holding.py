@@ -67,6 +67,30 @@ class Holding(unittest.TestCase):
             lock._stored, lock._mutex.entered = 10.0 + took, 10.0
             self.assertAlmostEqual(pause, lock._pause())
 
+    def test_when_it_was_stored(self):
+        lock = self.lock()
+        lock._stored, session = 0.0, Session()
+        self.assertIs(session, lock._store(session, self.fail))
+        self.assertEqual(self.now, lock._stored)
+
+    def test_a_session_that_is_lost_while_it_is_stored(self):
+        for whole in True, False:
+            lock, another = self.lock(is_whole=whole), Session()
+            lock._file.store = mock.Mock(side_effect=ConnectionLost('Gone.'))
+            session = Session()
+            session.alive = False
+            if whole:
+                self.assertIs(another, lock._store(session, lambda another=another: another))
+            else:
+                self.assertRaises(ConnectionLost, lock._store, session, Session)
+
+    def test_it_is_sheltered_by_a_mutex_with_our_name(self):
+        for held, named in (True, True), (True, False), (False, True):
+            lock = self.lock()
+            lock._mutex = types.SimpleNamespace(held=held, named=named)
+            lock._store(Session(), self.fail)
+            self.assertEqual(held and named, lock._file.sheltered)
+
     def test_when_it_is_renewed(self):
         lock = self.lock()
         lock._refreshed = self.now
