@@ -151,17 +151,18 @@ class Holding(unittest.TestCase):
         self.assertEqual([('meanwhile', 1), (None, 3)], self.made_sure(False))
 
     def test_a_pause_is_what_is_left_of_it(self):
-        for passed, slept in (0.0, 0.3), (0.2, 0.1), (0.5, 0.0):
-            lock, pauses = self.lock(), []
+        for passed, slept, pauses in (
+                (0.0, 0.3, [3]), (0.2, 0.1, [3]), (0.5, 0.0, [3]), (0.0, 0.1, [])):
+            lock, sleeps = self.lock(), []
             lock._pause = lambda: 0.1
 
             def meanwhile(also, passed=passed):
                 self.now += passed
                 also(mock.MagicMock())
 
-            with mock.patch('zeit.cds.lock.lockfile.sleep', pauses.append):
-                lock._look_again(Session(), meanwhile, 3)
-            self.assertAlmostEqual(slept, pauses[0])
+            with mock.patch('zeit.cds.lock.lockfile.sleep', sleeps.append):
+                lock._look_again(Session(), meanwhile, *pauses)
+            self.assertAlmostEqual(slept, sleeps[0])
 
     def test_a_session_takes_the_place_of_a_dead_one_only(self):
         session, error = Session(), ConnectionLost('Gone.')
