@@ -139,7 +139,7 @@ class Links(SphinxPostTransform):
         if self.env.current_document.docname in self.REFERENCE:
             self.link_plain_names()
         for node in list(self.document.findall(nodes.literal)):
-            if len(node.astext()) < 25 and ' ' not in node.astext():
+            if max(map(len, node.astext().split()), default=0) < 25:
                 node['classes'].append('whole')
             if not self.is_linked(node) and (target := self.target(node.astext())):
                 link = nodes.reference('', '', internal=True, refuri=target)

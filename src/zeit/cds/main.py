@@ -105,8 +105,9 @@ def probe(feed, ask=None):
     connection = utility(ICDSConnection, feed.connection)
     probed = IProbedConnection(connection, None)
     if probed is None:
-        raise ConfigurationError('The connection %r cannot tell about its server.' % (
-            feed.connection,))
+        raise ConfigurationError(
+            'The connection %r cannot tell about its server. For a bug report, send what a dry run '
+            'prints with -vv.' % feed.connection)
     with _session(feed, ask) as session:
         return probed.describe(session)
 

@@ -149,6 +149,8 @@ class Command:
             return
         from zeit.cds.cli import options
         self._parser = options.parser(prog)
+        if feed is not None:
+            self._parser.usage = '%s [OPTION...]' % os.path.basename(sys.argv[0])
         self.options = self._parser.parse(arguments)
         self._check_options()
 

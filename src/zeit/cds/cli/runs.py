@@ -12,7 +12,7 @@ from zeit.cds.events import Outcome
 from zeit.cds.feed import Feed
 from zeit.cds.interfaces import CDSError, ConfigurationError, IFileExchanged, Locked
 from zeit.cds.logfile import in_words
-from zeit.cds.text import printable
+from zeit.cds.text import duration, printable
 
 
 log = logging.getLogger('zeit.cds')
@@ -75,8 +75,8 @@ class Exchange(Command):
         self._report(feed, outcome, status, names)
         age = self._lock_age(feed, outcome)
         if self.options.quiet and age > feed.stale_after:   # a warning would not be seen
-            log.error('Somebody has held the lock for %d s, longer than stale_after (%d s). '
-                      'cds-lock shows who.', age, feed.stale_after)
+            log.error('Somebody has held the lock for %s, longer than stale_after (%s). '
+                      'cds-lock shows who.', duration(age), duration(feed.stale_after))
         if self._metrics is not None and not self._write_metrics(
                 feed, outcome, status, age, ended):
             return status or FAILED

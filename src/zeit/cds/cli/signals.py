@@ -108,8 +108,9 @@ class Signals:
         if (run := self._run) is not None:
             run.stop(self.error)
             if not run.connecting:
-                log.warning('%s: the file in hand is finished first. The next signal drops it.',
-                            signal.Signals(self.number).name)
+                log.warning('%s: the file in hand is finished first, if that takes no longer than '
+                            '%g s. The next signal drops it.',
+                            signal.Signals(self.number).name, self._grace)
         try:
             if self._next(self._grace) is None:
                 return

@@ -1,5 +1,6 @@
 """Feeds that a ZCML file declares."""
 import os
+import re
 
 import zope.component
 
@@ -19,7 +20,9 @@ def load(path):
     try:
         xmlconfig.file(os.path.abspath(path))
     except (Wrong, OSError) as e:
-        raise ConfigurationError('The ZCML file %s cannot be used: %s' % (path, e)) from e
+        # What is no XML is told with the file's name and line, behind the repr of the open file.
+        raise ConfigurationError('The ZCML file %s cannot be used: %s' % (
+            path, re.sub(r'<_io\.[^\n]*>\n\s+xml\.\S+: ', '', str(e)))) from e
 
 
 def feeds(path, names=None, direction=None):

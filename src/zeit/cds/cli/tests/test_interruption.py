@@ -64,7 +64,8 @@ class Told(unittest.TestCase):
         self.assertEqual('stop: Interrupted by SIGTERM.\n', self.script(
             'with Signals() as signals, signals.watch(Run()):\n'
             '    os.kill(me, signal.SIGTERM); stopped.wait(); aborted.wait(1)\n'))
-        self.assertIn('SIGTERM: the file in hand is finished first.', self.err)
+        self.assertIn('SIGTERM: the file in hand is finished first, if that takes no longer than '
+                      '5 s.', self.err)
 
     def test_what_the_caller_had_ignored_stays_so(self):
         self.assertEqual('True\n', self.script(

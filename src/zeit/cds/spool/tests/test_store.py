@@ -179,7 +179,7 @@ class Hints(InSpool):
         for number, text in (
                 (errno.ENOSPC, 'Make room; the rest waits.'), (errno.EDQUOT, 'Raise it; the rest'),
                 (errno.EROFS, 'read-only'), (errno.EIO, 'Look for disk errors'),
-                (errno.EFBIG, 'ulimit -f')):
+                (errno.EFBIG, 'ulimit -f'), (errno.EMFILE, 'ulimit -n')):
             self.assertIn(text, hint(self.path, OSError(number, ''), 'the rest waits'))
 
     def test_what_belongs_to_others(self):
