@@ -1,5 +1,6 @@
 """Mutants are tried, some at a time, each with the tests that execute what is changed."""
 import collections
+import compileall
 import difflib
 import importlib
 import json
@@ -20,7 +21,7 @@ SLOW_START = 60             # seconds in which tests must be loaded
 TIMES = 10                  # how much longer than on unchanged code a test may take,
 MORE_SECONDS = 10           # and seconds
 WORTH_PRELOADING = 10       # seconds of tests
-KILLER_FIRST = 3            # so many tests that noticed something in a module come first
+KILLER_FIRST = 25           # so many tests that noticed something in a module come first
 
 
 class Order:
@@ -149,6 +150,7 @@ class Slot:
         self.project = project.elsewhere(self.place / 'src')
         shutil.copytree(project.path, self.project.path,
                         ignore=shutil.ignore_patterns('__pycache__', '*.pyc'))
+        compileall.compile_dir(self.project.path, quiet=2)      # once, and not for each mutant
         self.running = None
 
     def change(self, sources):
@@ -158,6 +160,8 @@ class Slot:
 
     def restore(self, names):
         self.change({name: self._original.module_path(name).read_bytes() for name in names})
+        for name in names:
+            compileall.compile_file(self.project.module_path(name), quiet=2)
 
     def start(self, mutant, tests, order, stop=True, environ=()):
         """`mutant`: a Mutant, or None for the code as it is."""

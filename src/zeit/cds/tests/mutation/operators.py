@@ -256,6 +256,13 @@ class Finder(ast.NodeVisitor):
             self.replace_between('sum', node.left, node.right, re.escape(sign), other)
         self.generic_visit(node)
 
+    def visit_UnaryOp(self, node):
+        number = node.operand.value if isinstance(node.operand, ast.Constant) else None
+        if isinstance(node.op, ast.USub) and type(number) is int:
+            self.replace('number', node, str(1 - number))
+        else:
+            self.generic_visit(node)
+
     def visit_Constant(self, node):
         if isinstance(node.value, bool):
             self.replace('number', node, str(not node.value))
