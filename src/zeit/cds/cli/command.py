@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 
 from zeit.cds import credentials
 from zeit.cds.cli.console import silence
@@ -21,7 +22,7 @@ from zeit.cds.interfaces import (
     LoginRefused,
     TemporaryError,
 )
-from zeit.cds.logfile import Formatter, in_words
+from zeit.cds.logfile import Formatter, in_words, thread_of_run
 
 
 log = logging.getLogger('zeit.cds')
@@ -82,12 +83,25 @@ class Handler(logging.StreamHandler):
     def __init__(self, prog):
         super().__init__(sys.stderr)
         self._prog = prog
+        self._of_runs = {}      # id of a thread, see logfile.thread_of_run: its Formatter
         self.name_feed('')
 
-    def name_feed(self, name):
-        """What follows is of the feed of that name; '': there is but one."""
+    def name_feed(self, name, thread=None):
+        """What follows is of the feed of that name; '': there is but one.
+
+        thread -- id of the thread whose run alone it is
+        """
         prefix = '%s: %s: ' % (self._prog, name) if name else '%s: ' % self._prog
-        self.setFormatter(Formatter(prefix.replace('%', '%%') + '%(levelname)s: '))
+        formatter = Formatter(prefix.replace('%', '%%') + '%(levelname)s: ')
+        if thread is None:
+            self.setFormatter(formatter)
+        else:
+            self._of_runs[thread] = formatter
+
+    def format(self, record):
+        if self._of_runs and (mine := self._of_runs.get(thread_of_run())) is not None:
+            return mine.format(record)
+        return super().format(record)
 
     def emit(self, record):
         with self.make_room():
@@ -144,6 +158,7 @@ class Command:
         self.unprinted = False      # is something missing on standard output?
         self._feed = feed
         self._typed = {}            # the address of a feed: its password
+        self._asking = threading.Lock()
         if feed is not None and not arguments:      # cron's runs start sooner
             self.options = NothingAsked()
             return
@@ -164,13 +179,17 @@ class Command:
             min(self.options.verbose, len(LEVELS) - 1)]
         with logged(self.prog, level) as self.handler:
             feeds = self._feeds()
-            work = self._probe if self.options.probe else self.work
-            statuses = [work(feed) for feed in self._each(feeds)]
+            statuses = self._work_on_all(feeds)
             if len(statuses) < len(feeds):
                 statuses.append(BY_SIGNAL + self.signals.number)
             if self.unprinted:
                 statuses.append(FAILED)
             return most_serious(statuses)
+
+    def _work_on_all(self, feeds):
+        """The statuses of the feeds, list of int; fewer than there are feeds after a signal."""
+        work = self._probe if self.options.probe else self.work
+        return [work(feed) for feed in self._each(feeds)]
 
     def work(self, feed):
         """What is to be done for one feed; returns its status."""
@@ -254,7 +273,8 @@ class Command:
         """The password that the person at the terminal types, once for each place; '' if none."""
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return ''
-        if address(feed) not in self._typed:
-            with contextlib.suppress(EOFError):
-                self._typed[address(feed)] = credentials.from_terminal(feed)
-        return self._typed.get(address(feed), '')
+        with self._asking:
+            if address(feed) not in self._typed:
+                with contextlib.suppress(EOFError):
+                    self._typed[address(feed)] = credentials.from_terminal(feed)
+            return self._typed.get(address(feed), '')

@@ -157,6 +157,13 @@ def own_setting(text):
     return name, Written(value, public=True)
 
 
+def jobs(text):
+    """How many feeds at once, int."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError('%r is no whole number from 1' % text)
+    return int(text)
+
+
 def possible(field):
     """What a value must be, in words."""
     if words := possible_words(field):
@@ -185,6 +192,7 @@ def add_own(group, command):
             help='Only list what a run would take; no lock, no change',
         )
         add('--metrics', metavar='FILE', help='Write a text file for the Prometheus node exporter')
+        add('--jobs', metavar='N', type=jobs, help='So many of the feeds at once (1)')
     add('--probe', action='store_true',
         help='Only tell what the server is, for a bug report')
     add('--json', action='store_true', help='Print an object (JSON) for each feed')
