@@ -43,6 +43,7 @@ class Signals:
         self._grace = grace
         self._run = None
         self._before = {}
+        self._actions = {}      # of signals that end nothing
         self._watcher = None
         self._over = False
 
@@ -84,6 +85,19 @@ class Signals:
             yield
         finally:
             self._run = None
+
+    def hear(self, actions):
+        """From now on, some signals end nothing, but have something done.
+
+        actions -- {number: function without arguments}. It is called in another thread, and has to
+            return at once
+        """
+        if self._watcher is not None:
+            self._actions = actions
+            for number in actions:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    before = signal.signal(number, lambda *_: None)     # what counts is the pipe
+                    self._before.setdefault(number, before)
 
     @property
     def error(self):
@@ -130,7 +144,9 @@ class Signals:
             number = os.read(self._reading, 1)
             if not number:
                 return None
-            if number[0] in self._before and number[0] != NUDGE:
+            if (act := self._actions.get(number[0])) is not None:
+                act()
+            elif number[0] in self._before and number[0] != NUDGE:
                 return number[0]
 
     def _wake_main_thread(self):
