@@ -9,6 +9,7 @@ demo = ['pyftpdlib']
 progress = ['tqdm']
 metrics = ['prometheus_client']
 completion = ['shtab']
+http = ['waitress'] + metrics       # the watch works without; not every machine wants a web server
 docs = ['furo', 'repoze.sphinx.autointerface', 'sphinx']
 
 
@@ -57,10 +58,11 @@ setup(
         'completion': completion,
         'demo': demo,
         'docs': docs,
+        'http': http,
         'metrics': metrics,
         'progress': progress,
         'sftp': [],     # the system's ssh does it
-        'test': zcml + demo + progress + metrics + completion + docs + [
+        'test': zcml + demo + progress + http + completion + docs + [
             'hypothesis',
             'packaging',
             'pip',

@@ -2,9 +2,6 @@
 
 import re
 import shlex
-import shutil
-import subprocess
-import tempfile
 import unittest
 from pathlib import Path
 
@@ -52,20 +49,3 @@ class Examples(unittest.TestCase):
             parsed = options.parser(command).parse(arguments)
             self.assertEqual('/etc/cds/site.zcml', parsed.zcml)
             self.assertTrue(parsed.all or set(parsed.arguments) <= names, line)
-
-    @unittest.skipUnless(
-        shutil.which('systemd-analyze'), 'systemd is not installed: apt-get install systemd'
-    )
-    def test_systemd_understands_the_units(self):
-        with tempfile.TemporaryDirectory() as directory:
-            for kind in ('service', 'timer'):
-                text = (TOP / 'examples' / ('cds-import@.' + kind)).read_text()
-                Path(directory, 'cds-import@dpa.' + kind).write_text(
-                    text.replace('/opt/cds/bin/cds-import', '/bin/sh')
-                )
-            done = subprocess.run(
-                ['systemd-analyze', 'verify', '--man=no', directory + '/cds-import@dpa.service'],
-                capture_output=True,
-                text=True,
-            )
-        self.assertNotIn('cds-import@dpa', done.stderr)
