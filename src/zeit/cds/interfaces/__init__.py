@@ -80,6 +80,10 @@ from zeit.cds.interfaces.spool import (
     ISpool,
     Note,
 )
+from zeit.cds.interfaces.watch import (
+    IWatch,
+    IWatched,
+)
 
 
 __all__ = [
@@ -115,6 +119,8 @@ __all__ = [
     'IProbedConnection',
     'IRunFinished',
     'ISpool',
+    'IWatch',
+    'IWatched',
     'Locked',
     'LockInfo',
     'LoginRefused',
