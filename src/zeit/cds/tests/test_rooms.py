@@ -32,6 +32,7 @@ MAY_IMPORT = {
     'transfer': SESSIONS | {'net.scheduler', 'events'},
     'own': BELOW_ALL | {'feed'},
     'main': SETTINGS | {'own', 'transfer', 'logfile', 'registry'},
+    'web': BELOW_ALL | {'feed'},
     'testing': SESSIONS | {'net.scheduler'},     # suites run what blocks, and what does not
 }
 LINES = 400             # a module at most

@@ -3,7 +3,6 @@
 import re
 import shlex
 import unittest
-from pathlib import Path
 
 import zope.component.testing
 
