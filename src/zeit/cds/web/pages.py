@@ -130,4 +130,4 @@ def table_row(row):
 
 
 def cells(element, texts):
-    return ''.join(f'<{element}>{html.escape(text)}</{element}>' for text in texts)
+    return ''.join('<%s>%s</%s>' % (element, html.escape(text), element) for text in texts)
