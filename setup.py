@@ -9,6 +9,7 @@ demo = ['pyftpdlib']
 progress = ['tqdm']
 metrics = ['prometheus_client']
 completion = ['shtab']
+watch = ['inotify_simple'] + zcml
 docs = ['furo', 'repoze.sphinx.autointerface', 'sphinx']
 
 
@@ -60,7 +61,7 @@ setup(
         'metrics': metrics,
         'progress': progress,
         'sftp': [],     # the system's ssh does it
-        'test': zcml + demo + progress + metrics + completion + docs + [
+        'test': zcml + demo + progress + metrics + completion + docs + watch + [
             'hypothesis',
             'packaging',
             'pip',
@@ -74,6 +75,7 @@ setup(
             'zope.testing',
             'zope.testrunner',
         ],
+        'watch': watch,
         'zcml': zcml,
     },
     entry_points={
@@ -82,6 +84,7 @@ setup(
             'cds-export = zeit.cds.cli.exchange:export',
             'cds-import = zeit.cds.cli.exchange:import_',
             'cds-lock = zeit.cds.cli.lock:lock',
+            'cds-watch = zeit.cds.cli.watch:watch',
         ],
     },
 )

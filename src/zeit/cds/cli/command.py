@@ -163,14 +163,18 @@ class Command:
         level = logging.ERROR if self.options.quiet else LEVELS[
             min(self.options.verbose, len(LEVELS) - 1)]
         with logged(self.prog, level) as self.handler:
-            feeds = self._feeds()
-            work = self._probe if self.options.probe else self.work
-            statuses = [work(feed) for feed in self._each(feeds)]
-            if len(statuses) < len(feeds):
-                statuses.append(BY_SIGNAL + self.signals.number)
+            statuses = self._statuses(self._feeds())
             if self.unprinted:
                 statuses.append(FAILED)
             return most_serious(statuses)
+
+    def _statuses(self, feeds):
+        """Do what is to be done for these feeds; returns the status of each, at least one."""
+        work = self._probe if self.options.probe else self.work
+        statuses = [work(feed) for feed in self._each(feeds)]
+        if len(statuses) < len(feeds):
+            statuses.append(BY_SIGNAL + self.signals.number)
+        return statuses
 
     def work(self, feed):
         """What is to be done for one feed; returns its status."""
@@ -218,12 +222,10 @@ class Command:
             return [self._feed_of_script(given)]
         if self.options.zcml is None:
             return [self._feed_of_line(given)]
-        if bool(self.options.all) == bool(self.options.arguments):
-            self._parser.error('after --zcml give either names of feeds, or --all')
         if 'name' in given:
             self._parser.error('--name is for a feed that is given by its URL')
         from zeit.cds.cli import site
-        names = None if self.options.all else self.options.arguments
+        names = self._names()
         feeds = [replaced(feed, **given)
                  for feed in site.feeds(self.options.zcml, names, self.direction)]
         if len(feeds) > 1 and os.environ.pop(credentials.VARIABLE, None):
@@ -231,15 +233,21 @@ class Command:
                         'server.', credentials.VARIABLE)
         return feeds
 
+    def _names(self):
+        """Of the feeds in the ZCML file that are wanted: a list; None: all."""
+        if bool(self.options.all) == bool(self.options.arguments):
+            self._parser.error('after --zcml give either names of feeds, or --all')
+        return None if self.options.all else self.options.arguments
+
     def _feed_of_script(self, given):
         if self.options.arguments or self.options.zcml or self.options.all:
             self._parser.error('this script has its feed: only options are possible')
         return replaced(self._feed, **given)
 
     def _feed_of_line(self, given):
-        positional = () if self.options.probe else self.positional
+        positional = () if vars(self.options).get('probe') else self.positional
         arguments = self.options.arguments
-        if len(arguments) != len(positional) + 1 or self.options.all:
+        if len(arguments) != len(positional) + 1 or vars(self.options).get('all'):
             self._parser.error('%s wanted, or --zcml FILE and names of feeds' % ' and '.join(
                 [*(name.upper() for name in positional), 'URL']))
         from zeit.cds.cli.options import url_settings
