@@ -10,6 +10,7 @@ progress = ['tqdm']
 metrics = ['prometheus_client']
 completion = ['shtab']
 http = ['waitress'] + metrics       # the watch works without; not every machine wants a web server
+watch = ['inotify_simple'] + zcml
 docs = ['furo', 'repoze.sphinx.autointerface', 'sphinx']
 
 
@@ -62,7 +63,7 @@ setup(
         'metrics': metrics,
         'progress': progress,
         'sftp': [],     # the system's ssh does it
-        'test': zcml + demo + progress + http + completion + docs + [
+        'test': zcml + demo + progress + http + completion + docs + watch + [
             'hypothesis',
             'packaging',
             'pip',
@@ -76,6 +77,7 @@ setup(
             'zope.testing',
             'zope.testrunner',
         ],
+        'watch': watch,
         'zcml': zcml,
     },
     entry_points={
@@ -84,6 +86,7 @@ setup(
             'cds-export = zeit.cds.cli.exchange:export',
             'cds-import = zeit.cds.cli.exchange:import_',
             'cds-lock = zeit.cds.cli.lock:lock',
+            'cds-watch = zeit.cds.cli.watch:watch',
         ],
     },
 )

@@ -22,7 +22,7 @@ from zeit.cds.interfaces import (
     LoginRefused,
     TemporaryError,
 )
-from zeit.cds.logfile import Formatter, in_words, thread_of_run
+from zeit.cds.logfile import Formatter, in_words
 
 
 log = logging.getLogger('zeit.cds')
@@ -83,25 +83,26 @@ class Handler(logging.StreamHandler):
     def __init__(self, prog):
         super().__init__(sys.stderr)
         self._prog = prog
-        self._of_runs = {}      # id of a thread, see logfile.thread_of_run: its Formatter
         self.name_feed('')
 
-    def name_feed(self, name, thread=None):
-        """What follows is of the feed of that name; '': there is but one.
-
-        thread -- id of the thread whose run alone it is
-        """
+    def name_feed(self, name):
+        """What follows is of the feed of that name; '': there is but one."""
         prefix = '%s: %s: ' % (self._prog, name) if name else '%s: ' % self._prog
-        formatter = Formatter(prefix.replace('%', '%%') + '%(levelname)s: ')
-        if thread is None:
-            self.setFormatter(formatter)
-        else:
-            self._of_runs[thread] = formatter
+        self.setFormatter(Formatter(prefix.replace('%', '%%') + '%(levelname)s: '))
 
-    def format(self, record):
-        if self._of_runs and (mine := self._of_runs.get(thread_of_run())) is not None:
-            return mine.format(record)
-        return super().format(record)
+    def name_feeds(self):
+        """Several are at work at once: each line names the one that its thread works for.
+
+        A thread that does so has an attribute `label`, str, or an attribute `parent`, the thread
+        that started it.
+        """
+        def note(record):
+            name = name_of_feed()
+            record.feed = '%s: ' % name if name else ''
+            return True
+
+        self.addFilter(note)
+        self.setFormatter(Formatter('%s: %%(feed)s%%(levelname)s: ' % self._prog))
 
     def emit(self, record):
         with self.make_room():
@@ -112,6 +113,14 @@ class Handler(logging.StreamHandler):
             silence(2)      # nobody listens any more, or the disk is full; the run goes on
         else:
             super().handleError(record)
+
+
+def name_of_feed():
+    """The feed that the present thread works for, str; None if it works for all of them."""
+    thread = threading.current_thread()
+    while thread is not None and not hasattr(thread, 'label'):
+        thread = getattr(thread, 'parent', None)
+    return thread and thread.label
 
 
 @contextlib.contextmanager
@@ -178,18 +187,18 @@ class Command:
         level = logging.ERROR if self.options.quiet else LEVELS[
             min(self.options.verbose, len(LEVELS) - 1)]
         with logged(self.prog, level) as self.handler:
-            feeds = self._feeds()
-            statuses = self._work_on_all(feeds)
-            if len(statuses) < len(feeds):
-                statuses.append(BY_SIGNAL + self.signals.number)
+            statuses = self._statuses(self._feeds())
             if self.unprinted:
                 statuses.append(FAILED)
             return most_serious(statuses)
 
-    def _work_on_all(self, feeds):
-        """The statuses of the feeds, list of int; fewer than there are feeds after a signal."""
+    def _statuses(self, feeds):
+        """Do what is to be done for these feeds; returns the status of each, at least one."""
         work = self._probe if self.options.probe else self.work
-        return [work(feed) for feed in self._each(feeds)]
+        statuses = [work(feed) for feed in self._each(feeds)]
+        if len(statuses) < len(feeds):
+            statuses.append(BY_SIGNAL + self.signals.number)
+        return statuses
 
     def work(self, feed):
         """What is to be done for one feed; returns its status."""
@@ -237,12 +246,10 @@ class Command:
             return [self._feed_of_script(given)]
         if self.options.zcml is None:
             return [self._feed_of_line(given)]
-        if bool(self.options.all) == bool(self.options.arguments):
-            self._parser.error('after --zcml give either names of feeds, or --all')
         if 'name' in given:
             self._parser.error('--name is for a feed that is given by its URL')
         from zeit.cds.cli import site
-        names = None if self.options.all else self.options.arguments
+        names = self._names()
         feeds = [replaced(feed, **given)
                  for feed in site.feeds(self.options.zcml, names, self.direction)]
         if len(feeds) > 1 and os.environ.pop(credentials.VARIABLE, None):
@@ -250,15 +257,21 @@ class Command:
                         'server.', credentials.VARIABLE)
         return feeds
 
+    def _names(self):
+        """Of the feeds in the ZCML file that are wanted: a list; None: all."""
+        if bool(self.options.all) == bool(self.options.arguments):
+            self._parser.error('after --zcml give either names of feeds, or --all')
+        return None if self.options.all else self.options.arguments
+
     def _feed_of_script(self, given):
         if self.options.arguments or self.options.zcml or self.options.all:
             self._parser.error('this script has its feed: only options are possible')
         return replaced(self._feed, **given)
 
     def _feed_of_line(self, given):
-        positional = () if self.options.probe else self.positional
+        positional = () if vars(self.options).get('probe') else self.positional
         arguments = self.options.arguments
-        if len(arguments) != len(positional) + 1 or self.options.all:
+        if len(arguments) != len(positional) + 1 or vars(self.options).get('all'):
             self._parser.error('%s wanted, or --zcml FILE and names of feeds' % ' and '.join(
                 [*(name.upper() for name in positional), 'URL']))
         from zeit.cds.cli.options import url_settings

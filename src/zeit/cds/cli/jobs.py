@@ -14,7 +14,7 @@ import contextlib
 import logging
 import threading
 
-from zeit.cds.cli.command import FAILED
+from zeit.cds.cli.command import BY_SIGNAL, FAILED
 from zeit.cds.events import Outcome
 from zeit.cds.feed import label
 from zeit.cds.interfaces import Progress
@@ -73,6 +73,7 @@ class Job(threading.Thread):
         command -- zeit.cds.cli.runs.Exchange
         """
         super().__init__(daemon=True, name='zeit.cds-job')
+        self.label = label(feed)    # whose lines these are
         self.status = None          # int, once it is over
         self.told = ''              # what goes to standard output
         self._command, self._feed, self._runs = command, feed, runs
@@ -80,7 +81,6 @@ class Job(threading.Thread):
 
     def run(self):
         with run_of_this_thread():
-            self._command.handler.name_feed(label(self._feed), self.ident)
             try:
                 status = self._command.exchange(self._feed, self._watch, self._put)
             except Exception:
@@ -128,9 +128,10 @@ class Job(threading.Thread):
 def statuses(command, feeds, at_once):
     """Exchange the feeds, `at_once` (int) of them at a time.
 
-    Returns their statuses, list of int: fewer than there are feeds after a signal.
+    Returns their statuses, list of int; after a signal, that of an interruption for the others.
     """
     runs = Runs()
+    command.handler.name_feeds()
     with contextlib.ExitStack() as stack:
         stack.enter_context(command.signals.watch(runs))
         if command.shows_progress:
@@ -140,7 +141,7 @@ def statuses(command, feeds, at_once):
 
 
 def work(command, jobs, at_once, runs):
-    """Have the jobs done; returns the statuses of those that were begun."""
+    """Have the jobs done; returns their statuses."""
     begun, told = 0, 0
     while True:
         working = [job for job in jobs[told:begun] if not job.is_over]
@@ -153,7 +154,8 @@ def work(command, jobs, at_once, runs):
                 command.put(jobs[told].told)
             told += 1
         if told == len(jobs) or (told == begun and command.signals.number):
-            return [job.status for job in jobs[:begun]]
+            return [job.status if n < begun else BY_SIGNAL + command.signals.number
+                    for n, job in enumerate(jobs)]
         runs.changed.wait(None if runs.error is None else LOOK)
         runs.changed.clear()
         if runs.error is not None:

@@ -69,9 +69,9 @@ class Exchange(Command):
     def work(self, feed):
         return self.exchange(feed, self._watch, self.put)
 
-    def _work_on_all(self, feeds):
+    def _statuses(self, feeds):
         if len(feeds) == 1 or (self.options.jobs or 1) == 1 or self.options.probe:
-            return super()._work_on_all(feeds)
+            return super()._statuses(feeds)
         from zeit.cds.cli import jobs  # mostly one feed comes after the other
         return jobs.statuses(self, feeds, self.options.jobs)
 

@@ -79,7 +79,7 @@ class Signals:
 
     @contextlib.contextmanager
     def watch(self, run):
-        """In the block, signals stop `run`, a zeit.cds.transfer.run.Run."""
+        """In the block, signals stop `run`, a zeit.cds.transfer.run.Run, or an IWatch."""
         self._run = run
         try:
             yield
@@ -121,7 +121,7 @@ class Signals:
             return      # it came when nobody was to hear of it any more
         if (run := self._run) is not None:
             run.stop(self.error)
-            if not run.connecting:
+            if not run.connecting and getattr(run, 'busy', True):
                 log.warning('%s: the file in hand is finished first. The next signal drops it.',
                             signal.Signals(self.number).name)
         try:

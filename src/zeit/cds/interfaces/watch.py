@@ -1,7 +1,7 @@
 """The watch: one process that looks at many feeds again and again, over sessions that stay open.
 
-A look needs no lock and no login. When it finds something to exchange, an ordinary run begins on the
-session that is kept::
+A look needs no lock and no login. When it finds something to exchange, an ordinary run begins on
+the session that is kept::
 
     connecting ──▶ waiting ──▶ looking ──▶ exchanging (a run: lock, recovery, files, events)
         ▲            ▲           │ │            │
