@@ -248,14 +248,16 @@ class Command:
             return [self._feed_of_line(given)]
         if 'name' in given:
             self._parser.error('--name is for a feed that is given by its URL')
-        from zeit.cds.cli import site
-        names = self._names()
-        feeds = [replaced(feed, **given)
-                 for feed in site.feeds(self.options.zcml, names, self.direction)]
+        feeds = [replaced(feed, **given) for feed in self._declared(self._names())]
         if len(feeds) > 1 and os.environ.pop(credentials.VARIABLE, None):
             log.warning('%s is ignored: one password for several feeds may be told to the wrong '
                         'server.', credentials.VARIABLE)
         return feeds
+
+    def _declared(self, names):
+        """The feeds of the ZCML file: those of these names, a list; None: all."""
+        from zeit.cds.cli import site
+        return site.feeds(self.options.zcml, names, self.direction)
 
     def _names(self):
         """Of the feeds in the ZCML file that are wanted: a list; None: all."""

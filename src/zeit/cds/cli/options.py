@@ -165,6 +165,16 @@ def own_setting(text):
     return name, Written(value, public=True)
 
 
+def place(text):
+    """Where to listen, see zeit.cds.web.server.place: the text as it is."""
+    from zeit.cds.web import server  # most commands don't
+    try:
+        server.place(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError('%r is no PORT or HOST:PORT' % text) from None
+    return text
+
+
 def jobs(text):
     """How many feeds at once, int."""
     if not text.isdecimal() or not int(text):
@@ -191,6 +201,8 @@ def add_own(group, command):
     add('--zcml', metavar='FILE', help='Take the feeds NAME... from this ZCML file')
     if command == 'cds-watch':
         add('--once', action='store_true', help='One run for each feed, all side by side')
+        add('--http', metavar='[HOST:]PORT', type=place,
+            help='Answer there: a table, /health, /metrics')
     else:
         add('--all', action='store_true', help='All feeds of the ZCML file, in the order of names')
     if command == 'cds-lock':

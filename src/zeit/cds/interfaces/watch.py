@@ -40,6 +40,11 @@ class IWatched(zope.interface.Interface):
     error = zope.interface.Attribute(
         'What failed last, and what to do about it: printable lines. str; None: nothing has '
         'failed, or it is over')
+    failure = zope.interface.Attribute('The exception that `error` tells of; None')
+    last_try = zope.interface.Attribute(
+        'When the last look or run came to its end, whatever came of it; None: none did yet')
+    locked_since = zope.interface.Attribute(
+        'Since when others have been seen to hold the directory locked; None: they do not')
     late = zope.interface.Attribute(
         'Is the last look that succeeded much longer ago than it should be? bool')
     outcome = zope.interface.Attribute('The IOutcome of its last run; None: there was none')

@@ -9,17 +9,23 @@ class Figures:
         self.state = 'connecting'
         self.since = time.time()
         self.last_look = self.last_file = self.waiting = self.round_trip = self.outcome = None
+        self.last_try = None
         self.files = 0
 
     def looked(self, found, session=None):
         """A look has come to its end: a Found, and the ICDSSession if the server was asked."""
-        self.last_look = time.time()
+        self.last_look = self.last_try = time.time()
         self.waiting = found.waiting
         if session is not None:
             self.round_trip = session.latency or None
 
+    def tried(self):
+        """So has one, or a run, that failed."""
+        self.last_try = time.time()
+
     def ran(self, outcome):
         """So has a run: its IOutcome."""
+        self.tried()
         if outcome.error is None:
             self.last_look = time.time()
         else:

@@ -21,6 +21,7 @@ class Failures:
         self._pauses = Pauses(tuning.first_pause, tuning.longest_pause, tuning.jitter)
         self._longest = tuning.longest_pause
         self._since = None          # value of time.monotonic() when it began
+        self.failure = None         # the exception
         self.error = None           # in words, printable lines
         self.until = None           # seconds since 1970
 
@@ -41,6 +42,7 @@ class Failures:
         else:
             log.debug('Still backing off, for %.1f s: %s', pause, words)
         self.error, self.until = words, time.time() + pause
+        self.failure = error.with_traceback(None)   # that would keep alive all that has failed
         return pause
 
     def succeeded(self):
@@ -48,7 +50,7 @@ class Failures:
             log.warning('It works again, after %.0f s: %s.', time.monotonic() - self._since,
                         phrase(self.error.partition('\n')[0]))
             self._pauses.begin_anew()
-        self._since = self.error = self.until = None
+        self._since = self.error = self.failure = self.until = None
 
 
 def lines(error):
@@ -71,6 +73,12 @@ class Blocked:
     @property
     def is_on(self):
         return self._since is not None
+
+    @property
+    def since(self):
+        """Seconds since 1970; None if it isn't."""
+        since = self._since
+        return None if since is None else time.time() - (time.monotonic() - since)
 
     def permits(self, locks, worthwhile):
         """May a run begin now? bool

@@ -61,8 +61,13 @@ class Turns:
         self._figures.state = 'exchanging'
         self._figures.ran(self._run(None))
 
+    @property
+    def locked_since(self):
+        return self._blocked.since
+
     def failed(self):
         """Begin anew with the next turn."""
+        self._figures.tried()
         self.end()
         self._look = None
 

@@ -28,6 +28,7 @@ class Watched:
 
     state, files = figure('state'), figure('files')
     last_look, last_file = figure('last_look'), figure('last_file')
+    last_try = figure('last_try')
     waiting, round_trip, outcome = figure('waiting'), figure('round_trip'), figure('outcome')
 
     def __init__(self, feed, tuning, ask=None):
@@ -46,6 +47,14 @@ class Watched:
     @property
     def error(self):
         return self._failures.error
+
+    @property
+    def failure(self):
+        return self._failures.failure
+
+    @property
+    def locked_since(self):
+        return self._turns.locked_since
 
     @property
     def backing_off_until(self):

@@ -16,7 +16,7 @@ import logging
 
 from zeit.cds.feed import label
 from zeit.cds.text import printable
-from zeit.cds.web.table import HEADINGS, rows
+from zeit.cds.web.table import HEADINGS, in_a_line, rows
 
 
 log = logging.getLogger('zeit.cds')
@@ -109,11 +109,12 @@ class Pages:
         if 'application/json' in environ.get('HTTP_ACCEPT', ''):
             return status, [('Content-Type', JSON)], json.dumps(
                 {'healthy': well, 'alive': self._watch.alive, 'late': told}) + '\n'
-        lines = ['late: %s: %s' % (one['feed'], one['error'] or one['state']) for one in told]
+        lines = ['late: %s: %s' % (printable(one['feed']), in_a_line(one['error'] or one['state']))
+                 for one in told]
         if not self._watch.alive:
             lines.append('The watch of a feed has ended by itself. Start the program again.')
         return status, [('Content-Type', TEXT)], ''.join(
-            '%s\n' % printable(line.replace('\n', ' ')) for line in lines or ['All is well.'])
+            '%s\n' % line for line in lines or ['All is well.'])
 
     def _numbers(self, environ):
         kind, body = self._metrics()

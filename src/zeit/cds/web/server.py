@@ -9,9 +9,10 @@ from zeit.cds.interfaces import ConfigurationError
 
 log = logging.getLogger('zeit.cds')
 
+TICK = 10           # seconds between looks for who has not said anything for so long
 LOOPBACK = '127.0.0.1'
 LIMITS = dict(      # it serves a person or two, and a few programs
-    threads=2, connection_limit=50, channel_timeout=30, asyncore_loop_timeout=10,
+    threads=2, connection_limit=50, channel_timeout=30,
     max_request_header_size=16384, max_request_body_size=4096, ident='zeit.cds')
 ADVICE = {
     errno.EADDRINUSE: 'Another program has this port, perhaps another cds-watch: `ss -ltnp` shows '
@@ -44,13 +45,14 @@ class Server:
         Raises ConfigurationError if it can't listen there, or waitress is missing.
         """
         try:
-            import waitress
+            import waitress as _needed_later  # noqa: F401
         except ImportError:
             raise ConfigurationError(
                 '--http needs waitress: pip install "zeit.cds[http]"') from None
-        self._make = waitress.create_server
         self._socket = listening(host, port)
         self._server = self._thread = None
+        self._waiting = {}      # file descriptor: what waitress waits for there
+        self._over = False
 
     @property
     def url(self):
@@ -59,14 +61,18 @@ class Server:
 
     def start(self, application):
         """Answer by a WSGI application."""
+        from waitress import create_server
         logging.getLogger('waitress').setLevel(logging.ERROR)   # that many ask is no trouble
-        self._server = self._make(application, sockets=[self._socket], **LIMITS)
+        self._server = create_server(
+            application, map=self._waiting, sockets=[self._socket], **LIMITS)
         self._thread = threading.Thread(target=self._serve, daemon=True, name='zeit.cds-http')
         self._thread.start()
 
     def _serve(self):
+        from waitress.wasyncore import loop
         try:
-            self._server.run()
+            while not self._over:       # its own `run` could not be ended
+                loop(TICK, use_poll=True, map=self._waiting, count=1)
         except Exception:
             log.exception('The web server has ended. All else goes on.')
 
@@ -75,13 +81,11 @@ class Server:
         if self._thread is None:
             self._socket.close()
             return
-        self._server.trigger.pull_trigger(self._end)
+        self._over = True
+        self._server.pull_trigger()
         self._thread.join(5)
         self._server.task_dispatcher.shutdown(timeout=1)
-
-    def _end(self):
-        """In the server's thread: without anything to wait for, it ends."""
-        for waiting in list(self._server._map.values()):
+        for waiting in list(self._waiting.values()):
             waiting.close()
 
 

@@ -32,7 +32,13 @@ def row(watched):
         at(watched.last_look), at(watched.last_file), str(watched.files),
         NONE if watched.waiting is None else str(watched.waiting),
         NONE if trip is None else '%.1f ms' % (trip * 1000), at(watched.backing_off_until),
-    ), watched.late, ' '.join(map(printable, (watched.error or '').split('\n'))))
+    ), watched.late, in_a_line(watched.error or ''))
+
+
+def in_a_line(text):
+    """Lines of text as sentences that follow each other, printable: str"""
+    return ' '.join(printable(line) if line.endswith(('.', ':')) else printable(line) + '.'
+                    for line in text.split('\n') if line)
 
 
 def at(when):

@@ -80,12 +80,12 @@ class Asked(unittest.TestCase):
         self.assertEqual('text/plain; charset=utf-8', headers['Content-Type'])
         self.assertEqual('late: afp: It is down. Ask its operator.\n', body)
         _, _, body = self.ask('/health', watch=Watch(Watched('a\x1b', state='looking', late=True)))
-        self.assertEqual('late: a\\x1b: looking\n', body)
+        self.assertEqual('late: a\\x1b: looking.\n', body)
         status, _, body = self.ask('/health', HTTP_ACCEPT='text/html, application/json;q=0.9')
         self.assertEqual('503 Service Unavailable', status)
         self.assertEqual([{
             'feed': 'afp', 'direction': 'import', 'state': 'backing off',
-            'last_look': 1_800_000_000.0, 'error': 'It is down.\nAsk its operator.'}],
+            'last_look': 1_800_000_000.0, 'error': 'It is down\nAsk its operator.'}],
             json.loads(body)['late'])
 
     def test_a_watch_that_has_died_is_not_well(self):

@@ -13,6 +13,7 @@ class Watched:
 
     state, files = 'waiting', 0
     last_look = last_file = waiting = round_trip = backing_off_until = error = outcome = None
+    failure = last_try = locked_since = None
     late = False
 
     def __init__(self, name='', feed=(), **how):
@@ -50,5 +51,5 @@ def some():
     return Watch(
         Watched('dpa', last_look=WHEN, last_file=WHEN - 60, files=7, waiting=2, round_trip=0.01234),
         Watched('afp', state='backing off', last_look=WHEN, late=True, round_trip=0.1,
-                backing_off_until=WHEN + 90, error='It is down.\nAsk its operator.'),
+                backing_off_until=WHEN + 90, error='It is down\nAsk its operator.'),
         Watched('<script>alert("x")</script>&\x1b[31m', feed={'direction': 'export'}))
