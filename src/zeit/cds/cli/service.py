@@ -11,19 +11,63 @@ Signals are heard in one thread, and acted upon in another: a ZCML file that tak
 from ending the watch.
 """
 import logging
+import math
 import queue
 import signal
 import threading
+import time
 
 from zeit.cds.cli.notify import Manager
+from zeit.cds.feed import label
 from zeit.cds.interfaces import ConfigurationError
 from zeit.cds.logfile import in_words, run_of_this_thread
+from zeit.cds.text import printable
 from zeit.cds.web import table
 
 
 log = logging.getLogger('zeit.cds')
 
 LOOK = 0.02         # seconds between looks whether all threads have begun
+STUCK = 60.0        # seconds that a thread may be late to its own appointment
+
+
+class Pulse:
+    """Whether the threads of the feeds live: they are there, and do something when they said so.
+
+    A server that hangs is no matter of theirs: it is waited for in another state.
+    """
+
+    def __init__(self, watch, clock=time.monotonic):
+        """
+        watch -- IWatch
+        clock -- function that gives seconds; none that somebody may set
+        """
+        self._watch, self._clock = watch, clock
+        self._seen = {}         # IWatched: its signs of life, and when they were new
+
+    def stopped(self):
+        """Label of a feed whose thread does not live any more, '' if that can't be told, or None.
+
+        To be called again and again.
+        """
+        if not self._watch.alive:
+            return ''
+        now, before, self._seen = self._clock(), self._seen, {}
+        for watched in self._watch.feeds:
+            signs = watched.state, watched.last_try, watched.backing_off_until
+            seen, when = before.get(watched, (None, now))
+            self._seen[watched] = signs, when = signs, when if seen == signs else now
+            if now - when > self._may_sleep(watched) + STUCK:
+                return label(watched.feed)
+
+    @staticmethod
+    def _may_sleep(watched):
+        """For how long its thread may give no sign of life, in seconds."""
+        if watched.state in ('waiting', 'locked'):
+            return watched.feed.every
+        if watched.state == 'backing off' and watched.backing_off_until is not None:
+            return max(0.0, watched.backing_off_until - (watched.last_try or 0.0))
+        return math.inf
 
 
 class Service:
@@ -99,14 +143,14 @@ class Service:
 
     def _tell_lives(self):
         with run_of_this_thread():
-            told = False
+            pulse, told = Pulse(self._watch), False
             while not self._over.wait(self._manager.watchdog / 3):
-                if self._watch.alive:
+                if (stopped := pulse.stopped()) is None:
                     self._manager.lives(self._status())
                 elif not told:
                     told = True
-                    log.error('The thread of a feed has ended by itself: the service manager is '
-                              'to start the watch again.')
+                    log.error('The thread of %s does not live any more: the service manager is to '
+                              'start the watch again.', printable(stopped) or 'a feed')
 
     def _status(self):
         feeds = self._watch.feeds

@@ -304,6 +304,12 @@ class Startup(unittest.TestCase):
         'logging.handlers',
         'random',
         'ctypes',
+        'waitress',
+        'prometheus_client',
+        'zeit.cds.cli.jobs',
+        'zeit.cds.cli.service',
+        'zeit.cds.watch',
+        'zeit.cds.web',
     )
 
     def test_a_command_begins_without_what_it_may_not_need(self):

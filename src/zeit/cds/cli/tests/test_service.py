@@ -9,7 +9,7 @@ import time
 import unittest
 
 from zeit.cds.cli import gauges, metrics
-from zeit.cds.cli.service import Service
+from zeit.cds.cli.service import Pulse, Service
 from zeit.cds.cli.tests.watches import LIMIT, Manager, until, Watching
 from zeit.cds.testing import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.testing.logs import recorded
@@ -227,6 +227,49 @@ class Nobody:
         self.actions = actions
 
 
+class Pulses(unittest.TestCase):
+
+    def setUp(self):
+        self.now = 0.0
+        self.dpa, self.afp = Watched('dpa', last_try=1.0), Watched(
+            'afp', state='backing off', last_try=5.0, backing_off_until=305.0)
+        self.watch = Watch(self.dpa, self.afp)
+        self.pulse = Pulse(self.watch, lambda: self.now)
+
+    def after(self, seconds):
+        self.now += seconds
+        return self.pulse.stopped()
+
+    def test_who_is_on_time_lives(self):
+        for _ in range(200):
+            self.dpa.last_try += 5
+            self.assertIsNone(self.after(5))
+            if self.now % 300 == 0:
+                self.afp.last_try, self.afp.backing_off_until = self.now, self.now + 300
+
+    def test_who_does_not_look_when_it_should_is_dead(self):
+        self.assertEqual([None] * 4 + ['dpa'], [self.after(20) for _ in range(5)])
+        self.dpa.last_try += 1
+        self.assertIsNone(self.after(20))
+
+    def test_so_is_who_backs_off_for_ever(self):
+        found = []
+        for _ in range(20):
+            self.dpa.last_try += 20
+            found.append(self.after(20))
+        self.assertEqual([None] * 19 + ['afp'], found)
+
+    def test_who_waits_for_a_server_lives(self):
+        self.watch.feeds = self.watch.feeds[:1]
+        for self.dpa.state in 'connecting', 'looking', 'exchanging':
+            self.assertIsNone(self.after(1))
+            self.assertIsNone(self.after(10_000))
+
+    def test_a_thread_that_is_not_there_is_dead(self):
+        self.watch.alive = False
+        self.assertEqual('', self.after(1))
+
+
 class Watchdog(unittest.TestCase):
     """A watch that has died, which no real one does."""
 
@@ -250,7 +293,7 @@ class Watchdog(unittest.TestCase):
             self.assertFalse(self.waiting())
         [(level, text)] = log.lines
         self.assertEqual('ERROR', level)
-        self.assertIn('has ended by itself', text)
+        self.assertIn('The thread of a feed does not live any more', text)
 
     def waiting(self):
         """Has the manager heard something? bool"""
