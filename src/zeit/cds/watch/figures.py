@@ -26,15 +26,15 @@ class Figures:
     def ran(self, outcome):
         """So has a run: its IOutcome."""
         self.tried()
-        if outcome.error is None:
-            self.last_look = time.time()
-        else:
+        if outcome.error is not None:
             outcome.error.__traceback__ = None      # it would keep alive all that the run had
         if outcome.files:
             self.files += outcome.files
             self.last_file = time.time()
         if outcome.waiting is not None:
             self.waiting = outcome.waiting
+        if outcome.error is None:
+            self.last_look = time.time()
         self.outcome = outcome
 
     def is_late(self, seconds):
