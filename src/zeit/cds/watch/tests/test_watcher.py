@@ -17,7 +17,7 @@ class Ends(Watches, unittest.TestCase):
 
     def test_files_in_hand_are_finished(self):
         files = {'a.xml': LARGE, **{'b%d.xml' % number: b'b' for number in range(9)}}
-        server = self.serve(files, [On('RETR', 'a.xml').stall(0.3, at='preliminary')])
+        server = self.serve(files, script=[On('RETR', 'a.xml').stall(0.3, at='preliminary')])
         watch = self.watch(self.feed_of(server, connections=1))
         self.wait_until(lambda: server.commands('RETR'))
         self.assertTrue(watch.busy)
@@ -50,7 +50,7 @@ class Ends(Watches, unittest.TestCase):
         watch.thread.join()
         self.assertIsNone(watch.feeds[0].outcome.error)
         self.wait_until(lambda: not server.open_sessions)
-        self.assertEqual(['Watching 1 feeds.', 'The watch has ended.'],
+        self.assertEqual(['Watching 1 feed.', 'The watch has ended.'],
                          [text for text in self.log.of('INFO') if 'atch' in text])
 
     def test_once_is_a_run_for_each(self):
