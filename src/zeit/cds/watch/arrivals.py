@@ -4,8 +4,10 @@ It works for what this machine moves there; not for what others do on a network 
 is found by looking every now and then, as the watch does anyway. (That a file is created there is
 no reason to look: it is empty then. Who links a finished file into new has to wait for a look.)
 """
+import contextlib
 import logging
 import os
+import select
 import threading
 
 
@@ -20,6 +22,7 @@ class Arrivals:
     def __init__(self):
         self._guard = threading.Lock()
         self._inotify = self._thread = None
+        self._closing = None        # a pipe
         self._flags = 0
         self._wakes = {}            # number of a watch, as inotify gives it: {Watched}
         self._is_closed = False
@@ -46,16 +49,16 @@ class Arrivals:
                 those.discard(watched)
                 if not those:
                     del self._wakes[number]
-                    try:
+                    with contextlib.suppress(OSError):      # the directory has gone
                         self._inotify.rm_watch(number)
-                    except OSError:
-                        pass        # the directory has gone
 
     def close(self):
         with self._guard:
             self._is_closed = True
         if self._thread is not None:
+            os.close(self._closing[1])
             self._thread.join()
+            os.close(self._closing[0])
             self._inotify.close()
 
     def _begin(self):
@@ -68,6 +71,7 @@ class Arrivals:
             self._inotify = INotify()
         except OSError as e:
             return self._cannot(e)
+        self._closing = os.pipe()
         self._flags = flags.MOVED_TO | flags.CLOSE_WRITE | flags.ONLYDIR
         self._thread = threading.Thread(target=self._run, daemon=True, name='zeit.cds-inotify')
         self._thread.parent = threading.current_thread()
@@ -80,12 +84,13 @@ class Arrivals:
         return False
 
     def _run(self):
+        poll = select.poll()
+        for fd in self._inotify.fileno(), self._closing[0]:
+            poll.register(fd, select.POLLIN)
         while not self._is_closed:
-            for event in self._inotify.read(timeout=TICK):
+            poll.poll()
+            for event in self._inotify.read(timeout=0):
                 with self._guard:
                     those = tuple(self._wakes.get(event.wd, ()))
                 for watched in those:
                     watched.command.wake()
-
-
-TICK = 1000     # milliseconds until a close is seen

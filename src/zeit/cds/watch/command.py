@@ -22,11 +22,11 @@ class Command:
 
     @contextlib.contextmanager
     def underway(self, run):
-        """In the block, `run` is stopped with the feed."""
+        """In the block, `run` is stopped with the feed; after that, none begins."""
         with self._guard:
-            self.run = run
             if self.interruption is not None:
-                run.stop(self.interruption)
+                raise self.interruption
+            self.run = run
         try:
             yield
         finally:

@@ -7,7 +7,7 @@ import zope.interface
 
 from zeit.cds.events import Outcome
 from zeit.cds.feed import label
-from zeit.cds.interfaces import CDSError, ConfigurationError, IWatched
+from zeit.cds.interfaces import CDSError, IWatched
 from zeit.cds.logfile import in_words, log_to
 from zeit.cds.watch.command import Command
 from zeit.cds.watch.figures import Figures
@@ -73,7 +73,7 @@ class Watched:
         """Begin, in a thread.
 
         pause -- after so many seconds
-        after -- Watched: when these have ended
+        after -- Watched: once these have ended, or have nothing in hand
         once -- only for one run
         arrivals -- Arrivals, which wake an export
         """
@@ -111,7 +111,7 @@ class Watched:
         with self._alone(after):
             try:
                 self._turns.once()
-            except ConfigurationError as e:
+            except CDSError as e:
                 log.error('%s', in_words(e))
                 self._figures.ran(Outcome(error=e))
             except Exception as e:
@@ -130,7 +130,9 @@ class Watched:
     def _alone(self, after):
         with log_to(None):      # its lines are no concern of other feeds
             for watched in after:
-                watched.join()
+                # Who waits for a server has nothing in hand, and will begin no run any more.
+                while watched.is_alive and watched.state not in ('connecting', 'looking'):
+                    watched.join(0.05)
             try:
                 yield
             finally:

@@ -55,7 +55,7 @@ class Watch:
 
     def run(self):
         with log_to(None):
-            log.info('Watching %d feeds.', len(self.feeds))
+            log.info('Watching %d feed%s.', len(self.feeds), 's'[len(self.feeds) == 1:])
             with self._changed:
                 self._begin(self.feeds)
             try:

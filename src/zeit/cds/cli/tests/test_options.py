@@ -19,7 +19,7 @@ from zeit.cds.interfaces import ConfigurationError
 from zeit.cds.tests.importing import recorded
 
 
-COMMANDS = ('cds-import', 'cds-export', 'cds-lock')
+COMMANDS = ('cds-import', 'cds-export', 'cds-lock', 'cds-watch')
 OWN = {
     'zcml',
     'all',
@@ -37,6 +37,8 @@ OWN = {
     'help',
 }
 OWN_OF_LOCK = OWN - {'dry-run', 'metrics', 'jobs'} | {'break', 'yes'}
+OWN_OF_WATCH = OWN - {'all', 'dry-run', 'metrics', 'jobs', 'json', 'probe'} | {'once', 'http'}
+ONLY_WATCH = {'every', 'idle'}
 BY_OTHER_WAYS = {
     'store_dir',
     'hostname',
@@ -58,13 +60,14 @@ class FromIFeed(unittest.TestCase):
     def expected(self, command):
         settings = {options.option(SETTINGS[name]).removeprefix('--')
                     for name in options.fields(command)}
-        return settings | (OWN_OF_LOCK if command == 'cds-lock' else OWN)
+        return settings | {'cds-lock': OWN_OF_LOCK, 'cds-watch': OWN_OF_WATCH}.get(command, OWN)
 
     def test_every_setting_has_an_option_or_another_way(self):
-        self.assertEqual(set(SETTINGS), set(options.fields('cds-export')) | BY_OTHER_WAYS)
-        self.assertEqual(
-            set(SETTINGS) - {'replace', 'keep'}, set(options.fields('cds-import')) | BY_OTHER_WAYS
-        )
+        self.assertEqual(set(SETTINGS), set(options.fields('cds-watch')) | BY_OTHER_WAYS)
+        for command, missing in ('cds-export', ONLY_WATCH), ('cds-import', {
+                'replace', 'keep', *ONLY_WATCH}):
+            self.assertEqual(set(SETTINGS) - missing,
+                             set(options.fields(command)) | BY_OTHER_WAYS)
         self.assertLess(set(options.fields('cds-lock')), set(SETTINGS))
 
     def test_what_the_url_gives_are_settings(self):
