@@ -116,8 +116,9 @@ class Watch:
         try:
             return self.process.wait(60)
         except subprocess.TimeoutExpired:
-            self.kill()
             return 'it did not end'
+        finally:
+            self.kill()
 
     def resources(self):
         """Threads, open files, and MiB."""
