@@ -47,7 +47,7 @@ class Turns:
             self._look = main.look(self._feed, self._ask, self._kept)
         found = self._found()
         worthwhile = self._is_new or self._expires() or self._rest.is_worth_a_run(found)
-        if self._blocked.permits(found.locks, worthwhile):
+        if self._blocked.permits(found.locks, worthwhile, self._is_new):
             self._exchange(found)
         self._close_idle()
         if self._blocked.is_on:
