@@ -87,6 +87,21 @@ class IProbedConnection(zope.interface.Interface):
         """
 
 
+class IChangeDetection(zope.interface.Interface):
+    """What some sessions can be adapted to: they tell in one round trip whether anything has come
+    to the directory, or gone, since they were asked before.
+    """
+
+    resolution = zope.interface.Attribute(
+        'Of two changes in so many seconds, the second one may not show. float')
+
+    def version():
+        """An object that is equal to the one before as long as nothing has changed. None if it
+        can't be told. Whether it is kept up to date, is up to the server. Raises ReplyError,
+        ConnectionLost.
+        """
+
+
 class ICDSSession(zope.interface.Interface):
     """An open, logged-in connection with the directory; a context manager that closes it.
 
