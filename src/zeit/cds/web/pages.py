@@ -16,7 +16,7 @@ import logging
 
 from zeit.cds.feed import label
 from zeit.cds.text import printable
-from zeit.cds.web.table import HEADINGS, in_a_line, rows
+from zeit.cds.web.table import counted, HEADINGS, in_a_line, rows
 
 
 log = logging.getLogger('zeit.cds')
@@ -94,7 +94,7 @@ class Pages:
     def _table(self, environ):
         found = rows(self._watch)
         late = sum(one.late for one in found)
-        title = '%d feeds, %d late' % (len(found), late)
+        title = '%s, %d late' % (counted(self._watch), late)
         return '200 OK', [('Content-Type', HTML), ('Refresh', str(REFRESH))], PAGE.format(
             title=title, style=STYLE, headings=cells('th', HEADINGS),
             rows='\n'.join(map(table_row, found)))

@@ -103,7 +103,7 @@ class Local(Watching, unittest.TestCase):
         manager = Manager(self.home)
         self.addCleanup(manager.close)
         with self.watch(site=self.directory('dpa'), NOTIFY_SOCKET=manager.path) as process:
-            self.assertEqual(['READY=1', 'STATUS=1 feeds, all well'], manager.heard('READY=1'))
+            self.assertEqual(['READY=1', 'STATUS=1 feed, all well'], manager.heard('READY=1'))
             put(self.home / 'dpa', 'a.xml', b'a')
             self.imported('dpa', b'a.xml')
             process.send(signal.SIGHUP)
