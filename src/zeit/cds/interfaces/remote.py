@@ -64,6 +64,18 @@ class ICDSConnection(zope.interface.Interface):
         """
 
 
+class IKeptConnection(ICDSConnection):
+    """What is given to runs, one after the other, instead of a feed's connection, so that the
+    session with which one ends is that with which the next begins.
+    """
+
+    def give_back(session):
+        """The run has come to its end, and does not need its first session any more.
+
+        session -- ICDSSession that `open` gave, alive and with nothing underway; it is not closed
+        """
+
+
 class IProbedConnection(zope.interface.Interface):
     """What some connections can be adapted to: it tells about their servers."""
 
@@ -72,6 +84,21 @@ class IProbedConnection(zope.interface.Interface):
 
         Returns a list of pairs of a subject and a text (str), in printable words, without a
         password. Nothing changes in the directory but what is removed again.
+        """
+
+
+class IChangeDetection(zope.interface.Interface):
+    """What some sessions can be adapted to: they tell in one round trip whether anything has come
+    to the directory, or gone, since they were asked before.
+    """
+
+    resolution = zope.interface.Attribute(
+        'Of two changes in so many seconds, the second one may not show. float')
+
+    def version():
+        """An object that is equal to the one before as long as nothing has changed. None if it
+        can't be told. Whether it is kept up to date, is up to the server. Raises ReplyError,
+        ConnectionLost.
         """
 
 

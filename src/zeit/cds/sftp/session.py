@@ -9,6 +9,7 @@ from zeit.cds.interfaces import (
     FTPError,
     ICDSConnection,
     ICDSSession,
+    IChangeDetection,
     IPipelined,
     IProbedConnection,
     PermanentError,
@@ -102,6 +103,9 @@ class SFTPSession:
             if self._pipelined is None:
                 self._pipelined = Pipelined(self)
             return self._pipelined
+        if interface is IChangeDetection:
+            from zeit.cds.sftp.changes import ChangeDetection  # for the watch
+            return ChangeDetection(self)
 
     def __enter__(self):
         return self
