@@ -9,6 +9,8 @@ demo = ['pyftpdlib']
 progress = ['tqdm']
 metrics = ['prometheus_client']
 completion = ['shtab']
+http = ['waitress'] + metrics       # the watch works without; not every machine wants a web server
+watch = ['inotify_simple'] + zcml
 docs = ['furo', 'repoze.sphinx.autointerface', 'sphinx']
 
 
@@ -57,10 +59,11 @@ setup(
         'completion': completion,
         'demo': demo,
         'docs': docs,
+        'http': http,
         'metrics': metrics,
         'progress': progress,
         'sftp': [],     # the system's ssh does it
-        'test': zcml + demo + progress + metrics + completion + docs + [
+        'test': zcml + demo + progress + http + completion + docs + watch + [
             'hypothesis',
             'packaging',
             'pip',
@@ -74,6 +77,7 @@ setup(
             'zope.testing',
             'zope.testrunner',
         ],
+        'watch': watch,
         'zcml': zcml,
     },
     entry_points={
@@ -82,6 +86,7 @@ setup(
             'cds-export = zeit.cds.cli.exchange:export',
             'cds-import = zeit.cds.cli.exchange:import_',
             'cds-lock = zeit.cds.cli.lock:lock',
+            'cds-watch = zeit.cds.cli.watch:watch',
         ],
     },
 )

@@ -206,6 +206,7 @@ class FTPSession:
         return Entry(name) if there or name in self.listed_names() else None
 
     def remove(self, name):
+        self.note_removed(name)
         self._ask('DELE', name)
 
     def rename(self, source, target):
@@ -272,6 +273,11 @@ class FTPSession:
         """This file was stored: see Lister.entries."""
         if not name.startswith('.'):
             self.stored = name
+
+    def note_removed(self, name):
+        """This file is about to go: listings need not show it."""
+        if name == self.stored:
+            self.stored = None
 
     # ------------------------------------------------------------ listings
 

@@ -57,6 +57,7 @@ from zeit.cds.interfaces.remote import (
     ICDSConnection,
     ICDSSession,
     IDeadline,
+    IKeptConnection,
     ILock,
     ILockFile,
     IPending,
@@ -104,6 +105,7 @@ __all__ = [
     'IFileSkipped',
     'IFileSource',
     'IIncoming',
+    'IKeptConnection',
     'ILock',
     'ILockFile',
     'Interrupted',
@@ -115,6 +117,8 @@ __all__ = [
     'IProbedConnection',
     'IRunFinished',
     'ISpool',
+    'IWatch',
+    'IWatched',
     'Locked',
     'LockInfo',
     'LoginRefused',
@@ -135,6 +139,22 @@ __all__ = [
 ]
 
 
+OF_OUTER_CIRCLES = {    # a plain run does not load them
+    'IWatch': 'watch',
+    'IWatched': 'watch',
+}
+
+
+def __getattr__(name):
+    if name not in OF_OUTER_CIRCLES:
+        raise AttributeError('module %r has no attribute %r' % (__name__, name))
+    import importlib  # few need these
+    module = importlib.import_module('%s.%s' % (__name__, OF_OUTER_CIRCLES[name]))
+    value = globals()[name] = getattr(module, name)
+    value.__module__ = __name__
+    return value
+
+
 for _name in __all__:       # tracebacks, pickles and ZCML know them by the names above
-    if isinstance(globals()[_name], type):
+    if isinstance(globals().get(_name), type):
         globals()[_name].__module__ = __name__

@@ -64,6 +64,18 @@ class ICDSConnection(zope.interface.Interface):
         """
 
 
+class IKeptConnection(ICDSConnection):
+    """What is given to runs, one after the other, instead of a feed's connection, so that the
+    session with which one ends is that with which the next begins.
+    """
+
+    def give_back(session):
+        """The run has come to its end, and does not need its first session any more.
+
+        session -- ICDSSession that `open` gave, alive and with nothing underway; it is not closed
+        """
+
+
 class IProbedConnection(zope.interface.Interface):
     """What some connections can be adapted to: it tells about their servers."""
 

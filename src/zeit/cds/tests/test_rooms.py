@@ -32,6 +32,8 @@ MAY_IMPORT = {
     'transfer': SESSIONS | {'net.scheduler', 'events'},
     'own': BELOW_ALL | {'feed'},
     'main': SETTINGS | {'own', 'transfer', 'logfile', 'registry'},
+    'watch': SETTINGS | {'main', 'events', 'logfile', 'transfer'},
+    'web': BELOW_ALL | {'feed'},
     'testing': SESSIONS | {'net.scheduler'},     # suites run what blocks, and what does not
 }
 LINES = 400             # a module at most
@@ -91,6 +93,10 @@ class Rooms(unittest.TestCase):
         self.assertLessEqual(
             {room_of(name) for name in MODULES} - set(MAY_IMPORT),
             {'cli', 'registry', 'zcml'})
+
+    def test_only_commands_know_the_watch(self):
+        self.assertLessEqual({room_of(name) for name, found in IMPORTS.items()
+                              if is_one_of_any(found, {'watch'})}, {'watch', 'cli'})
 
     def test_only_the_demo_needs_what_is_for_tests(self):
         self.assertLessEqual(
