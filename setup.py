@@ -9,6 +9,8 @@ demo = ['pyftpdlib']
 progress = ['tqdm']
 metrics = ['prometheus_client']
 completion = ['shtab']
+journal = ['SQLAlchemy']
+postgresql = journal + ['psycopg[binary]']
 docs = ['furo', 'repoze.sphinx.autointerface', 'sphinx']
 
 
@@ -57,10 +59,12 @@ setup(
         'completion': completion,
         'demo': demo,
         'docs': docs,
+        'journal': journal,
         'metrics': metrics,
+        'postgresql': postgresql,
         'progress': progress,
         'sftp': [],     # the system's ssh does it
-        'test': zcml + demo + progress + metrics + completion + docs + [
+        'test': zcml + demo + progress + metrics + completion + docs + postgresql + [
             'hypothesis',
             'packaging',
             'pip',
@@ -82,6 +86,7 @@ setup(
             'cds-export = zeit.cds.cli.exchange:export',
             'cds-import = zeit.cds.cli.exchange:import_',
             'cds-lock = zeit.cds.cli.lock:lock',
+            'cds-log = zeit.cds.cli.log:log_',
         ],
     },
 )
