@@ -130,7 +130,7 @@ def moment(text):
     except ValueError:
         raise argparse.ArgumentTypeError('%r is no time' % text) from None
     if when.tzinfo is None:
-        when = when.replace(tzinfo=datetime.timezone.utc)
+        when = when.replace(tzinfo=datetime.UTC)
     return int(when.timestamp()) * SECOND
 
 

@@ -13,9 +13,10 @@ from zeit.cds.text import phrase
 
 VERSION = 1         # of the tables
 BUSY = 5.0          # seconds to wait for others who write
-# States of files that are no end. A published file of an import is waited for by its consumer.
+# States of files that are no end
 OPEN = 'waiting', 'failed', 'whole'
 ENDS = 'published', 'taken', 'gone', 'unknown'
+PENDING = *OPEN, 'unknown'     # what somebody may have to look after
 MISSING = {
     'sqlalchemy': 'pip install "zeit.cds[journal]"',
     'psycopg': 'pip install "zeit.cds[postgresql]"',
@@ -85,6 +86,9 @@ files = Table(
     Column('key', Text, nullable=False, unique=True),
     Column('feed', Words, nullable=False), Column('direction', Text, nullable=False),
     Column('name', Words, nullable=False), Column('state', Text, nullable=False),
+    # the state, if it is one of PENDING, or published and waited for: few files, with an index of
+    # their own
+    Column('pending', Text),
     Column('size', BigInteger), Column('digest', LargeBinary(32)),
     Column('modified', BigInteger), Column('seen', BigInteger), Column('whole', BigInteger),
     Column('published', BigInteger), Column('taken', BigInteger),
@@ -93,15 +97,13 @@ files = Table(
     Column('run', Text), Column('host', Text), Column('spool', Words))
 
 for _name, _columns, _where in (
-        ('files_name', ('name',), None),
+        ('files_name', ('name', 'changed'), None),
         ('files_digest', ('digest',), None),
         ('files_changed', ('changed',), None),
         ('files_feed', ('feed', 'changed'), None),
         ('files_published', ('feed', 'direction', 'published', 'size', 'modified'), None),
-        ('files_open', ('feed', 'direction', 'state', 'seen'),
-         files.c.state.in_(OPEN)),
-        ('files_untaken', ('feed', 'seen'),
-         (files.c.state == 'published') & (files.c.direction == 'import'))):
+        ('files_open', ('feed', 'direction', 'pending', 'name'), files.c.pending.is_not(None)),
+        ('files_pending', ('pending', 'feed', 'direction', 'seen'), files.c.pending.is_not(None))):
     Index(_name, *(files.c[column] for column in _columns),
           sqlite_where=_where, postgresql_where=_where)
 

@@ -12,8 +12,8 @@ Each run has a section; the lines of a section are numbered, so that the journal
     ["left", NAME, REASON, FAILED, TIME]
     ["end", TIME, FILES, BYTES, SKIPPED, FAILED, WAITING, ERROR]
     ["back", KEY]                                       a power failure undid its publication
-    ["open", KEY, NAME, INODE, SIZE, TEMPORARY, PUBLISHED]  of an earlier section that the journal has,
-                                                        not settled
+    ["open", KEY, NAME, INODE, SIZE, TEMPORARY, PUBLISHED]  of an earlier section, which the journal
+                                                            has: not settled
 
 Keys are RUN:NUMBER.
 """

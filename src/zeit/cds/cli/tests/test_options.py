@@ -303,6 +303,11 @@ class Startup(unittest.TestCase):
         'logging.handlers',
         'random',
         'ctypes',
+        'sqlalchemy',
+        'zeit.cds.journal',
+        'zeit.cds.interfaces.journal',
+        'zeit.cds.spool.hashed',
+        'zeit.cds.spool.notes',
     )
 
     def test_a_command_begins_without_what_it_may_not_need(self):
