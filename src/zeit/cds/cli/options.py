@@ -51,11 +51,14 @@ USAGE = {
                   '       cds-export [OPTION...] --zcml FILE {--all | NAME...}',
     'cds-lock': 'cds-lock [OPTION...] [--break LOCK | --probe] URL\n'
                 '       cds-lock [OPTION...] [--break LOCK] --zcml FILE {--all | NAME...}',
+    'cds-log': 'cds-log [OPTION...] {--journal URL | --zcml FILE} [NAME]\n'
+               '       cds-log [OPTION...] {--journal URL | --zcml FILE} --runs',
 }
 PURPOSE = {
     'cds-import': 'Import the files of a CDS directory on an FTP server into the new of a spool.',
     'cds-export': 'Export the files in the new of a spool into a CDS directory on an FTP server.',
     'cds-lock': 'Show who holds which lock of a CDS directory since when.',
+    'cds-log': 'Show what became of files, by the journal.',
 }
 
 

@@ -8,6 +8,7 @@ import sqlalchemy.event
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
 from zeit.cds.interfaces import ConfigurationError, JournalError
+from zeit.cds.journal.url import WANTED
 from zeit.cds.text import phrase
 
 
@@ -17,10 +18,6 @@ BUSY = 5.0          # seconds to wait for others who write
 OPEN = 'waiting', 'failed', 'whole'
 ENDS = 'published', 'taken', 'gone', 'unknown'
 PENDING = *OPEN, 'unknown'     # what somebody may have to look after
-MISSING = {
-    'sqlalchemy': 'pip install "zeit.cds[journal]"',
-    'psycopg': 'pip install "zeit.cds[postgresql]"',
-}
 
 
 class Words(sqlalchemy.types.TypeDecorator):
@@ -124,16 +121,9 @@ def engine_of(url):
                 hide_parameters=True)
             _prepare_sqlite(engine)
         else:
-            raise ConfigurationError(
-                'A journal is kept in SQLite or PostgreSQL, not in %s: '
-                'sqlite:////DIRECTORY/FILE, or postgresql://USER@HOST/DATABASE.' % kind)
-    except sqlalchemy.exc.ArgumentError as e:
-        raise ConfigurationError(
-            'The URL of the journal is none: sqlite:////DIRECTORY/FILE is wanted, or '
-            'postgresql://USER@HOST/DATABASE.') from e
-    except ModuleNotFoundError as e:
-        raise ConfigurationError('The journal needs %s: %s' % (
-            e.name, MISSING.get(e.name, 'it is missing'))) from None
+            raise sqlalchemy.exc.ArgumentError(kind)
+    except (sqlalchemy.exc.ArgumentError, ValueError):      # the latter of a port
+        raise ConfigurationError(WANTED) from None
     return engine
 
 

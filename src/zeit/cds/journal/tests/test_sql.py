@@ -53,7 +53,6 @@ class PostgreSQL(JournalContract, QueriesContract, ServerTestCase):
 
     def setUp(self):
         super().setUp()
-        self.layer.server.clear()
         self.journal = SQLJournal(self.layer.server.url)
         self.addCleanup(lambda: self.journal.database.close())
 
@@ -113,9 +112,18 @@ class Files(InFile, unittest.TestCase):
             SQLJournal('sqlite:///%s/none/journal' % self.directory).load([])
 
     def test_what_is_neither_sqlite_nor_postgresql(self):
-        for url in 'mysql://host/x', 'oracle://x', '://':
-            with self.assertRaises(ConfigurationError):
-                SQLJournal(url).load([])
+        for url in 'mysql://host/x', 'oracle://x', '://', '':
+            with self.assertRaisesRegex(ConfigurationError, 'SQLite or PostgreSQL'):
+                SQLJournal(url)
+        with self.assertRaisesRegex(ConfigurationError, 'SQLite or PostgreSQL'):
+            SQLJournal('postgresql://host:port/x').load([])
+
+    def test_what_is_not_installed(self):
+        for url, module in ('/x', 'sqlalchemy'), ('postgresql:///x', 'psycopg'):
+            with mock.patch('importlib.util.find_spec', lambda name, module=module: (
+                    None if name == module else name)):
+                with self.assertRaisesRegex(ConfigurationError, module + ': pip install'):
+                    SQLJournal(url)
 
     def test_no_password_is_told(self):
         journal = SQLJournal('postgresql://cds:secret@localhost:1/x')
