@@ -54,12 +54,15 @@ USAGE = {
                 '       cds-lock [OPTION...] [--break LOCK] --zcml FILE {--all | NAME...}',
     'cds-watch': 'cds-watch [OPTION...] [--once] --zcml FILE [NAME...]\n'
                  '       cds-watch [OPTION...] [--once] STORE_DIR URL',
+    'cds-log': 'cds-log [OPTION...] {--journal URL | --zcml FILE} [NAME]\n'
+               '       cds-log [OPTION...] {--journal URL | --zcml FILE} --runs',
 }
 PURPOSE = {
     'cds-import': 'Import the files of a CDS directory on an FTP server into the new of a spool.',
     'cds-export': 'Export the files in the new of a spool into a CDS directory on an FTP server.',
     'cds-lock': 'Show who holds which lock of a CDS directory since when.',
     'cds-watch': 'Import and export, for all feeds, as soon as files are there.',
+    'cds-log': 'Show what became of files, by the journal.',
 }
 
 
@@ -214,6 +217,8 @@ def add_own(group, command):
             action='store_true',
             help='Only list what a run would take; no lock, no change',
         )
+        add('--journal', metavar='URL',
+            help='Keep a journal there, such as sqlite:////var/lib/cds/journal')
         add('--metrics', metavar='FILE', help='Write a text file for the Prometheus node exporter')
         add('--jobs', metavar='N', type=jobs, help='So many of the feeds at once (1)')
     if command != 'cds-watch':

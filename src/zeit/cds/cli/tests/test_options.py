@@ -315,6 +315,11 @@ class Startup(unittest.TestCase):
         'zeit.cds.cli.service',
         'zeit.cds.watch',
         'zeit.cds.web',
+        'sqlalchemy',
+        'zeit.cds.journal',
+        'zeit.cds.interfaces.journal',
+        'zeit.cds.spool.hashed',
+        'zeit.cds.spool.notes',
     )
 
     def test_a_command_begins_without_what_it_may_not_need(self):
