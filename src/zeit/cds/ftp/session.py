@@ -11,7 +11,7 @@ import zope.interface
 from zeit.cds.ftp.batch import done, FTPBatch, modified, outcome
 from zeit.cds.ftp.existence import Existence
 from zeit.cds.ftp.lister import Lister
-from zeit.cds.ftp.listing import Listing, says_empty
+from zeit.cds.ftp.listing import BOUNDS, says_empty
 from zeit.cds.ftp.login import Login
 from zeit.cds.ftp.pipelined import Pipelined
 from zeit.cds.ftp.quirks import Findings
@@ -41,11 +41,11 @@ class FTPConnection:
 
     needs_password = True
 
-    def __init__(self, listing=Listing):
+    def __init__(self, bounds=BOUNDS):
         """
-        listing -- makes a Listing, of a verb and what else it takes
+        bounds -- Bounds of a listing
         """
-        self._listing = listing
+        self._bounds = bounds
 
     def __conform__(self, interface):
         return self if interface is IProbedConnection else None
@@ -71,7 +71,7 @@ class FTPConnection:
     def _open(self, feed, deadline, findings, at_once):
         login = Login(feed, deadline, findings)
         login(at_once)
-        return FTPSession(login, findings, self._listing)
+        return FTPSession(login, findings, self._bounds)
 
     def describe(self, session):
         """See IProbedConnection."""
@@ -85,16 +85,16 @@ class FTPSession:
 
     blocking = False
 
-    def __init__(self, login, findings, listing):
+    def __init__(self, login, findings, bounds):
         """
         login -- Login, done
         findings -- Findings, of all sessions of the run
-        listing -- see FTPConnection
+        bounds -- Bounds of a listing
         """
         self.control, self.data, self.quirks = login.control, login.data, login.quirks
         self.findings = findings
         self.transfers = Transfers(self.control, self.data)
-        self.lister, self.existence = Lister(self, listing), Existence(self)
+        self.lister, self.existence = Lister(self, bounds), Existence(self)
         self.stored = None      # name of a file that we stored, which listings should show
         self.greeting, self.features = login.greeting, login.features
         self._pipelined = None

@@ -1,8 +1,7 @@
 """Listings that are larger than life."""
-import functools
 import logging
 
-from zeit.cds.ftp.listing import Listing
+from zeit.cds.ftp.listing import Bounds
 from zeit.cds.ftp.session import FTPConnection
 from zeit.cds.interfaces import FTPError
 from zeit.cds.testing.faulty import Entry, On
@@ -18,9 +17,8 @@ class HugeListingTest(ServerTest):
         self.assertEqual({'a.xml': b'a'}, self.published)
 
     def check_end(self, rule):
-        bounded = functools.partial(Listing, max_entries=20_000, max_bytes=1_000_000)
         server = self.serve(rule)
-        outcome = self.exchange(server, by=FTPConnection(bounded))
+        outcome = self.exchange(server, by=FTPConnection(Bounds(20_000, 1_000_000)))
         self.assertIsInstance(outcome.error, FTPError)
         self.assertIn('seems to be without end', str(outcome.error))
         self.assertIn('move some out of the directory', self.log.text)
