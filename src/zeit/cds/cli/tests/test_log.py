@@ -100,7 +100,8 @@ class Log(unittest.TestCase):
         self.assertEqual(2, self.cds_log(journal=False))
         self.assertEqual(0, self.cds_log('--version', journal=False))
         self.assertEqual(0, self.cds_log('--man', journal=False))
-        self.assertIn('cds-log', self.out)
+        self.assertIn('how long ago', self.out)
+        self.assertNotIn('password', self.out)
 
     def test_no_journal(self):
         self.assertEqual(78, self.cds_log('--journal', 'mysql://x', journal=False))
