@@ -34,7 +34,8 @@ class Log(unittest.TestCase):
     def tell(self, feed, *events, direction='import'):
         """Events of a run: see zeit.cds.journal.notes."""
         self.journal.load([[
-            ('run', 'run-' + os.urandom(4).hex(), feed, direction, '/spool', 'host', 1, self.now, 0),
+            ('run', 'run-' + os.urandom(4).hex(), feed, direction, '/spool', 'host', 1, self.now,
+             0),
             *events]])
 
     def whole(self, name, key='k', when=None):

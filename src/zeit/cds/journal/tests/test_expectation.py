@@ -3,6 +3,7 @@ import datetime
 import unittest
 from zoneinfo import ZoneInfo
 
+from zeit.cds.feed import Feed
 from zeit.cds.interfaces import ConfigurationError
 from zeit.cds.journal.expectation import Expectation
 
@@ -19,8 +20,7 @@ def at(text):
 class Expected(unittest.TestCase):
 
     def silence(self, text, last, now):
-        expectation = Expectation(text)
-        expectation.zone = BERLIN
+        expectation = Expectation(text, BERLIN)
         silence = expectation.silence(at(last), at(now))
         return silence.seconds, silence.is_late
 
@@ -63,11 +63,11 @@ class Expected(unittest.TestCase):
 
     def test_the_hour_that_comes_twice_counts_twice(self):
         before = datetime.datetime(2026, 10, 25, 0, 30, tzinfo=datetime.UTC).timestamp()
-        expectation = Expectation('02-05 3600')
-        expectation.zone = BERLIN
+        expectation = Expectation('02-05 3600', BERLIN)
         self.assertEqual(7200, expectation.silence(before, before + 7200).seconds)
 
     def test_what_is_no_table(self):
-        for text in '', 'x', '-1', '0', 'mon', 'mon-xyz 900', '06-25 900', '24-06 900', '900;', '9.5':
-            with self.subTest(text), self.assertRaisesRegex(ConfigurationError, 'such as mon-fri'):
-                Expectation(text)
+        for text in ('', 'x', '-1', '0', 'mon', 'mon-xyz 900', '06-25 900', '24-06 900', '900;',
+                     '9.5'):
+            with self.subTest(text), self.assertRaisesRegex(ConfigurationError, 'expect_within'):
+                Feed(store_dir='x', hostname='x', user='x', expect_within=text)
