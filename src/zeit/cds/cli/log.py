@@ -17,8 +17,9 @@ from zeit.cds.text import printable
 PROG = 'cds-log'
 EPILOG = '''\
 WHEN is a time (UTC) such as 2026-11-26 or "2026-11-26 03:00", or how long ago:
-90m, 12h, 3d. Exit status: 0 found; 1 there is none, or another error; 2 wrong
-usage; 78 wrong configuration.
+90m, 12h, 3d.
+Exit status: 0 found; 1 there is none, or another error; 2 wrong usage;
+78 wrong configuration.
 '''
 WAITING = 'waiting', 'failed', 'whole'
 FAILED_STATES = 'failed', 'unknown'
@@ -53,7 +54,7 @@ def look(arguments):
         return OK
     with journal_of(options).ask() as queries:
         if options.runs:
-            found = queries.runs(options.feed, options.limit)
+            found = queries.runs(options.feed, options.most)
             show, title = show_run, RUNS
         else:
             found = files(queries, options)
@@ -71,7 +72,7 @@ def files(queries, options):
     """What the options ask for: a list of FileRow, newest first."""
     states = (*(WAITING if options.waiting else ()), *(FAILED_STATES if options.failed else ()))
     return queries.files(options.name, options.feed, options.since, states, options.digest,
-                         options.limit)
+                         options.most)
 
 
 def journal_of(options):
@@ -101,7 +102,7 @@ def parser():
     add('--waiting', action='store_true', help='Only those that wait for their publication')
     add('--digest', metavar='HEX', type=digest, help='Only those with this SHA-256')
     add('--runs', action='store_true', help='Show runs instead of files')
-    add('--limit', metavar='N', type=int, default=1000, help='The newest N (1000)')
+    add('--limit', metavar='N', type=int, default=1000, dest='most', help='The newest N (1000)')
     add = result.add_argument_group('the journal and the output').add_argument
     add('--journal', metavar='URL', help='The journal, or the path of its file')
     add('--zcml', metavar='FILE', help='The ZCML file that declares the journal')

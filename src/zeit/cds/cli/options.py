@@ -21,7 +21,7 @@ LOCAL = ('file',)       # those of directories on this machine: no host, no user
 SHELLS = ('bash', 'zsh', 'tcsh')
 
 IN_URL = ('hostname', 'port', 'user', 'ftp_dir', 'security')
-NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'password')     # the last one never is an argument
+NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'expect_within', 'password')     # the last one never is an argument
 ONLY_EXPORT = ('replace', 'keep')
 ONLY_WATCH = ('every', 'idle')
 OF_LOCK = ('name', 'password_file', 'ca_file', 'logfile', 'timeout', 'quirks', 'connection',
@@ -217,8 +217,7 @@ def add_own(group, command):
             action='store_true',
             help='Only list what a run would take; no lock, no change',
         )
-        add('--journal', metavar='URL',
-            help='Keep a journal there, such as sqlite:////var/lib/cds/journal')
+        add('--journal', metavar='URL', help='Keep a journal there: a file, or a database')
         add('--metrics', metavar='FILE', help='Write a text file for the Prometheus node exporter')
         add('--jobs', metavar='N', type=jobs, help='So many of the feeds at once (1)')
     if command != 'cds-watch':

@@ -5,9 +5,9 @@ A run tells, people and pages ask::
     IJournal.open(feed, spool)  ->  IRecord, what one run has to tell
     IJournal.ask()              ->  IQueries, answers about all of them
 
-The spool keeps what was told until the journal has it (`INoted`), so that a journal may be away, and
-a killed run can be made up for: before a file is published, its spool has a durable note that it is
-whole. What became of it then, the next run sees from the spool.
+The spool keeps what was told until the journal has it (`INoted`), so that a journal may be away,
+and a killed run can be made up for: before a file is published, its spool has a durable note that it
+is whole. What became of it then, the next run sees from the spool.
 
 Times are int, nanoseconds since 1970 (UTC).
 """
@@ -87,6 +87,12 @@ class IJournal(zope.interface.Interface):
     def ask():
         """Returns an IQueries, a context manager. Raises JournalError."""
 
+    def heed(feed, direction, silent):
+        """Remember whether a feed (str, its name) is silent, bool. Returns whether that is news.
+
+        Of several who tell so, one has the news. Raises JournalError.
+        """
+
     def expire(days):
         """Remove what came to its end so many days ago (float). Returns how many files (int).
 
@@ -152,6 +158,9 @@ class IQueries(zope.interface.Interface):
 
     def last(feed=None):
         """The FileRow that was published last, of each feed: {(feed, direction): FileRow}."""
+
+    def known_since(feed, direction):
+        """When the first run of a feed began, as far as it is remembered: int, or None."""
 
     def counts(feed=None):
         """How many files are in a state that is no end: {(feed, direction, state): (number,

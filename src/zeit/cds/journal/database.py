@@ -77,6 +77,10 @@ runs = Table(
     Column('noted', Integer, nullable=False),       # so many of its lines are in the journal
     Index('runs_feed', 'feed', 'begun'), Index('runs_begun', 'begun'))
 
+silences = Table(       # feeds that were told of as silent
+    'silences', metadata,
+    Column('feed', Words, primary_key=True), Column('direction', Text, primary_key=True))
+
 files = Table(
     'files', metadata,
     Column('id', Id, primary_key=True, autoincrement=True),

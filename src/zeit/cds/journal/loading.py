@@ -1,9 +1,9 @@
 """What runs noted, put into the tables: each line once, however often it is handed over."""
 import time
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, bindparam, func, select
 
-from zeit.cds.journal.database import files, OPEN, PENDING, runs
+from zeit.cds.journal.database import files, OPEN, PENDING, runs, silences, written
 
 
 GONE = 'it is not there any more'
@@ -24,10 +24,30 @@ def load(connection, sections, untaken=None):
     sections -- list of lists of events, see `notes`
     untaken -- names in new, a set of str; None: not known
     """
+    take_turns(connection, {section[0][2] for section in sections})
     for section in sections:
         Section(connection, dict(zip(RUN, section[0][1:])), section[1:]).load()
     if sections and untaken is not None:
         take(connection, dict(zip(RUN, sections[-1][0][1:])), untaken)
+
+
+def take_turns(connection, feeds):
+    """Hosts that tell of one feed do so one after the other; in SQLite all writers do."""
+    if connection.dialect.name == 'postgresql':
+        for feed in sorted(feeds):
+            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(written(feed)))))
+
+
+def heed(connection, feed, direction, silent):
+    """See IJournal."""
+    take_turns(connection, [feed])
+    ours = silences.c.feed == feed, silences.c.direction == direction
+    was_silent = connection.scalar(select(func.count()).select_from(silences).where(*ours)) > 0
+    if silent and not was_silent:
+        connection.execute(silences.insert(), dict(feed=feed, direction=direction))
+    elif was_silent and not silent:
+        connection.execute(silences.delete().where(*ours))
+    return silent != was_silent
 
 
 class Section:

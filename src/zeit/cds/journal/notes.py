@@ -21,6 +21,9 @@ import json
 from typing import NamedTuple
 
 
+ENCODE = json.JSONEncoder(separators=(',', ':')).encode      # json.dumps would make one each time
+
+
 class Version(NamedTuple):
     """A file that was whole, and not settled."""
 
@@ -33,7 +36,7 @@ class Version(NamedTuple):
 
 
 def line_of(event):
-    return json.dumps(event, separators=(',', ':')).encode('ascii') + b'\n'
+    return ENCODE(event).encode('ascii') + b'\n'
 
 
 def parsed(data):

@@ -70,6 +70,10 @@ class Queries:
                 found[row.feed, row.direction] = file_row(last)
         return found
 
+    def known_since(self, feed, direction):
+        return self._connection.scalar(select(func.min(runs.c.begun)).where(
+            runs.c.feed == feed, runs.c.direction == direction))
+
     def counts(self, feed=None):
         columns = files.c.feed, files.c.direction, files.c.pending
         query = select(*columns, func.count(), func.min(files.c.seen)).where(

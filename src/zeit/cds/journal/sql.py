@@ -64,6 +64,12 @@ class SQLJournal:
         from zeit.cds.journal.queries import Queries
         return Queries(database)
 
+    def heed(self, feed, direction, silent):
+        database = self.database
+        from zeit.cds.journal.loading import heed
+        with database.writing() as connection:
+            return heed(connection, feed, direction, silent)
+
     def expire(self, days, most=None):
         """See IJournal. most -- no more files than that, int; None: all"""
         from zeit.cds.journal.expiry import expire

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     'file': BELOW_ALL,
     'lock': SESSIONS | {'net'},
     'spool': BELOW_ALL | {'net'},
-    'journal': BELOW_ALL | {'feed', 'net.scheduler'},
+    'journal': BELOW_ALL | {'feed', 'events', 'net.scheduler'},
     'transfer': SESSIONS | {'net.scheduler', 'events'},
     'own': BELOW_ALL | {'feed'},
     'main': SETTINGS | {'own', 'transfer', 'logfile', 'registry'},
