@@ -11,6 +11,8 @@ metrics = ['prometheus_client']
 completion = ['shtab']
 http = ['waitress'] + metrics       # the watch works without; not every machine wants a web server
 watch = ['inotify_simple'] + zcml
+journal = ['SQLAlchemy']
+postgresql = journal + ['psycopg[binary]']
 docs = ['furo', 'repoze.sphinx.autointerface', 'sphinx']
 
 
@@ -60,10 +62,12 @@ setup(
         'demo': demo,
         'docs': docs,
         'http': http,
+        'journal': journal,
         'metrics': metrics,
+        'postgresql': postgresql,
         'progress': progress,
         'sftp': [],     # the system's ssh does it
-        'test': zcml + demo + progress + http + completion + docs + watch + [
+        'test': zcml + demo + progress + http + completion + docs + watch + postgresql + [
             'hypothesis',
             'packaging',
             'pip',
@@ -87,6 +91,7 @@ setup(
             'cds-import = zeit.cds.cli.exchange:import_',
             'cds-lock = zeit.cds.cli.lock:lock',
             'cds-watch = zeit.cds.cli.watch:watch',
+            'cds-log = zeit.cds.cli.log:log_',
         ],
     },
 )

@@ -21,7 +21,7 @@ LOCAL = ('file',)       # those of directories on this machine: no host, no user
 SHELLS = ('bash', 'zsh', 'tcsh')
 
 IN_URL = ('hostname', 'port', 'user', 'ftp_dir', 'security')
-NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'password')     # the last one never is an argument
+NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'expect_within', 'password')     # the last one never is an argument
 ONLY_EXPORT = ('replace', 'keep')
 ONLY_WATCH = ('every', 'idle')
 OF_LOCK = ('name', 'password_file', 'ca_file', 'logfile', 'timeout', 'quirks', 'connection',
@@ -54,12 +54,15 @@ USAGE = {
                 '       cds-lock [OPTION...] [--break LOCK] --zcml FILE {--all | NAME...}',
     'cds-watch': 'cds-watch [OPTION...] [--once] --zcml FILE [NAME...]\n'
                  '       cds-watch [OPTION...] [--once] STORE_DIR URL',
+    'cds-log': 'cds-log [OPTION...] {--journal URL | --zcml FILE} [NAME]\n'
+               '       cds-log [OPTION...] {--journal URL | --zcml FILE} --runs',
 }
 PURPOSE = {
     'cds-import': 'Import the files of a CDS directory on an FTP server into the new of a spool.',
     'cds-export': 'Export the files in the new of a spool into a CDS directory on an FTP server.',
     'cds-lock': 'Show who holds which lock of a CDS directory since when.',
     'cds-watch': 'Import and export, for all feeds, as soon as files are there.',
+    'cds-log': 'Show what became of files, by the journal.',
 }
 
 
@@ -214,6 +217,7 @@ def add_own(group, command):
             action='store_true',
             help='Only list what a run would take; no lock, no change',
         )
+        add('--journal', metavar='URL', help='Keep a journal there: a file, or a database')
         add('--metrics', metavar='FILE', help='Write a text file for the Prometheus node exporter')
         add('--jobs', metavar='N', type=jobs, help='So many of the feeds at once (1)')
     if command != 'cds-watch':

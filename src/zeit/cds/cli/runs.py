@@ -47,6 +47,7 @@ class Exchange(Command):
 
     positional = ('store_dir',)
     _metrics = None         # the module, if it is wanted
+    _journal = None         # IJournal, if one is asked for
 
     @property
     def direction(self):
@@ -64,6 +65,9 @@ class Exchange(Command):
                 raise ConfigurationError('--metrics needs prometheus_client: '
                                          'pip install "zeit.cds[metrics]"') from None
             self._metrics = metrics
+        if self.options.journal:
+            from zeit.cds.journal.sql import SQLJournal
+            self._journal = SQLJournal(self.options.journal)
         return super().run()
 
     def work(self, feed):
@@ -104,7 +108,9 @@ class Exchange(Command):
     def _outcome(self, feed, watch):
         verb = main.run_import if self.direction == 'import' else main.run_export
         try:
-            return (main.preview if self.options.dry_run else verb)(feed, watch, self.ask)
+            if self.options.dry_run:
+                return main.preview(feed, watch, self.ask)
+            return verb(feed, watch, self.ask, journal=self._journal)
         except ConfigurationError as e:
             log.error('%s', in_words(e))
             return Outcome(error=e)

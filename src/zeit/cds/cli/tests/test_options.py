@@ -24,6 +24,7 @@ OWN = {
     'zcml',
     'all',
     'dry-run',
+    'journal',
     'metrics',
     'jobs',
     'json',
@@ -36,8 +37,8 @@ OWN = {
     'version',
     'help',
 }
-OWN_OF_LOCK = OWN - {'dry-run', 'metrics', 'jobs'} | {'break', 'yes'}
-OWN_OF_WATCH = OWN - {'all', 'dry-run', 'metrics', 'jobs', 'json', 'probe'} | {'once', 'http'}
+OWN_OF_LOCK = OWN - {'dry-run', 'journal', 'metrics', 'jobs'} | {'break', 'yes'}
+OWN_OF_WATCH = OWN - {'all', 'dry-run', 'journal', 'metrics', 'jobs', 'json', 'probe'} | {'once', 'http'}
 ONLY_WATCH = {'every', 'idle'}
 BY_OTHER_WAYS = {
     'store_dir',
@@ -47,6 +48,7 @@ BY_OTHER_WAYS = {
     'ftp_dir',
     'security',
     'direction',
+    'expect_within',
     'password',
 }
 
@@ -72,7 +74,7 @@ class FromIFeed(unittest.TestCase):
 
     def test_what_the_url_gives_are_settings(self):
         found = options.url_settings('ftps://cds@host:9/in')
-        self.assertEqual({'store_dir', 'direction', 'password'}, BY_OTHER_WAYS - found.keys())
+        self.assertEqual({'store_dir', 'direction', 'expect_within', 'password'}, BY_OTHER_WAYS - found.keys())
         self.assertLessEqual(found.keys(), SETTINGS.keys())
 
     def test_help_shows_each_option_and_no_other(self):
@@ -315,6 +317,11 @@ class Startup(unittest.TestCase):
         'zeit.cds.cli.service',
         'zeit.cds.watch',
         'zeit.cds.web',
+        'sqlalchemy',
+        'zeit.cds.journal',
+        'zeit.cds.interfaces.journal',
+        'zeit.cds.spool.hashed',
+        'zeit.cds.spool.notes',
     )
 
     def test_a_command_begins_without_what_it_may_not_need(self):
