@@ -87,6 +87,7 @@ setup(
             'cds-import = zeit.cds.cli.exchange:import_',
             'cds-lock = zeit.cds.cli.lock:lock',
             'cds-log = zeit.cds.cli.log:log_',
+            'cds-status = zeit.cds.cli.status:status',
         ],
     },
 )

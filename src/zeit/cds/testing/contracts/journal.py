@@ -98,9 +98,9 @@ class JournalContract:
         with self.journal.ask() as queries:
             return queries.files(**question)
 
-    def states(self):
-        """(name, state) of all rows, sorted."""
-        return sorted((row.name, row.state) for row in self.rows())
+    def states(self, **question):
+        """(name, state) of rows, sorted."""
+        return sorted((row.name, row.state) for row in self.rows(**question))
 
     def logged(self):
         """What is logged from now on: list of (level, text)."""
@@ -225,10 +225,12 @@ class JournalContract:
         for noted in False, True:
             for published in range(3) if noted else [0]:
                 with self.subTest(noted=noted, published=published):
-                    self.setUp()
+                    self.feed = Feed('%s-%d' % (noted, published))
+                    self.spool = NotedSpool()
                     self.killed(noted, published)
                     self.finish()
-                    self.assertEqual([('a', 'published'), ('b', 'published')], self.states())
+                    self.assertEqual([('a', 'published'), ('b', 'published')],
+                                     self.states(feed=self.feed.name))
                     self.assertTrue(all(row.digest and row.whole for row in self.rows()))
 
     def test_what_is_kept_after_a_kill_is_not_published(self):
