@@ -13,6 +13,7 @@ from outside can tell.
 """
 import logging
 import time
+from unittest import mock
 
 from zope.interface.verify import verifyObject
 
@@ -312,6 +313,22 @@ class JournalContract:
             self.exchange('a', data=b'newer')
         self.end(self.begin())
         self.assertEqual([('a', 'published'), ('a', 'taken'), ('b', 'published')], self.states())
+
+    def test_notes_that_nobody_understands(self):
+        self.spool.notes.append(b'["whole"]\n["x", 1]\n[]\n[1]\n[[]]\n{}\n7\n["run"', durable=True)
+        logged = self.logged()
+        self.exchange('a')
+        self.assertEqual([], logged)
+        self.assertEqual([('a', 'published')], self.states())
+
+    def test_a_spool_that_does_not_tell_what_became_of_files(self):
+        self.killed(published=1)
+        refusing = mock.Mock(side_effect=SpoolError('It is not readable.'))
+        with mock.patch.object(self.spool, 'fate', refusing):
+            self.end(self.begin())
+        self.assertNotIn(('b', 'published'), self.states())
+        self.finish()
+        self.assertEqual([('a', 'published'), ('b', 'published')], self.states())
 
     def test_notes_that_fail(self):
         self.spool.notes.error = SpoolError('The disk is full.')
