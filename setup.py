@@ -92,6 +92,7 @@ setup(
             'cds-lock = zeit.cds.cli.lock:lock',
             'cds-watch = zeit.cds.cli.watch:watch',
             'cds-log = zeit.cds.cli.log:log_',
+            'cds-status = zeit.cds.cli.status:status',
         ],
     },
 )
