@@ -1,5 +1,6 @@
 """A feed that is watched: looks and runs on one session, locks of others, failures."""
 import os
+import shutil
 import tempfile
 import unittest
 
@@ -106,6 +107,20 @@ class Imports(Watches, unittest.TestCase):
                 put(directory, 'b%d-%d.xml' % (n, each), b'b')
             self.wait_until(lambda n=n: watch.feeds[0].files == 41 + 40 * n)
         self.assertEqual([], self.log.of('ERROR'))
+
+
+    def test_a_directory_in_the_place_of_another_is_noticed(self):
+        top = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, top)
+        directory = os.path.join(top, 'in')
+        os.mkdir(directory)
+        watch = self.watch(self.feed_of(self.serve(), connection='file', ftp_dir=directory),
+                           longest_kept_here=0.3)
+        self.wait_until(lambda: watch.feeds[0].state == 'waiting')
+        os.rename(directory, directory + '.old')
+        os.mkdir(directory)
+        put(directory, 'a.xml', b'a')
+        self.wait_for('a.xml')
 
 
 class Locks(Watches, unittest.TestCase):
