@@ -32,7 +32,7 @@ MAY_IMPORT = {
     'transfer': SESSIONS | {'net.scheduler', 'events'},
     'own': BELOW_ALL | {'feed'},
     'main': SETTINGS | {'own', 'transfer', 'logfile', 'registry'},
-    'watch': SETTINGS | {'main', 'events', 'logfile', 'transfer'},
+    'watch': SETTINGS | {'main', 'events', 'logfile', 'pipelined', 'transfer'},
     'testing': SESSIONS | {'net.scheduler'},     # suites run what blocks, and what does not
 }
 LINES = 400             # a module at most
