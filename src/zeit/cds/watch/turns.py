@@ -45,7 +45,8 @@ class Turns:
         """Look, and exchange what there is. How long to wait until the next time: seconds."""
         begun = time.monotonic()
         if self._look is None:
-            self._kept = Kept(main.utility(ICDSConnection, self._feed.connection))
+            self._kept = Kept(
+                main.utility(ICDSConnection, self._feed.connection), self._tuning)
             self._look = main.look(self._feed, self._ask, self._kept)
         found = self._found()
         worthwhile = self._is_new or self._expires() or self._rest.is_worth_a_run(found)

@@ -1,16 +1,28 @@
 """A feed that is watched: looks and runs on one session, locks of others, failures."""
 import os
+import shutil
 import tempfile
 import unittest
 
-import zope.component
 import zope.interface.verify
 
-from zeit.cds.interfaces import IFileSink, IWatch, IWatched
+from zeit.cds.file.session import FileConnection, FileSession
+from zeit.cds.interfaces import ICDSConnection, IFileSink, IWatch, IWatched
 from zeit.cds.spool.inbox import FileSink
 from zeit.cds.testing.faulty import On
 from zeit.cds.tests.importing import put
 from zeit.cds.watch.tests.watches import Watches
+
+
+class Recording(FileConnection):
+    """Notes which sessions it is shown."""
+
+    def __init__(self):
+        self.shown = []
+
+    def open(self, feed, deadline, like=None):
+        self.shown.append(like)
+        return super().open(feed, deadline)
 
 
 class Broken(FileSink):
@@ -99,13 +111,32 @@ class Imports(Watches, unittest.TestCase):
         directory = tempfile.mkdtemp()
         self.addCleanup(os.rmdir, directory)
         put(directory, 'a.xml', b'a')
-        watch = self.watch(self.feed_of(self.serve(), connection='file', ftp_dir=directory))
+        self.use(connection := Recording(), ICDSConnection, 'recording')
+        watch = self.watch(self.feed_of(self.serve(), connection='recording', ftp_dir=directory))
         self.wait_for('a.xml')
         for n in range(2):
             for each in range(40):      # several sessions
                 put(directory, 'b%d-%d.xml' % (n, each), b'b')
             self.wait_until(lambda n=n: watch.feeds[0].files == 41 + 40 * n)
         self.assertEqual([], self.log.of('ERROR'))
+        first, *others = connection.shown
+        self.assertIsNone(first)
+        self.assertTrue(others)
+        for session in others:
+            self.assertIsInstance(session, FileSession)     # not what makes a thread of it
+
+    def test_a_directory_in_the_place_of_another_is_noticed(self):
+        top = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, top)
+        directory = os.path.join(top, 'in')
+        os.mkdir(directory)
+        watch = self.watch(self.feed_of(self.serve(), connection='file', ftp_dir=directory),
+                           longest_kept_here=0.3)
+        self.wait_until(lambda: watch.feeds[0].state == 'waiting')
+        os.rename(directory, directory + '.old')
+        os.mkdir(directory)
+        put(directory, 'a.xml', b'a')
+        self.wait_for('a.xml')
 
 
 class Locks(Watches, unittest.TestCase):
@@ -188,8 +219,7 @@ class Failures(Watches, unittest.TestCase):
         self.wait_until(lambda: watch.feeds[0].error is None)
 
     def test_a_defect_ends_neither_feed_nor_watch(self):
-        zope.component.provideUtility(sink := Broken(), IFileSink)
-        self.addCleanup(zope.component.getGlobalSiteManager().unregisterUtility, sink, IFileSink)
+        self.use(sink := Broken(), IFileSink)
         sink.in_run = True
         server = self.serve({'a.xml': b'a'})
         watch = self.watch(self.feed_of(server))
