@@ -51,7 +51,7 @@ class Command(Processes, ServerTestCase):
         site = self.site(TERMINATED + self.directive('feed', password_file=self.secret()))
         with self.watching('--zcml', site) as process:
             self.assertEqual(128 + signal.SIGTERM, process.wait(30))
-        self.assertIn('SIGTERM: the file in hand is finished first.', self.err)
+        self.assertIn('SIGTERM: the file in hand is finished first', self.err)
         self.assertIn('Interrupted by SIGTERM. Exiting, the next run takes the rest.', self.err)
         self.assertEqual(set(map(os.fsencode, names)),
                          self.published.keys() | self.there.keys())
