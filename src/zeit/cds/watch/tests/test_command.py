@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 
+from zeit.cds.journal.sql import SQLJournal
 from zeit.cds.testing import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.testing.process import free_port
 from zeit.cds.tests.commands import environment
@@ -43,6 +44,17 @@ class Command(Processes, ServerTestCase):
             self.assertEqual([], [line for line in lines if not line.startswith(
                 'cds-watch: INFO: ')])
             self.assert_nothing_left()
+
+    def test_it_keeps_a_journal(self):
+        path = os.path.join(self.store_dir, 'journal')
+        with self.watching('--every=0.2', '--journal', path, '--password-file', self.secret(),
+                           self.store_dir, self.url()) as process:
+            for name in 'ab':
+                self.put(name, b'x')
+                self.wait_for(name)
+            self.assertEqual(0, self.end(process), self.err)
+        with SQLJournal(path).ask() as answers:
+            self.assertEqual(['b', 'a'], [row.name for row in answers.files()])
 
     def test_what_was_cut_short_shows_in_the_status(self):
         names = ['%03d.xml' % number for number in range(200)]
