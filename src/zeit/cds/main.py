@@ -68,13 +68,14 @@ def run_import(feed, watch=contextlib.nullcontext, ask=None, connection=None, jo
     return _run(Import, feed, watch, ask, connection, journal or registered_journal())
 
 
-def preview(feed, watch=contextlib.nullcontext, ask=None):
+def preview(feed, watch=contextlib.nullcontext, ask=None, journal=None):
     """See what a run would exchange, without a lock or a change; see `run_import`.
 
     Returns an IOutcome with `entries`, a list of Entry. Raises ConfigurationError.
     """
     from zeit.cds.transfer.dryrun import ExportPreview, ImportPreview  # for a person, not for cron
-    return _run(ImportPreview if feed.direction == 'import' else ExportPreview, feed, watch, ask)
+    return _run(ImportPreview if feed.direction == 'import' else ExportPreview, feed, watch, ask,
+                journal=journal or registered_journal())
 
 
 def look(feed, ask=None, connection=None):
@@ -84,7 +85,7 @@ def look(feed, ask=None, connection=None):
     """
     from zeit.cds.transfer.look import ExportLook, ImportLook  # for the watch
     return _prepared(ImportLook if feed.direction == 'import' else ExportLook, feed, ask,
-                     connection)
+                     connection, registered_journal())
 
 
 def inspect_locks(feed, ask=None):
@@ -152,19 +153,23 @@ def run_export(feed, watch=contextlib.nullcontext, ask=None, connection=None, jo
 
 def _run(procedure, feed, watch, ask, connection=None, journal=None):
     with log_to(feed.logfile, feed.name):
-        run = _prepared(procedure, feed, ask, connection, journal=journal)
+        run = _prepared(procedure, feed, ask, connection, journal)
         with watch(run):
             return run()
 
 
-def _prepared(procedure, feed, ask, connection=None, **more):
-    """A Run of that kind, with all that it needs; `more` goes to it."""
+def _prepared(procedure, feed, ask, connection=None, journal=None):
+    """A Run of that kind, with all that it needs."""
+    if journal is None and feed.afterwards == 'keep':
+        raise ConfigurationError(
+            'afterwards=keep needs a journal, which remembers the files that were taken: add '
+            '--journal sqlite:////DIRECTORY/FILE, or <cds:journal url="..."/> to the ZCML file.')
     spools = utility(procedure.spools, feed.sink)
     _check_spool(feed, spools)
     connection = connection or utility(ICDSConnection, feed.connection)
     lock = utility(ILockFile, feed.lock)
     return procedure(_ready(feed, ask, connection=connection, lock=lock, sink=spools),
-                     connection, lock, spools, **more)
+                     connection, lock, spools, journal=journal)
 
 
 def _session(feed, ask, **utilities):

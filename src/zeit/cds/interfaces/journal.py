@@ -84,6 +84,18 @@ class IJournal(zope.interface.Interface):
         Raises ConfigurationError if the spool keeps no notes.
         """
 
+    def known(feed, spool, entries):
+        """Of a feed whose files are kept on the server: which of these were taken before?
+
+        feed -- IFeed
+        spool -- ISpool that provides INoted, perhaps only looked at: what was noted there counts as
+            well
+        entries -- list of Entry: all that the directory's listing has
+        Returns names, a set of str: those of which the size and the time, as far as both are known
+        then and now, are what they were when the file of that name was taken last. Raises
+        JournalError, SpoolError.
+        """
+
     def ask():
         """Returns an IQueries, a context manager. Raises JournalError."""
 
@@ -103,8 +115,9 @@ class IJournal(zope.interface.Interface):
 class IRecord(zope.interface.Interface):
     """What a run tells the journal.
 
-    No verb raises an exception: an exchange goes on whatever happens to the journal. What can't be
-    written is told once, in the log, and written by a later run.
+    No verb raises an exception, but for what is said of `whole`: an exchange goes on whatever
+    happens to the journal. What can't be written is told once, in the log, and written by a later
+    run.
     """
 
     def begin(leftovers):
@@ -125,10 +138,12 @@ class IRecord(zope.interface.Interface):
     def seen():
         """The files of the next exchange were chosen just now."""
 
-    def whole(files):
+    def whole(files, kept=()):
         """These are whole and durable, and not published yet: durably noted when this returns.
 
         files -- list of IIncoming or IOutgoing (or Note) that the spool was to commit
+        kept -- list of Entry: what stays on the server, as its listing has it, and is taken with
+            that. Unlike all else, this raises an exception if it can't be noted: SpoolError.
         """
 
     def published(name):

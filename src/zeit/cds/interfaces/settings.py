@@ -1,4 +1,6 @@
 """The settings of an exchange."""
+import re
+
 import zope.interface
 import zope.schema
 
@@ -19,8 +21,15 @@ QUIRKS = ('no-pipelining', 'no-epsv', 'no-mlsd', 'no-mlst', 'no-size', 'no-mutex
           'tls12', 'telnet', 'no-telnet', 'utf8')
 
 
+AFTERWARDS = re.compile(r'remove|keep|move:(?!read$|write$|\.\.?$)[^/\r\n\0]+')
+
+
 def _one_line(value):
     return not set(value) & {'\r', '\n', '\0'}
+
+
+def _is_fate(value):
+    return AFTERWARDS.fullmatch(value) is not None
 
 
 def _is_expectation(value):
@@ -126,6 +135,13 @@ class IFeed(zope.interface.Interface):
         title='Files a run at most',
         description='The rest is for the next run.',
         min=1, default=None, required=False)
+    afterwards = zope.schema.TextLine(
+        title='What becomes of imported files on the server: remove, move:DIRECTORY, or keep',
+        description="For an import only. move:DIRECTORY: they go into that directory, which is in "
+                    "the feed's; where a name is taken, a number is appended. keep: they stay, and "
+                    'the journal, which is needed then, remembers those that were taken; neither '
+                    'the right to write nor a lock is needed.',
+        default='remove', constraint=_is_fate)
     replace = zope.schema.Bool(
         title='Replace files of the same name on the server',
         description='For an export only. Without it, a newer file waits until somebody took the '
@@ -168,6 +184,13 @@ class IFeed(zope.interface.Interface):
         `sink.bucket`. They are checked once the utility is known, before a session is opened. None
         if it has no settings. Raises ConfigurationError if they were not checked.
         """
+
+    @zope.interface.invariant
+    def what_is_exported_is_nobodys_to_move(feed):
+        if feed.direction == 'export' and feed.afterwards != 'remove':
+            raise zope.interface.Invalid(
+                'afterwards=%s is for an import. What was exported goes to cur; `keep` removes it '
+                'there.' % feed.afterwards)
 
     @zope.interface.invariant
     def no_lock_is_stale_before_its_run_ends(feed):

@@ -78,6 +78,12 @@ runs = Table(
     Index('runs_feed', 'feed', 'begun'), Index('runs_begun', 'begun'),
     Index('runs_direction', 'feed', 'direction', 'begun'))
 
+kept = Table(           # files that were taken, and left on the server
+    'kept', metadata,
+    Column('feed', Words, primary_key=True), Column('name', Words, primary_key=True),
+    Column('size', BigInteger), Column('modified', BigInteger),
+    Column('gone', BigInteger))     # since then it is not there any more
+
 silences = Table(       # feeds that were told of as silent
     'silences', metadata,
     Column('feed', Words, primary_key=True), Column('direction', Text, primary_key=True))
@@ -186,9 +192,11 @@ class Database:
             if self._is_there:
                 return
             with self._engine.connect() as connection, connection.begin():
-                there = sqlalchemy.inspect(connection).has_table('about')
-                version = there and connection.scalar(sqlalchemy.select(about.c.version))
-            if not version:
+                inspected = sqlalchemy.inspect(connection)
+                version = inspected.has_table('about') and connection.scalar(
+                    sqlalchemy.select(about.c.version))
+                has_all = inspected.has_table('kept')       # the table that came last
+            if not version or version <= VERSION and not has_all:
                 with self._engine.connect().execution_options(writes=True) as connection:
                     with connection.begin():
                         self._make(connection)

@@ -4,10 +4,10 @@ import time
 from sqlalchemy import and_, bindparam, func, select
 
 from zeit.cds.journal.database import files, OPEN, PENDING, runs, silences, written
+from zeit.cds.journal.kept import parts, remember
 
 
 GONE = 'it is not there any more'
-SOME = 500          # keys that are asked for at once
 RUN = 'run', 'feed', 'direction', 'spool', 'host', 'pid', 'begun', 'number'
 END = 'ended', 'files', 'bytes', 'skipped', 'failed', 'waiting', 'error'
 COLUMNS = [column.name for column in files.columns]
@@ -61,7 +61,7 @@ class Section:
         self._connection, self._run, self._events = connection, run, events
         self._by_key, self._by_name = {}, {}    # rows as dicts; the latter are no ends
         self._changed = {}                      # {key: row}
-        self._end = {}
+        self._end, self._kept = {}, {}          # {name: (size, modified)}
 
     def load(self):
         noted, first = self._begin(), self._run['number'] + 1
@@ -124,6 +124,9 @@ class Section:
                    modified=row['modified'] if modified is None else modified,
                    tries=row['tries'] + 1, seen=min(seen, row['seen'] or seen))
 
+    def on_kept(self, number, name, size, modified):
+        self._kept[name] = size, modified
+
     def on_published(self, number, key, when):
         if (row := self._by_key.get(key)) is not None:
             self._change(row, 'published', when)
@@ -182,6 +185,8 @@ class Section:
             self._connection.execute(CHANGE, [
                 {**{name: row[name] for name in COLUMNS if name != 'id'}, 'of_id': row['id']}
                 for row in known])
+        if self._kept:
+            remember(self._connection, self._run['feed'], self._kept)
         if self._end and self._told_all:
             self._forget_others()
 
@@ -223,9 +228,3 @@ def pending(state, direction):
     """The column of this name."""
     is_waited_for = (state, direction) == ('published', 'import')
     return state if state in PENDING or is_waited_for else None
-
-
-def parts(names):
-    """The names in lists of a size that any database takes."""
-    names = sorted(names)
-    return [names[start:start + SOME] for start in range(0, len(names), SOME)]

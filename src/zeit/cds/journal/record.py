@@ -170,8 +170,15 @@ class Record:
     def seen(self):
         self._seen = now()
 
+    def whole(self, files, kept=()):
+        for entry in kept:
+            self._told.add('kept', entry.name, entry.size, entry.modified)
+        self._note_whole(files)
+        if kept:
+            self._told.note(durable=True)       # if that has failed just now: it must not
+
     @guarded
-    def whole(self, files):
+    def _note_whole(self, files):
         for file in files:
             self._whole(file.name, file.inode, file.size, getattr(file, 'temporary', None),
                         file.digest, getattr(file, 'modified', None))

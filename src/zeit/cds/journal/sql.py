@@ -59,6 +59,11 @@ class SQLJournal:
             self._expired = now
             self.expire(self.keep_days, most=SOME)
 
+    def known(self, feed, spool, entries):
+        database = self.database
+        from zeit.cds.journal.kept import known
+        return known(database, feed, spool, entries)
+
     def ask(self):
         database = self.database
         from zeit.cds.journal.queries import Queries

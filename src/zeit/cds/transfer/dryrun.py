@@ -58,7 +58,7 @@ class ImportPreview(Preview, Import):
         with self._spool:
             self._directory.connect()
             try:
-                self.outcome.entries = self._files(self._choose())
+                self.outcome.entries = self._files(self._choose(self._listed()))
             finally:
                 self._directory.disconnect()
 

@@ -23,7 +23,7 @@ class Exchange:
         """
         self.jobs = Jobs(entries, directory.feed.retries, tuning)
         self._directory, self._spool, self._record, self._stop = directory, spool, record, stop
-        self._tick = tuning.tick
+        self._tick, self._keeps = tuning.tick, directory.feed.afterwards == 'keep'
         self._committing = False
         number = further_sessions(directory, len(entries),
                                   sum(entry.size or 0 for entry in entries), tuning)
@@ -78,7 +78,8 @@ class Exchange:
         try:
             while jobs and (refused := self._refused(jobs)) is not None:
                 jobs.remove(refused)
-            self._record.whole([job.file for job in jobs])
+            self._record.whole([job.file for job in jobs],
+                               [job.entry for job in jobs] if self._keeps else ())
         except BaseException:
             discard(jobs)
             raise

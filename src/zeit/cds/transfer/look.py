@@ -58,8 +58,9 @@ class ImportLook(Look, Import):
         listed = listed(session)
         names = {entry.name for entry in listed}
         with self._sink.look(self.feed) as self._spool:
-            return self._found(self._articles(listed),
-                               tuple(lock for lock in LOCKS if lock in names))
+            return self._found(
+                self._afterwards.new(self._articles(listed), self._spool),
+                tuple(lock for lock in self._afterwards.locks if lock in names))
 
 
 class ExportLook(Look, Export):

@@ -67,7 +67,7 @@ class FromIFeed(unittest.TestCase):
 
     def test_every_setting_has_an_option_or_another_way(self):
         self.assertEqual(set(SETTINGS), set(options.fields('cds-watch')) | BY_OTHER_WAYS)
-        for command, missing in ('cds-export', ONLY_WATCH), ('cds-import', {
+        for command, missing in ('cds-export', {'afterwards', *ONLY_WATCH}), ('cds-import', {
                 'replace', 'keep', *ONLY_WATCH}):
             self.assertEqual(set(SETTINGS) - missing,
                              set(options.fields(command)) | BY_OTHER_WAYS)
