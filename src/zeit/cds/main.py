@@ -34,6 +34,9 @@ __all__ = [
 ]
 
 
+A_JOURNAL = '--journal sqlite:////DIRECTORY/FILE, or <cds:journal url="..."/> to the ZCML file.'
+
+
 def import_(store_dir, hostname, port, user, password, ftp_dir, logfile=None, **settings):
     """Import the files of a CDS directory into the `new` of a spool.
 
@@ -163,7 +166,10 @@ def _prepared(procedure, feed, ask, connection=None, journal=None):
     if journal is None and feed.afterwards == 'keep':
         raise ConfigurationError(
             'afterwards=keep needs a journal, which remembers the files that were taken: add '
-            '--journal sqlite:////DIRECTORY/FILE, or <cds:journal url="..."/> to the ZCML file.')
+            + A_JOURNAL)
+    if journal is None and feed.give_up_after is not None:
+        raise ConfigurationError('give_up_after needs a journal, which counts the tries: add '
+                                 + A_JOURNAL)
     spools = utility(procedure.spools, feed.sink)
     _check_spool(feed, spools)
     connection = connection or utility(ICDSConnection, feed.connection)

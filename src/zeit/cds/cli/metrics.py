@@ -29,6 +29,7 @@ GAUGES = {
     'cds_last_run_failures': 'Files that the last run did not exchange since something is wrong '
                              'with them.',
     'cds_waiting_files': 'Files that the last run left for a later one.',
+    'cds_aside_files': 'Files that are given up: not tried again before cds-log --retry.',
     'cds_lock_age_seconds': "Age of the lock that kept the last run out, by the server's clock; "
                             '0 if none did.',
     'cds_unread_files': "Files in the spool's new when the last run ended: those that nobody has "
@@ -80,6 +81,7 @@ def values(outcome, status, lock_age, ended):
         'cds_last_run_bytes': outcome.bytes,
         'cds_last_run_failures': len(outcome.failed),
         'cds_waiting_files': outcome.waiting,
+        'cds_aside_files': outcome.aside,
         'cds_lock_age_seconds': lock_age,
     }
 

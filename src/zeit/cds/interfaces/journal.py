@@ -31,7 +31,8 @@ class FileRow(NamedTuple):
     # waiting: left for a later run, nothing wrong; failed: left, and something is wrong;
     # whole: in the spool, or on the server, but not under its name; published: in `new`, or on the
     # server under its name; taken: the consumer took it out of `new`; gone: it was left, and is not
-    # there any more; unknown: what became of it can't be told, see `reason`
+    # there any more; aside: given up, see `reason`, and not tried again before `retry`; unknown:
+    # what became of it can't be told, see `reason`
     state: str
     size: int | None = None         # bytes
     digest: str | None = None       # SHA-256, hexadecimal
@@ -99,6 +100,21 @@ class IJournal(zope.interface.Interface):
     def ask():
         """Returns an IQueries, a context manager. Raises JournalError."""
 
+    def failures(feed):
+        """Files of a feed (IFeed) that failed, or were set aside: a list of FileRow. Of an export,
+        also those that are whole on the server, but not under their names.
+
+        Raises JournalError.
+        """
+
+    def retry(name, feed=None):
+        """Have files tried again that were set aside. Returns how many, int.
+
+        name -- str
+        feed -- str, its name; None: of all feeds
+        Raises JournalError.
+        """
+
     def heed(feed, direction, silent):
         """Remember whether a feed (str, its name) is silent, bool. Returns whether that is news.
 
@@ -149,6 +165,16 @@ class IRecord(zope.interface.Interface):
     def published(name):
         """The file of this name was published, or exported."""
 
+    def set_aside(entry, tries, reason):
+        """A file is given up.
+
+        entry -- Entry
+        tries -- int: runs that tried to exchange it, this one as well
+        """
+
+    def gone(name):
+        """A file that was set aside is not there any more."""
+
     def settled():
         """All publications so far are durable."""
 
@@ -179,8 +205,8 @@ class IQueries(zope.interface.Interface):
 
     def counts(feed=None):
         """How many files are in a state that is no end: {(feed, direction, state): (number,
-        time of the oldest)}. The states are waiting, failed, whole, unknown, and, of imports,
-        published.
+        time of the oldest)}. The states are waiting, failed, whole, aside, unknown, and, of
+        imports, published.
         """
 
     def hours(feed, direction, since, until):

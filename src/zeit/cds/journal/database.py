@@ -17,7 +17,7 @@ BUSY = 5.0          # seconds to wait for others who write
 # States of files that are no end
 OPEN = 'waiting', 'failed', 'whole'
 ENDS = 'published', 'taken', 'gone', 'unknown'
-PENDING = *OPEN, 'unknown'     # what somebody may have to look after
+PENDING = *OPEN, 'unknown', 'aside'     # what somebody may have to look after
 
 
 class Words(sqlalchemy.types.TypeDecorator):

@@ -50,6 +50,14 @@ def heed(connection, feed, direction, silent):
     return silent != was_silent
 
 
+def retry(connection, name, feed):
+    """See IJournal."""
+    ours = [files.c.feed == feed] if feed is not None else []
+    return connection.execute(files.update().where(
+        files.c.name == name, files.c.pending == 'aside', *ours).values(
+            state='failed', pending='failed', tries=0, changed=time.time_ns())).rowcount
+
+
 class Section:
     """Some lines of a run."""
 
@@ -62,6 +70,7 @@ class Section:
         self._by_key, self._by_name = {}, {}    # rows as dicts; the latter are no ends
         self._changed = {}                      # {key: row}
         self._end, self._kept = {}, {}          # {name: (size, modified)}
+        self._not_aside = set()                 # names of which no earlier version is set aside
 
     def load(self):
         noted, first = self._begin(), self._run['number'] + 1
@@ -88,7 +97,7 @@ class Section:
     def _find(self, events):
         """The rows that these events may be about."""
         names = {event[2] if event[0] == 'whole' else event[1] for event in events
-                 if event[0] in ('whole', 'left')}
+                 if event[0] in ('whole', 'left', 'aside')}
         keys = {event[1] for event in events
                 if event[0] in ('whole', 'published', 'back', 'unknown')}
         for some in parts(names):
@@ -119,6 +128,7 @@ class Section:
             if row is None or row['state'] == 'whole':
                 row = self._new(name)
             row['key'] = key
+        self._not_aside.add(name)
         self._change(row, 'whole', when)
         row.update(size=size, digest=digest and bytes.fromhex(digest), whole=when, reason=None,
                    modified=row['modified'] if modified is None else modified,
@@ -154,6 +164,18 @@ class Section:
             row['tries'] += bool(failed)
         row.update(reason=reason)
 
+    def on_aside(self, number, name, size, modified, tries, reason, when):
+        row = self._by_name.get(name)
+        if row is None:
+            row = self._new(name)
+            row.update(key='%s:%d' % (self._run['run'], number), seen=when)
+        self._not_aside.add(name)
+        self._change(row, 'aside', when)
+        row.update(size=size, modified=modified, tries=tries, reason=reason)
+
+    def on_gone(self, number, name, when):
+        self._not_aside.add(name)
+
     def on_end(self, number, *values):
         self._end = dict(zip(END, values))
 
@@ -174,6 +196,8 @@ class Section:
     # ------------------------------------------------------------ the tables
 
     def _write(self):
+        if self._not_aside:
+            self._end_asides()
         rows = list(self._changed.values())
         for row in rows:
             row['pending'] = pending(row['state'], row['direction'])
@@ -190,10 +214,18 @@ class Section:
         if self._end and self._told_all:
             self._forget_others()
 
+    def _end_asides(self):
+        """Versions that were set aside, and are not there any more."""
+        ours = *self._of_feed, files.c.pending == 'aside'
+        if self._connection.scalar(select(files.c.id).where(*ours).limit(1)) is not None:
+            for some in parts(self._not_aside):
+                self._connection.execute(files.update().where(*ours, files.c.name.in_(some)).values(
+                    state='gone', pending=None, reason=GONE, changed=time.time_ns()))
+
     @property
     def _told_all(self):
         """Did the run tell of all files that wait? bool"""
-        end, left = self._end, sum(event[0] == 'left' for event in self._events)
+        end, left = self._end, sum(event[0] in ('left', 'aside') for event in self._events)
         return (end['error'] is None and end['waiting'] is not None
                 and end['waiting'] <= left == end['skipped'] + end['failed'])
 

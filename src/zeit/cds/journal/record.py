@@ -110,6 +110,7 @@ class Record:
         self._handed_over = time.monotonic()
         self._failed = False        # was that told?
         self._has_begun = False     # is it known what earlier runs left?
+        self._aside = set()         # names of files that are given up
         spool.hash_files()
 
     def _key(self):
@@ -207,6 +208,15 @@ class Record:
             self._told.add('published', version.key, now())
 
     @guarded
+    def set_aside(self, entry, tries, reason):
+        self._aside.add(entry.name)
+        self._told.add('aside', entry.name, entry.size, entry.modified, tries, str(reason), now())
+
+    @guarded
+    def gone(self, name):
+        self._told.add('gone', name, now())
+
+    @guarded
     def settled(self):
         unpublished = {
             name: version for name, version in self._open.items() if not version.published}
@@ -244,7 +254,8 @@ class Record:
     def _tell_of_left(self, outcome):
         for failed, left in (True, outcome.failed), (False, outcome.skipped):
             for name, reason in left[:MOST_LEFT]:
-                self._told.add('left', name, str(reason), failed, now())
+                if name not in self._aside:
+                    self._told.add('left', name, str(reason), failed, now())
 
     def _hand_over(self, untaken=None):
         """Returns whether the journal has all of it now, and nothing is missing in the notes."""

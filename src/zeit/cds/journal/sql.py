@@ -4,12 +4,15 @@ import time
 
 import zope.interface
 
+from zeit.cds.feed import label
 from zeit.cds.interfaces import ConfigurationError, IJournal, INoted
 from zeit.cds.journal.record import Record
 from zeit.cds.journal.url import checked
 
 
 DAY = 86400 * 10**9         # nanoseconds
+TROUBLE = 'failed', 'aside'
+MOST = 10_000               # files that failed
 SOME = 5000                 # rows that are removed in one transaction, lest others wait for long
 
 
@@ -68,6 +71,19 @@ class SQLJournal:
         database = self.database
         from zeit.cds.journal.queries import Queries
         return Queries(database)
+
+    def failures(self, feed):
+        # An export's is whole on the server before its name is refused; an import's is ours then.
+        states = TROUBLE if feed.direction == 'import' else (*TROUBLE, 'whole')
+        with self.ask() as queries:
+            return [row for row in queries.files(feed=label(feed), states=states, limit=MOST)
+                    if row.direction == feed.direction]
+
+    def retry(self, name, feed=None):
+        database = self.database
+        from zeit.cds.journal.loading import retry
+        with database.writing() as connection:
+            return retry(connection, name, feed)
 
     def heed(self, feed, direction, silent):
         database = self.database

@@ -111,6 +111,8 @@ class Import(Run):
                 while entries:
                     self._exchange(entries)
                     entries = self._select() if self._listing_was_cut_off else ()
+                if not self._listing_was_cut_off:
+                    self._give_up(self._persist)
 
     def _at_work(self, meanwhile):
         """A context manager: in its block, the directory can be worked in."""

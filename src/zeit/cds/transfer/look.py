@@ -39,6 +39,7 @@ class Look:
     def _found(self, listed, locks=()):
         outcome = Outcome()
         selection = Silent(self.feed, outcome, self._objection, 0)
+        selection.quarantine = self._quarantine
         chosen = selection.choose(listed)
         return Found(chosen, frozenset(selection.left), outcome.waiting, locks)
 

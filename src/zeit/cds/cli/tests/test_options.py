@@ -50,6 +50,8 @@ BY_OTHER_WAYS = {
     'security',
     'direction',
     'expect_within',
+    'give_up_after',
+    'quarantine',
     'password',
 }
 
@@ -75,7 +77,8 @@ class FromIFeed(unittest.TestCase):
 
     def test_what_the_url_gives_are_settings(self):
         found = options.url_settings('ftps://cds@host:9/in')
-        self.assertEqual({'store_dir', 'direction', 'expect_within', 'password'},
+        self.assertEqual({'store_dir', 'direction', 'expect_within', 'give_up_after', 'quarantine',
+                          'password'},
                          BY_OTHER_WAYS - found.keys())
         self.assertLessEqual(found.keys(), SETTINGS.keys())
 
