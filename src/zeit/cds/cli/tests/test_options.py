@@ -38,7 +38,8 @@ OWN = {
     'help',
 }
 OWN_OF_LOCK = OWN - {'dry-run', 'journal', 'metrics', 'jobs'} | {'break', 'yes'}
-OWN_OF_WATCH = OWN - {'all', 'dry-run', 'journal', 'metrics', 'jobs', 'json', 'probe'} | {'once', 'http'}
+OWN_OF_WATCH = OWN - {
+    'all', 'dry-run', 'journal', 'metrics', 'jobs', 'json', 'probe'} | {'once', 'http'}
 ONLY_WATCH = {'every', 'idle'}
 BY_OTHER_WAYS = {
     'store_dir',

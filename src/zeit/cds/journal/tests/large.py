@@ -80,7 +80,10 @@ def questions(number, now):
         'what failed': lambda queries: queries.files(states=['failed'], limit=100),
         'what waits': lambda queries: queries.files(states=['waiting', 'whole'], limit=100),
         'what waits in a feed': lambda queries: queries.files(feed=feed, states=['waiting']),
+        'files whose names begin alike': lambda queries: queries.files_like(
+            'article-12', feed, 'import', 100),
         'the newest runs': lambda queries: queries.runs(),
+        'the newest runs of a feed': lambda queries: queries.runs(feed, 30, 'import'),
         'the last file of each feed': lambda queries: queries.last(),
         'counts': lambda queries: queries.counts(),
         'a day in hours': lambda queries: queries.hours(feed, 'import', now - 24 * HOUR, now),
