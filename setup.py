@@ -9,7 +9,8 @@ demo = ['pyftpdlib']
 progress = ['tqdm']
 metrics = ['prometheus_client']
 completion = ['shtab']
-http = ['waitress'] + metrics       # the watch works without; not every machine wants a web server
+page = ['Chameleon', 'drawsvg']
+http = ['waitress'] + metrics + page    # not every machine that watches wants a web server
 watch = ['inotify_simple'] + zcml
 journal = ['SQLAlchemy']
 postgresql = journal + ['psycopg[binary]']
@@ -43,7 +44,7 @@ setup(
     # With "zeit" itself a develop install is a plain path, no import hook.
     packages=find_namespace_packages('src', include=['zeit', 'zeit.*']),
     include_package_data=True,
-    package_data={'': ['*.zcml', '*.txt']},
+    package_data={'': ['*.css', '*.pt', '*.txt', '*.zcml']},
     zip_safe=False,
     python_requires='>=3.11',
     install_requires=[
@@ -64,6 +65,7 @@ setup(
         'http': http,
         'journal': journal,
         'metrics': metrics,
+        'page': page,
         'postgresql': postgresql,
         'progress': progress,
         'sftp': [],     # the system's ssh does it
@@ -71,6 +73,7 @@ setup(
             'hypothesis',
             'packaging',
             'pip',
+            'playwright',
             'PyOpenSSL',    # pyftpdlib speaks TLS by way of it
             'ruff',
             'setuptools',
@@ -92,6 +95,7 @@ setup(
             'cds-lock = zeit.cds.cli.lock:lock',
             'cds-watch = zeit.cds.cli.watch:watch',
             'cds-log = zeit.cds.cli.log:log_',
+            'cds-status = zeit.cds.cli.status:status',
         ],
     },
 )

@@ -55,7 +55,7 @@ def fill(journal, number, now):
         with journal.database.writing() as connection:
             write(connection, [row(n, now - (number - n) * step) for n in some])
             connection.execute(runs.insert(), [
-                dict(run='r%d' % (n // FILES_A_RUN), feed='feed-%d' % (n % FEEDS),
+                dict(run='r%d' % (n // FILES_A_RUN), feed='feed-%d' % (n // FILES_A_RUN % FEEDS),
                      direction='import', host='host', pid=1, begun=now - (number - n) * step,
                      ended=now - (number - n) * step, files=FILES_A_RUN, bytes=1, skipped=0,
                      failed=0, waiting=0, error=None, noted=1)
