@@ -21,7 +21,8 @@ LOCAL = ('file',)       # those of directories on this machine: no host, no user
 SHELLS = ('bash', 'zsh', 'tcsh')
 
 IN_URL = ('hostname', 'port', 'user', 'ftp_dir', 'security')
-NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'expect_within', 'password')     # the last one never is an argument
+NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'expect_within',
+             'password')     # which never is an argument
 ONLY_EXPORT = ('replace', 'keep')
 ONLY_WATCH = ('every', 'idle')
 OF_LOCK = ('name', 'password_file', 'ca_file', 'logfile', 'timeout', 'quirks', 'connection',
@@ -56,6 +57,7 @@ USAGE = {
                  '       cds-watch [OPTION...] [--once] STORE_DIR URL',
     'cds-log': 'cds-log [OPTION...] {--journal URL | --zcml FILE} [NAME]\n'
                '       cds-log [OPTION...] {--journal URL | --zcml FILE} --runs',
+    'cds-status': 'cds-status [OPTION...] --zcml FILE [NAME...]',
 }
 PURPOSE = {
     'cds-import': 'Import the files of a CDS directory on an FTP server into the new of a spool.',
@@ -63,6 +65,7 @@ PURPOSE = {
     'cds-lock': 'Show who holds which lock of a CDS directory since when.',
     'cds-watch': 'Import and export, for all feeds, as soon as files are there.',
     'cds-log': 'Show what became of files, by the journal.',
+    'cds-status': 'Show how feeds are, by the journal.',
 }
 
 

@@ -2,7 +2,7 @@
 import contextlib
 
 import zope.interface
-from sqlalchemy import and_, func, select, tuple_
+from sqlalchemy import and_, func, literal, select, tuple_
 
 from zeit.cds.interfaces import FileRow, Hour, IQueries, RunRow
 from zeit.cds.journal.database import files, PENDING, runs
@@ -35,16 +35,7 @@ class Queries:
         return self._connection.execute(query)
 
     def feeds(self):
-        # From one to the next: there may be millions of runs, and distinct ones would be sought
-        # among all of them.
-        found, query = [], select(runs.c.feed, runs.c.direction).order_by(
-            runs.c.feed, runs.c.direction).limit(1)
-        row = self._rows(query).first()
-        while row is not None:
-            found.append(tuple(row))
-            row = self._rows(query.where(
-                tuple_(runs.c.feed, runs.c.direction) > tuple_(*found[-1]))).first()
-        return sorted(found)
+        return sorted(self._feeds())
 
     def files(self, name=None, feed=None, since=None, states=(), digest=None, limit=1000,
               direction=None):
@@ -81,24 +72,33 @@ class Queries:
 
     def runs(self, feed=None, limit=100, direction=None):
         query = select(runs).order_by(runs.c.begun.desc()).limit(limit)
-        if feed is None:
-            rows = self._rows(query).mappings().all()
-        else:
-            rows = [row for way in DIRECTIONS if direction in (None, way)
-                    for row in self._rows(query.where(
-                        runs.c.feed == feed, runs.c.direction == way)).mappings()]
-            rows = sorted(rows, key=lambda row: row['begun'], reverse=True)[:limit]
-        return [RunRow(**{name: row[name] for name in RunRow._fields}) for row in rows]
+        if feed is not None:
+            query = query.where(runs.c.feed == feed)
+        if direction is not None:
+            query = query.where(runs.c.direction == direction)
+        return [RunRow(**{name: row[name] for name in RunRow._fields})
+                for row in self._rows(query).mappings()]
 
     def last(self, feed=None):
         found = {}
-        for key in self.feeds() if feed is None else [(feed, way) for way in DIRECTIONS]:
+        for name, direction in self._feeds() if feed is None else [
+                (feed, direction) for direction in DIRECTIONS]:
             last = self._rows(select(files).where(
-                *of(*key), files.c.published.is_not(None)).order_by(
+                *of(name, direction), files.c.published.is_not(None)).order_by(
                     files.c.published.desc()).limit(1)).first()
             if last is not None:
-                found[key] = file_row(last)
+                found[name, direction] = file_row(last)
         return found
+
+    def _feeds(self):
+        """Each (feed, direction). There are many runs of each, so each is looked for by itself."""
+        columns = runs.c.feed, runs.c.direction
+        query = select(*columns).order_by(*columns).limit(1)
+        row = self._rows(query).first()
+        while row is not None:
+            yield tuple(row)
+            row = self._rows(query.where(tuple_(*columns) > tuple_(*(
+                literal(value, column.type) for value, column in zip(row, columns))))).first()
 
     def known_since(self, feed, direction):
         return self._connection.scalar(select(func.min(runs.c.begun)).where(
