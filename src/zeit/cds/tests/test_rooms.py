@@ -34,7 +34,7 @@ MAY_IMPORT = {
     'own': BELOW_ALL | {'feed'},
     'main': SETTINGS | {'own', 'transfer', 'logfile', 'registry'},
     'watch': SETTINGS | {'main', 'events', 'logfile', 'transfer'},
-    'web': BELOW_ALL | {'feed'},
+    'web': BELOW_ALL | {'feed', 'journal.expectation'},
     # suites run what blocks, and what does not; a journal is told an outcome
     'testing': SESSIONS | {'net.scheduler', 'events'},
 }

@@ -114,11 +114,16 @@ def again(wanted):
 def fields(environ):
     """What stands behind the ? of the URL: {name: value}, str; what is wrong there is not asked.
 
-    Bytes that are no text are surrogates, as in names of files.
+    Bytes that are no text are surrogates, as in names of files. A field `of` has fields in itself.
     """
+    asked = parsed(environ.get('QUERY_STRING', ''))
+    return {**parsed(asked.pop('of', '')), **asked}
+
+
+def parsed(query):
     try:
-        asked = parse_qs(environ.get('QUERY_STRING', ''), keep_blank_values=True,
-                         max_num_fields=10, errors='surrogateescape')
+        found = parse_qs(query, keep_blank_values=True, max_num_fields=10,
+                         errors='surrogateescape')
     except ValueError:
         return {}
-    return {name: values[0] for name, values in asked.items()}
+    return {name: values[0] for name, values in found.items()}

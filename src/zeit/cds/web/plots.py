@@ -3,6 +3,7 @@
 Nothing in them is a style or a script of its own. Whoever does not see them has the figures in a
 table, and a label that sums up.
 """
+import html
 import math
 import time
 
@@ -11,15 +12,17 @@ import drawsvg
 
 WIDTH, HEIGHT = 360, 150        # units, which are about pixels on a phone
 LEFT, RIGHT, TOP, BOTTOM = 46, 4, 12, 18
-FONT = 11
+FONT, MARK = 11, 56              # of letters; the width of a day and an hour in them
 SPARK = 240, 32                 # width and height of a small plot
 SECONDS = (0.1, '0.1 s'), (1, '1 s'), (10, '10 s'), (60, '1 min'), (600, '10 min'), (
     3600, '1 h'), (36000, '10 h'), (864000, '10 days')
 CURVES = 'median', 'most', 'nearly-all'      # their classes
 
 
-def drawing(size, label, kind):
-    return drawsvg.Drawing(*size, **{'class': 'plot ' + kind, 'role': 'img', 'aria-label': label})
+def drawing(size, label, kind, **more):
+    # drawsvg writes attributes as they are
+    return drawsvg.Drawing(
+        *size, **{'class': 'plot ' + kind, 'role': 'img', 'aria-label': html.escape(label), **more})
 
 
 def text(plot):
@@ -30,11 +33,12 @@ def text(plot):
 def spark(values, label):
     """A small plot of bars, str.
 
-    values -- numbers
+    values -- numbers, at least one
     label -- what it shows, str
     """
     width, height = SPARK
-    plot, most, step = drawing(SPARK, label, 'spark'), max(values, default=0), width / len(values)
+    plot = drawing(SPARK, label, 'spark', preserveAspectRatio='none')
+    most, step = max(values), width / len(values)
     plot.append(drawsvg.Line(0, height - .5, width, height - .5, class_='axis'))
     for number, value in enumerate(values):
         if value:
@@ -59,8 +63,8 @@ class Frame:
             self._line(share, mark)
         for number, begun in enumerate(times):
             moment = time.localtime(begun / 10**9)
-            if moment.tm_hour % 12 == 0 and number < len(times) - 2:
-                x = self.left(number)
+            x = self.left(number)
+            if moment.tm_hour % 12 == 0 and x < WIDTH - MARK:
                 self.plot.append(drawsvg.Line(x, HEIGHT - BOTTOM, x, HEIGHT - BOTTOM + 4,
                                               class_='axis'))
                 self.plot.append(drawsvg.Text(
@@ -131,11 +135,11 @@ def curve(frame, kind, shares):
             (path.M if before is None else path.L)(x, y)
             frame.plot.append(drawsvg.Circle(x, y, 2, class_='dot ' + kind))
         before = share
-    if 'd' in path.args and path.args['d']:
+    if path.args.get('d'):
         frame.plot.append(path)
 
 
 def round_up(value):
     """The next number of 1, 2, 4 or 6 times a power of ten, so that half of it is one as well."""
-    power = 10 ** math.floor(math.log10(max(value, 2)))
-    return next(power * factor for factor in (1, 2, 4, 6, 10) if power * factor >= value)
+    power = 10 ** math.floor(math.log10(max(value, 1)))
+    return next(power * factor for factor in (1, 2, 4, 6, 10) if power * factor >= max(value, 2))

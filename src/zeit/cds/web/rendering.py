@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from zeit.cds.interfaces import ConfigurationError
 from zeit.cds.text import printable
-from zeit.cds.web.facts import DETAIL
+from zeit.cds.web.facts import DETAIL, FOUND
 from zeit.cds.web.shown import Card, iso, LEVELS, moment, Page
 
 
@@ -18,7 +18,6 @@ STYLE = HERE / 'style.css'
 HEADERS = (
     ('Cache-Control', 'no-store'),
     ('Cross-Origin-Resource-Policy', 'same-origin'),
-    ('Cross-Origin-Opener-Policy', 'same-origin'),
     ('Referrer-Policy', 'no-referrer'),
     ('X-Content-Type-Options', 'nosniff'),
     ('Content-Security-Policy',
@@ -26,7 +25,9 @@ HEADERS = (
      "frame-ancestors 'none'"),
 )
 HTML, CSS = ('%s; charset=utf-8' % kind for kind in ('text/html', 'text/css'))
-POLICY = "default-src 'none'; style-src 'sha256-%s'; img-src data:; form-action 'none'; base-uri 'none'"
+DOCTYPE = '<!DOCTYPE html>\n'     # it stands outside of what a template takes from another
+POLICY = ("default-src 'none'; style-src 'sha256-%s'; img-src data:; form-action 'none'; "
+          "base-uri 'none'")
 
 
 class Links:
@@ -70,18 +71,21 @@ class Renderer:
         """The page of a feed. told -- of one Detail; beginning -- what is searched for, str"""
         links, known = self._links(), told.found[0].facts.known
         links.whole, links.search = links.of_feed(known), links.of_feed(known, name='')
+        # A form sends its fields only, and none can hold a name that is no text.
         links.action, links.fields = links.feed, [
-            ('feed', known.name), ('direction', known.direction)]
+            ('of', query(feed=known.name, direction=known.direction))]
         if self._refresh and beginning is None:
             links.paused = links.of_feed(known, pause='1')
             links.resumed = paused and links.whole
         page = Page(told.found[0], told.now, links.whole)
         found = 'The newest %d' % len(page.files)
         if beginning is not None:
-            found = '%d, in the order of names' % len(page.files)
+            found = '%s%d, in the order of names' % (
+                'The first ' if len(page.files) == FOUND else '', len(page.files))
         return self._page(
             'feed.pt', told, page.card.name, links, paused or beginning is not None, page=page,
-            beginning=beginning, searching=beginning is not None, found=found, hours=DETAIL)
+            beginning=printable(beginning or ''), searching=beginning is not None,
+            found=found, hours=DETAIL)
 
     def file(self, told):
         """All in one page, which needs nothing else. told -- of Details"""
@@ -93,11 +97,12 @@ class Renderer:
             pages=pages, style=style, policy=POLICY % digest(style))
 
     def _page(self, name, told, title, links, still, **more):
-        return self._templates[name](**{
+        page = self._templates[name](**{
             'templates': self._templates, 'title': title, 'links': links, 'style': None,
             'policy': None, 'trouble': printable(told.trouble), 'now': moment(told.now),
             'now_iso': iso(told.now), 'zone': time.strftime('%Z'),
             'refresh': 0 if still else self._refresh, **more})
+        return DOCTYPE + page.strip() + '\n'
 
 
 @functools.cache

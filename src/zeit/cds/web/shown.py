@@ -49,7 +49,7 @@ class File:
         self.level = 'bad' if row.state in WRONG else 'warn' if row.state in WAITING else 'ok'
         self.size, self.reason = size(row.size), printable(row.reason or '')
         self.at = moment(row.taken or row.published or row.whole or row.seen)
-        self.published, self.tries = moment(row.published), row.tries
+        self.tries = '%d %s' % (row.tries, 'try' if row.tries == 1 else 'tries')
         took = row.published and row.modified and (row.published - row.modified) / SECOND
         self.took = NONE if took is None else seconds(max(0, took))
 
