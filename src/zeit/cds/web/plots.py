@@ -110,9 +110,9 @@ def curves(times, values, label):
     values -- for each hour a tuple of seconds (float), one for each of CURVES, or an empty one
     """
     known = [value for some in values for value in some if value is not None] or [1]
-    low = max((mark for mark, _ in SECONDS if mark <= max(.1, min(known))), default=.1)
-    high = min((mark for mark, _ in SECONDS if mark >= max(known) and mark > low),
-               default=SECONDS[-1][0])
+    marks = [mark for mark, _ in SECONDS]
+    low = max(mark for mark in marks[:-1] if mark <= max(marks[0], min(known)))
+    high = min((mark for mark in marks if mark > low and mark >= max(known)), default=marks[-1])
 
     def share(seconds):
         inside = min(high, max(low, seconds))

@@ -61,6 +61,12 @@ class Plots(unittest.TestCase):
         self.assertEqual(first, second)
         self.assertLess(third, second)
 
+    def test_curves_of_clocks_that_are_wrong(self):
+        for value in -10.0**9, -1.0, 0.0, 0.1, 864000.0, 10.0**9:
+            plot = plots.curves(TIMES[:1], [(value,) * 3], 'x')
+            for dot in self.drawn(plot, 'circle', 'dot'):
+                self.assertTrue(plots.TOP <= float(dot.get('cy')) <= plots.HEIGHT - plots.BOTTOM)
+
     def test_labels_are_text(self):
         for name in map(printable, HOSTILE):
             bars = plots.bars(TIMES, [1] * 48, name, lambda _, name=name: name)
