@@ -66,12 +66,12 @@ class Pages:
     # ------------------------------------------------------------ pages
 
     def _overview(self, environ):
-        paused = 'pause' in fields(environ)
+        paused = 'pause' in fields(environ.get('QUERY_STRING', ''))
         return '200 OK', [('Content-Type', HTML), *again(not paused)], Renderer(
             refresh=REFRESH).overview(self._sources.overview(), paused)
 
     def _feed(self, environ):
-        asked = fields(environ)
+        asked = fields(environ.get('QUERY_STRING', ''))
         name, direction = asked.get('feed', ''), asked.get('direction', 'import')
         beginning, paused = asked.get('name'), 'pause' in asked
         told = self._sources.feed(name, direction, beginning)
@@ -106,17 +106,17 @@ class Pages:
         return '200 OK', [('Content-Type', kind)], body
 
 
-def again(wanted):
-    """The header by which a browser asks anew."""
-    return [('Refresh', str(REFRESH))] if wanted else []
+def again(wanted, seconds=REFRESH):
+    """The header by which a browser asks anew, in a list."""
+    return [('Refresh', str(seconds))] if wanted else []
 
 
-def fields(environ):
+def fields(query):
     """What stands behind the ? of the URL: {name: value}, str; what is wrong there is not asked.
 
     Bytes that are no text are surrogates, as in names of files. A field `of` has fields in itself.
     """
-    asked = parsed(environ.get('QUERY_STRING', ''))
+    asked = parsed(query)
     return {**parsed(asked.pop('of', '')), **asked}
 
 

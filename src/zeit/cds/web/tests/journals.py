@@ -1,9 +1,11 @@
 """A journal with what a test tells it, and names as hostile as names of files can be."""
+import itertools
 import time
 
 from zeit.cds.journal.sql import SQLJournal
 
 
+COUNT = itertools.count()
 SECOND = 10**9
 HOUR = 3600 * SECOND
 HOSTILE = (
@@ -29,15 +31,16 @@ def journal(path):
 
 
 def tell(journal, feed, *names, direction='import', ago=0, size=1000, took=2, failed=(),
-         waiting=(), error=None, now=None):
+         waiting=(), error=None, now=None, untaken=None):
     """A run in which files of these names were published.
 
     ago -- seconds since then
     took -- seconds since the server had them
     failed, waiting -- pairs of a name and a reason
+    untaken -- names that are in `new`; None: nobody has looked
     """
     now = (now or time.time_ns()) - int(ago * SECOND)
-    run = 'run-%d-%s' % (now, direction)
+    run = 'run-%d-%d' % (now, next(COUNT))
     lines = [('run', run, feed, direction, '/spool/' + feed, 'host', 1, now - SECOND, 0)]
     for number, name in enumerate(names):
         key = '%s:%d' % (run, number)
@@ -48,4 +51,4 @@ def tell(journal, feed, *names, direction='import', ago=0, size=1000, took=2, fa
     lines += [('left', name, reason, False, now) for name, reason in waiting]
     lines.append(('end', now, len(names), size * len(names), len(waiting), len(failed),
                   len(waiting), error))
-    journal.load([lines])
+    journal.load([lines], untaken)
