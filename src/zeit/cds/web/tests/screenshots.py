@@ -50,7 +50,7 @@ def fill(to, now):
                      size=round(size * chance.uniform(.5, 2)), untaken=() if hour else None,
                      took=took * chance.lognormvariate(0, .7))
     tell(to, 'dpa-pictures', now=now, failed=[
-        ('dpa-flood-9001.jpg', 'The server says 550 for it: dpa-flood-9001.jpg: Permission denied')])
+        ('dpa-flood-9001.jpg', 'The server refuses it: 550 dpa-flood-9001.jpg: Permission denied')])
     tell(to, 'partner', 'ours-summit-0001.xml', 'ours-vote-0002.xml', direction='export',
          ago=7 * 3600, took=4)
 

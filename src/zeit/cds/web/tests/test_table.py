@@ -44,7 +44,8 @@ class Table(unittest.TestCase):
         self.assertNotIn('\x1b', text(Watch(Watched(error='a\x1b[2Jb\nc'))))
 
     def test_lines_are_sentences(self):
-        for error, told in (('a\nb.', 'a. b.'), ('Is it?\nNo!', 'Is it? No!'), ('a:\n\nb', 'a: b.')):
+        for error, told in (
+                ('a\nb.', 'a. b.'), ('Is it?\nNo!', 'Is it? No!'), ('a:\n\nb', 'a: b.')):
             [row] = rows(Watch(Watched(error=error)))
             self.assertEqual(told, row.trouble)
 

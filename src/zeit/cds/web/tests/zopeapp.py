@@ -22,7 +22,8 @@ from zeit.cds.web.tests.journals import journal
 
 LIMIT = 120         # seconds to start
 PYTHON = Path(unpacked(), 'zope-5.14.2-python%d.%d' % sys.version_info[:2], 'bin', 'python')
-PARTS = 'setup.py', 'pyproject.toml', 'README.txt', 'CHANGES.txt', 'LICENSE.txt', 'MANIFEST.in', 'src'
+PARTS = (
+    'setup.py', 'pyproject.toml', 'README.txt', 'CHANGES.txt', 'LICENSE.txt', 'MANIFEST.in', 'src')
 INCLUDES = '''\
   <include package="zeit.cds" file="meta.zcml" xmlns:cds="http://namespaces.zeit.de/cds" />
   <include package="zeit.cds" />
