@@ -9,6 +9,7 @@ demo = ['pyftpdlib']
 progress = ['tqdm']
 metrics = ['prometheus_client']
 completion = ['shtab']
+objectstore = ['botocore', 'obstore']
 docs = ['furo', 'repoze.sphinx.autointerface', 'sphinx']
 
 
@@ -58,9 +59,10 @@ setup(
         'demo': demo,
         'docs': docs,
         'metrics': metrics,
+        'objectstore': objectstore,
         'progress': progress,
         'sftp': [],     # the system's ssh does it
-        'test': zcml + demo + progress + metrics + completion + docs + [
+        'test': zcml + demo + progress + metrics + completion + docs + objectstore + [
             'hypothesis',
             'packaging',
             'pip',

@@ -12,7 +12,7 @@ from zeit.cds.interfaces import (
     IProbedConnection,
 )
 from zeit.cds.logfile import log_to
-from zeit.cds.registry import registered_feed, utility
+from zeit.cds.registry import registered_feed, spools, utility
 from zeit.cds.text import printable
 
 
@@ -138,12 +138,12 @@ def run_export(feed, watch=contextlib.nullcontext, ask=None):
 
 def _run(procedure, feed, watch, ask):
     with log_to(feed.logfile, feed.name):
-        spools = utility(procedure.spools, feed.sink)
-        _check_spool(feed, spools)
+        sink = spools(procedure.spools, feed)
+        _check_spool(feed, sink)
         connection = utility(ICDSConnection, feed.connection)
         lock = utility(ILockFile, feed.lock)
-        run = procedure(_ready(feed, ask, connection=connection, lock=lock, sink=spools),
-                        connection, lock, spools)
+        run = procedure(_ready(feed, ask, connection=connection, lock=lock, sink=sink),
+                        connection, lock, sink)
         with watch(run):
             return run()
 
@@ -181,13 +181,13 @@ def _check_readable(setting, path):
             path, setting, e.strerror)) from e
 
 
-def _check_spool(feed, spools):
+def _check_spool(feed, sink):
     """Is there such a spool, as far as we can know?
 
-    spools -- the utility that opens them, IFileSink or IFileSource
+    sink -- the utility that opens them, IFileSink or IFileSource
     """
     scheme, is_url, _ = feed.store_dir.partition('://')
-    schemes = getattr(spools, 'schemes', ())
+    schemes = getattr(sink, 'schemes', ())
     if is_url and scheme not in schemes:
         raise ConfigurationError(
             'No %s that the feed uses knows a spool like %s. Is the setting sink missing?' % (

@@ -71,6 +71,7 @@ from zeit.cds.interfaces.settings import (
     Seconds,
 )
 from zeit.cds.interfaces.spool import (
+    IBatches,
     IComparison,
     IFileSink,
     IFileSource,
@@ -91,6 +92,7 @@ __all__ = [
     'FileRefused',
     'FTPError',
     'IBatch',
+    'IBatches',
     'IByteSink',
     'ICDSConnection',
     'ICDSSession',

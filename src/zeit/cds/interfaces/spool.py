@@ -57,6 +57,14 @@ class ISpool(zope.interface.Interface):
         Other remains are removed.
         """
 
+    def claim(leftovers):
+        """The server's directory is locked now: nobody else works on it. Returns those of the
+        leftovers that are (still) for this run to finish, a list.
+
+        Where several hosts can use a spool at the same time, that may be others than `leftovers`
+        found, and the remains of killed runs are not removed before.
+        """
+
     def unread(name):
         """Does a file of this name wait in new, or in tmp for its publication? bool
 
@@ -102,6 +110,20 @@ class ISpool(zope.interface.Interface):
 
     def close():
         """Close; may be called twice."""
+
+
+class IBatches(zope.interface.Interface):
+    """An ISpool, or an IOutbox, for which each request is a wait, so that it is better told of
+    several files at once. One that is quick does not provide it.
+    """
+
+    def batch(names):
+        """Begin with what `publish`, or `retire`, is about to be called for, in this order.
+
+        names -- list of str, of files that may be published in any order among each other
+        A task calls this: others go on meanwhile. What goes wrong with one file is raised by its
+        `publish`, or `retire`.
+        """
 
 
 class IComparison(IByteSink):
@@ -159,7 +181,7 @@ class Note(NamedTuple):
     # Its name on the server until it is renamed; None: it is stored under its own
     temporary: str | None
     complete: bool          # was it on the server as a whole?
-    inode: int
+    inode: int              # or what else tells it from a newer file of its name
     size: int
     digest: str             # SHA-256 of the contents, hexadecimal
 

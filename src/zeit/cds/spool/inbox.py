@@ -226,6 +226,9 @@ class Spool(Store):
                 found.append(Entry(name, status.st_size, status.st_mtime_ns, 'file'))
         return sorted(found)
 
+    def claim(self, leftovers):
+        return leftovers        # the lock here keeps all others out
+
     def _published(self, name, status):
         """Is this the first name of a file that `move` had already given its second one?"""
         if status.st_nlink < 2:

@@ -65,6 +65,7 @@ class Import(Run):
             log.info('Accessed filestore %s', self._spool.path)
             leftovers = self._spool.leftovers()
             with self._directory.locked(self.lock_name, None if leftovers else self._listing.come):
+                leftovers = self._spool.claim(leftovers)
                 self._recover(leftovers)
                 entries = self._select()
                 if not entries and not leftovers:
