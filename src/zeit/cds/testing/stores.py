@@ -224,7 +224,7 @@ class Azurite(ObjectStore):
 
     def command(self):
         return [self.program(), '--silent', '--inMemoryPersistence', '--skipApiVersionCheck',
-                '--blobHost', HOST, '--blobPort', str(self.port), '--location', self._work]
+                '--blobHost', HOST, '--blobPort', str(self.port)]
 
     def make_bucket(self):
         date = email.utils.formatdate(usegmt=True)

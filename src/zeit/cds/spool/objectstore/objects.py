@@ -238,7 +238,7 @@ class Objects:
             if all(answers):
                 return
         raise ConfigurationError(NOT_HONOURED % (self.url, ', '.join(
-                name for name, answer in zip(checks, answers) if not answer)))
+            name for name, answer in zip(checks, answers) if not answer)))
 
     def _refuses_put(self):
         """Once there is that object, another one has to be refused. bool"""

@@ -40,10 +40,12 @@ class Record:
         self._objects, self._keep = objects, keep
 
     def add(self, moved):
-        """moved -- [(name in cur, size)]"""
+        """moved -- names in cur"""
         if self._keep is not None and moved:
-            self._objects.put('%s%020d' % (EXPORTED, time.time_ns()),
-                              b''.join(map(line_of, moved)), {})
+            found = self._objects.each(lambda name: self._objects.head('cur/' + name), moved)
+            self._objects.put(
+                '%s%020d' % (EXPORTED, time.time_ns()),
+                b''.join(line_of([name, one.state]) for name, one in zip(moved, found) if one), {})
 
     def expire(self):
         """See IOutbox."""
@@ -55,17 +57,16 @@ class Record:
         return removed
 
     def _expire(self, key):
-        written = int(key.removeprefix(EXPORTED))
-        names = [name for name, size in lines(b''.join(self._objects.pieces(key, PIECE)))
-                 if self._is_that(name, size, written)]
+        names = [name for name, state in lines(b''.join(self._objects.pieces(key, PIECE)))
+                 if self._is_that(name, state)]
         self._objects.delete('cur/' + name for name in names)
         self._objects.delete([key])
         return names
 
-    def _is_that(self, name, size, written):
+    def _is_that(self, name, state):
         """Is it what was recorded, rather than something newer of that name? bool"""
         found = self._objects.head('cur/' + name)
-        return found is not None and found.size == size and found.modified <= written + 10**9
+        return found is not None and found.state == state
 
 
 class Base:
@@ -206,13 +207,13 @@ class Outbox(Base):
 
     def batch(self, names):
         moved = self._objects.each(self._copied, names)
-        in_thread(self._record.add, [item for item in moved if isinstance(item, tuple)], join=True)
+        in_thread(self._record.add, [name for name in moved if isinstance(name, str)], join=True)
         moved = self._objects.each(self._removed, list(zip(names, moved)))
         self._moved.update(zip(names, moved))
 
     def _copied(self, name):
-        """(its name in cur, its size); None if that very file is not in new any more; or what went
-        wrong, an exception."""
+        """Its name in cur; None if that very file is not in new any more; or what went wrong, an
+        exception."""
         try:
             found = self._objects.head('new/' + name)
             if found is None or found.state != self._sent[name]:
@@ -221,7 +222,7 @@ class Outbox(Base):
             while not self._copy(name, target, found):
                 number += 1
                 target = numbered(name, number)
-            return target, found.size
+            return target
         except SpoolError as e:
             return e
 
@@ -239,13 +240,13 @@ class Outbox(Base):
     def _removed(self, item):
         """As _copied, when it was removed from new."""
         name, moved = item
-        if not isinstance(moved, tuple):
+        if not isinstance(moved, str):
             return moved
         try:
             now = self._objects.head('new/' + name)
             if now is not None and now.state != self._sent[name]:
                 # The CMS was as fast as that. What is there now is to be exported, too.
-                self._objects.delete(['cur/' + moved[0]])
+                self._objects.delete(['cur/' + moved])
                 return None
             self._objects.delete(['new/' + name])
             return moved
@@ -259,7 +260,7 @@ class Outbox(Base):
         if isinstance(moved, SpoolError):
             raise moved
         del self._sent[name]
-        return moved and '%s/cur/%s' % (self.path, moved[0])
+        return moved and '%s/cur/%s' % (self.path, moved)
 
     def sync(self):
         """Nothing: what the store has answered is durable."""

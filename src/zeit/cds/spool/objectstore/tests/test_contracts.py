@@ -30,6 +30,8 @@ class Sink(InStore, SinkContract):
 
 class Source(InStore, SourceContract):
 
+    names = *(name for name in SourceContract.names if '\\' not in name), '"'
+
     def setUp(self):
         super().setUp()
         self.source, self.feed = ObjectSource(), self.the_feed(direction='export')
