@@ -172,6 +172,10 @@ class Import:
         return new_spool()
 
     @staticmethod
+    def remove(store):
+        shutil.rmtree(store)
+
+    @staticmethod
     def check(program, server, store, files):
         check(program, files, below(store),
               [name for name in os.listdir(server.directory) if name in files])
@@ -189,7 +193,7 @@ def measure(task, args, kind, contenders):
                     results[program.name].append(program.run(server, store))
                     task.check(program, server, store, files)
                 finally:
-                    shutil.rmtree(store)
+                    task.remove(store)
                 print('%s, round %d, %s: %.2f s' % (kind, n + 1, program.name,
                                                     results[program.name][-1][0]),
                       file=sys.stderr)

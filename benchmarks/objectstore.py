@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measure cds-import into an object store beside rclone, from the same FTP server to the same store.
 
-As compare.py does it. The store runs on this machine, too, and takes a part of it: real S3 of
-SeaweedFS, or Azurite.
+As compare.py does it. The store runs on this machine, too, and takes a part of it: SeaweedFS with
+its S3.
 
     bin/py benchmarks/objectstore.py --files 2000 --rounds 3 --servers vsftpd
 """
@@ -45,11 +45,7 @@ class Stored(compare.Import):
 
     @staticmethod
     def _cds(connections):
-        def command(server, store):
-            argv, environment = compare.cds('import_', connections)(server, store.url)
-            return [*argv, *(['--set=sink.requests=%s' % os.environ['REQUESTS']]
-                             if 'REQUESTS' in os.environ else [])], environment
-        return command
+        return lambda server, store: compare.cds('import_', connections)(server, store.url)
 
     def _rclone(self, transfers):
         make = compare.rclone(':ftp:/', '%s', transfers)
@@ -70,6 +66,10 @@ class Stored(compare.Import):
         return Spool(self._store)
 
     @staticmethod
+    def remove(store):
+        store.remove()
+
+    @staticmethod
     def check(program, server, store, files):
         there = store.contents()
         wrong = [name for name, body in files.items() if there.get(name) != body]
@@ -79,17 +79,14 @@ class Stored(compare.Import):
                 program.name, len(wrong), len(left)))
 
 
-class Spool(os.PathLike):
-    """A place in the store that is removed like a directory."""
+class Spool:
+    """A place in the store."""
 
     def __init__(self, store):
         self.url = store.url()
         feed = configured(Feed(store_dir=self.url, hostname='h', user='u', **store.settings),
                           {'sink': ObjectSink()})
         self._objects = Objects(self.url, feed.of('sink'), 60.0, 1)
-
-    def __fspath__(self):
-        return self.url
 
     def contents(self):
         found = [key for key, *_ in self._objects.list(None) if not key.startswith('tmp/')]
@@ -104,6 +101,4 @@ class Spool(os.PathLike):
 
 if __name__ == '__main__':
     with SeaweedFS() as running:
-        compare.shutil.rmtree = lambda store, remove=compare.shutil.rmtree, **kw: (
-            store.remove() if isinstance(store, Spool) else remove(store, **kw))
         compare.main(Stored(running))

@@ -185,20 +185,20 @@ class SeaweedFS(ObjectStore):
                 '/tmp/seaweedfs-s3-%s.sock' % self.port]
 
     def make_bucket(self):
-        return self._store_takes_objects()
-
-    def _store_takes_objects(self):
-        """It makes a bucket by itself."""
-        import obstore.exceptions
-        import obstore.store
-        store = obstore.store.S3Store(
-            BUCKET, endpoint=self.endpoint, access_key_id=self.account, region='us-east-1',
-            secret_access_key=self.secret, client_options={'allow_http': True},
-            retry_config={'max_retries': 0})
+        # Not by obstore: after that, no process may be forked from this one.
+        import botocore.config
+        import botocore.exceptions
+        import botocore.session
+        session = botocore.session.Session()
+        session.set_credentials(self.account, self.secret)
+        client = session.create_client(
+            's3', endpoint_url=self.endpoint, region_name='us-east-1',
+            config=botocore.config.Config(retries={'total_max_attempts': 1}))
         try:
-            obstore.put(store, 'ready', b'1')
-        except (obstore.exceptions.BaseError, FileNotFoundError):
-            return False
+            client.create_bucket(Bucket=BUCKET)
+            client.put_object(Bucket=BUCKET, Key='ready', Body=b'1')
+        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as e:
+            return 'BucketAlready' in str(e)
         return True
 
 

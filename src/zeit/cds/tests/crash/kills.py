@@ -146,18 +146,41 @@ class Matrix:
         renew -- is there a new version of one of the files by then?
         """
         self.server, self.files, self.connections = server, files, connections
-        self.consume, self.renew = consume, renew
-        self.store_dir = new_spool()
+        self.takes, self.renew = consume, renew
+        self.store_dir = self.new_spool()
         self.versions, self.replaced, self.taken = set(), set(), []     # of (name, data)
         self.wrong = []
+
+    # ------------------------------------------------------------ the spool
+
+    @staticmethod
+    def new_spool():
+        return new_spool()
 
     def close(self):
         shutil.rmtree(self.store_dir)
 
+    def run(self, last=NEVER):
+        """See run_import."""
+        return run_import(self.server, self.store_dir, last, connections=self.connections)
+
+    def published(self):
+        """What waits in new: {name: data}, both bytes."""
+        return contents(os.path.join(self.store_dir, 'new'))
+
+    def consume(self, name):
+        os.unlink(os.path.join(os.fsencode(self.store_dir), b'new', name))
+
+    def in_tmp(self):
+        """Names of what is in tmp, bytes."""
+        return contents(os.path.join(self.store_dir, 'tmp')).keys()
+
+    # ------------------------------------------------------------ what is done
+
     def steps(self):
         """How many steps there are in a run that nobody kills."""
         self.prepare()
-        text = run_import(self.server, self.store_dir, connections=self.connections)
+        text = self.run()
         count, _, outcome = text.partition(' ')
         if outcome != 'success':
             raise RuntimeError(text)
@@ -167,15 +190,15 @@ class Matrix:
     def kill_at(self, step):
         """Returns whether the run got that far. What is wrong afterwards is added to `wrong`."""
         self.prepare()
-        text = run_import(self.server, self.store_dir, step, connections=self.connections)
+        text = self.run(step)
         if text is None:
             self.check_nothing_partial(step)
-            if self.consume:
+            if self.takes:
                 self.take()
             if self.renew:
                 self.offer_new_version()
         for run in 1, 2, 3:     # what waits for the consumer comes with the run after
-            text = run_import(self.server, self.store_dir, connections=self.connections)
+            text = self.run()
             if not text or not text.endswith(' success'):
                 self.wrong.append('step %d, run %d: %s' % (step, run, text))
             self.check_nothing_partial(step)
@@ -205,13 +228,12 @@ class Matrix:
 
     def take(self):
         """Be the consumer."""
-        new = os.path.join(self.store_dir, 'new')
-        for name, data in contents(new).items():
+        for name, data in self.published().items():
             self.taken.append((name, data))
-            os.unlink(os.path.join(os.fsencode(new), name))
+            self.consume(name)
 
     def check_nothing_partial(self, step):
-        for name, data in contents(os.path.join(self.store_dir, 'new')).items():
+        for name, data in self.published().items():
             if (name, data) not in self.versions | self.replaced:
                 self.wrong.append('step %d: partial: %r, %d bytes' % (step, name, len(data)))
 
@@ -219,8 +241,7 @@ class Matrix:
         """After the run that follows the killed one."""
         locks = {b'read', b'write', directory.MUTEX.encode()}
         left = contents(self.server.directory).keys() & locks
-        parts = [name for name in os.listdir(os.path.join(self.store_dir, 'tmp'))
-                 if name.startswith('.')]
+        parts = [name for name in self.in_tmp() if name.startswith(b'.')]
         if left or parts:
             self.wrong.append('step %d: left behind: %r %r' % (step, left, parts))
 
@@ -228,8 +249,7 @@ class Matrix:
         """Was each version that the server offered published once, and is nothing left?"""
         self.take()
         self.check_nothing_left(step)
-        rest = contents(self.server.directory).keys() | contents(os.path.join(self.store_dir,
-                                                                              'tmp')).keys()
+        rest = contents(self.server.directory).keys() | self.in_tmp()
         if rest:
             self.wrong.append('step %d: never finished: %r' % (step, rest))
         for version in set(self.taken):
