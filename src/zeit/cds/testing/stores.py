@@ -173,7 +173,8 @@ class SeaweedFS(ObjectStore):
                      'master.port', 'volume.port', 'filer.port'), self._ports)
         return [self.program(), 'server', '-dir=' + self._work, '-ip=' + HOST, '-ip.bind=' + HOST,
                 '-s3', '-s3.port=%d' % self.port, *('-%s=%d' % item for item in ports),
-                '-master.volumeSizeLimitMB=64', '-volume.max=20', '-master.telemetry=false',
+                '-s3.port.iceberg=0', '-s3.port.lance=0', '-master.telemetry=false',
+                '-master.volumeSizeLimitMB=64', '-volume.max=20',
                 '-master.heartbeatInterval=100ms', '-master.electionTimeout=500ms']
 
     def environ(self):

@@ -62,12 +62,13 @@ class Location(NamedTuple):
 def located(url):
     """The Location of a URL. Raises ConfigurationError."""
     scheme, _, rest = url.partition('://')
-    bucket, _, prefix = rest.strip('/').partition('/')
-    if scheme not in SCHEMES or not bucket or '//' in prefix or '@' in bucket:
+    bucket, _, prefix = rest.rstrip('/').partition('/')
+    if scheme not in SCHEMES or not bucket or set(bucket) & set('@?#: ') or (
+            prefix and not all(part not in ('', '.', '..') for part in prefix.split('/'))):
         raise ConfigurationError(
             'The setting store_dir is wrong: %r (possible are s3://BUCKET/PREFIX, '
             'gs://BUCKET/PREFIX and az://CONTAINER/PREFIX, with no slash twice)' % printable(url))
-    return Location('%s://%s' % (scheme, rest.strip('/')), SCHEMES[scheme], bucket, prefix)
+    return Location('%s://%s' % (scheme, rest.rstrip('/')), SCHEMES[scheme], bucket, prefix)
 
 
 def opened(location, own, seconds, retries):

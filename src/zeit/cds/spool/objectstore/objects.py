@@ -15,14 +15,15 @@ IDENTITY = 'cdsid'          # metadata; Azure wants identifiers of C#
 CONDITIONS = 'tmp/.conditions/'
 CHECKED = 'conditions'      # identity of the objects there
 PAGE = 1000                 # objects in an answer to LIST, mostly
-HINTS = {
-    'PermissionDeniedError': 'The credentials do not allow it. They need the rights to list the '
-                             'bucket, and to read, write and delete objects in it.',
-    'UnauthenticatedError': 'The store does not accept the credentials. Look at the environment '
-                            "(AWS_*, AZURE_*, GOOGLE_APPLICATION_CREDENTIALS), or at the feed's "
-                            'sink.account and sink.secret.',
-    'FileNotFoundError': 'Make the bucket first.',
-}
+CREDENTIALS = (
+    'The store does not accept the credentials, or they do not allow it. They are looked for in the '
+    'environment (AWS_*, AZURE_*, GOOGLE_APPLICATION_CREDENTIALS), in a profile of AWS, and in '
+    "the feed's sink.account and sink.secret; they need the rights to list the bucket, and to "
+    'read, write and delete objects in it.')
+HINTS = {'PermissionDeniedError': CREDENTIALS, 'UnauthenticatedError': CREDENTIALS,
+         'FileNotFoundError': 'Is there such a bucket? Make it first.'}
+# Whom obstore asks at last, when it has found no credentials elsewhere
+NO_CREDENTIALS = '/latest/api/token', 'token request', '/metadata/identity'
 OTHERWISE = 'Is the store reachable, and all well with it? What has not arrived yet stays where ' \
             'it is; the next run tries again.'
 NOT_HONOURED = (
@@ -108,7 +109,10 @@ class Objects:
         """The SpoolError of what obstore raised."""
         result = SpoolError('Spool %s: %s: %s' % (
             self.url, doing, printable(_first_line(error))))
-        result.add_note(HINTS.get(type(error).__name__, OTHERWISE))
+        kind = type(error).__name__
+        if any(word in str(error) for word in NO_CREDENTIALS):
+            kind = 'UnauthenticatedError'
+        result.add_note(HINTS.get(kind, OTHERWISE))
         return result
 
     @contextlib.contextmanager
