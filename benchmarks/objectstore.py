@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measure cds-import into an object store beside rclone, from the same FTP server to the same store.
+"""Measure cds-import into an object store beside rclone, from one FTP server to one store.
 
 As compare.py does it. The store runs on this machine, too, and takes a part of it: SeaweedFS with
 its S3.

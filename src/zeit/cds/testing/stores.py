@@ -1,7 +1,7 @@
 """Object stores as programs, for tests; tools/install-object-stores gets them.
 
-A store is empty when it starts; `url` gives the spool of a test a place of its own there, `settings`
-are those of a feed that reaches it.
+A store is empty when it starts; `url` gives the spool of a test a place of its own there,
+`settings` are those of a feed that reaches it.
 """
 import base64
 import contextlib

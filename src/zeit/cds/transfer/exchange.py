@@ -7,6 +7,7 @@ from zeit.cds.transfer.jobs import Dropped, Jobs
 from zeit.cds.transfer.sessions import further_sessions
 from zeit.cds.transfer.worker import Worker
 
+
 MOST = 64       # files that are published at once, see IBatches
 
 

@@ -16,8 +16,8 @@ CONDITIONS = 'tmp/.conditions/'
 CHECKED = 'conditions'      # identity of the objects there
 PAGE = 1000                 # objects in an answer to LIST, mostly
 CREDENTIALS = (
-    'The store does not accept the credentials, or they do not allow it. They are looked for in the '
-    'environment (AWS_*, AZURE_*, GOOGLE_APPLICATION_CREDENTIALS), in a profile of AWS, and in '
+    'The store does not accept the credentials, or they do not allow it. They are looked for in '
+    'the environment (AWS_*, AZURE_*, GOOGLE_APPLICATION_CREDENTIALS), in a profile of AWS, and in '
     "the feed's sink.account and sink.secret; they need the rights to list the bucket, and to "
     'read, write and delete objects in it.')
 HINTS = {'PermissionDeniedError': CREDENTIALS, 'UnauthenticatedError': CREDENTIALS,

@@ -5,8 +5,8 @@
     tmp/.export/                  the journal
     tmp/.exported/WHEN            what was exported then by a feed with a `keep`
 
-No store moves an object: it is copied to cur, then removed from new, if it is still the one that was
-sent. A CMS that overwrites what waits in new, within the milliseconds between that look and the
+No store moves an object: it is copied to cur, then removed from new, if it is still the one that
+was sent. A CMS that overwrites what waits in new, within the milliseconds between that look and the
 removal, has its newer object removed: let it write on the condition that there is none.
 """
 import bisect
