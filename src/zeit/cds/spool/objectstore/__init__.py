@@ -52,20 +52,22 @@ The kills in between, each of which is one of these states or one of the followi
 The first removal is of the record tmp/NAME, then that of the data: so data without a record are
 worthless.
 
-The library is `obstore`. Measured with S3 of SeaweedFS 4.48 and 1,000 objects of 4 KiB, conditional
-writes by 16 threads, on two busy cores that the server shares (rounds vary by a third):
+The library is `obstore`. Measured with SeaweedFS 4.48 and 1,000 objects of 4 KiB, which 16 threads
+write on condition; two cores, on which the store and much else ran: medians of three rounds, of which
+CPU time is worth the most:
 
-    ==============  ===========  =======  ========  ==========  ===================================
-    library         first        objects  CPU each  installed   conditional writes
-                    object, ms   a second ms        MB
-    ==============  ===========  =======  ========  ==========  ===================================
-    obstore 0.12         20-70   320-950      0.26          16  PUT and copy; S3, GCS and Azure
-    opendal 0.47        60-110   560-700      0.25          40  PUT; the three
-    boto3 1.44             450       340       1.5          34  PUT and copy; S3 only
-    minio 7.2              430       460      0.65           9  none; S3 only
-    ==============  ===========  =======  ========  ==========  ===================================
+    ==============  ======  ============  =========  =========  ===================================
+    library         first   objects a     CPU each,  removing   conditional writes
+                    one,    second        ms         1,001, s
+                    ms      (most, idle)
+    ==============  ======  ============  =========  =========  ===================================
+    obstore 0.12        75     173 (948)       0.29        0.8  PUT and COPY; S3, Google and Azure
+    opendal 0.47       119     164 (696)       0.27        2.1  PUT; the three
+    boto3 1.44        2012      99             2.27        2.5  PUT and COPY; S3 only
+    minio 7.2         1063     204 (455)       0.78        1.7  none; S3 only
+    ==============  ======  ============  =========  =========  ===================================
 
-Obstore and opendal have one wheel for all Pythons from 3.11 on (abi3). Obstore's own `asyncio`
-was slower than threads (500 to 890 objects a second). What it does not have: lists of multipart
+Obstore and opendal have one wheel for all Pythons from 3.11 on (abi3) of 6 and 19 MB. Obstore's own
+`asyncio` was no faster than threads, and took more CPU time. What it does not have: lists of multipart
 uploads, and profiles of AWS. For these there is botocore, which is imported when somebody needs it.
 """

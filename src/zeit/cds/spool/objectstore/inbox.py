@@ -111,6 +111,7 @@ class Spool(Base):
         self._place = Place(feed, os.urandom(6).hex())
         self._coming = set()        # names of files that are being received
         self._records = {}          # {name: Record} of what waits for its publication
+        self._kept = ()             # keys of data that records in tmp tell of
         self._done = {}             # {name: what `publish` is to raise, or None}
         self._marked, self._guard = False, threading.Lock()
         self._lock = excluded(objects.url, 'import')
@@ -147,13 +148,14 @@ class Spool(Base):
         published = self._records.keys() - {one.name for one in found}
         self._remove([self._records.pop(name) for name in published])
         self._waiting = self._remains.names - published
-        self._remains.sweep(self.objects, self._place, found)
+        self._remains.sweep(self.objects, self._place, self._kept)
         return self._entries(found)
 
     def _found(self):
         """The Records of files that were not published."""
         records = self.objects.each(lambda name: record(self.objects, name),
                                     sorted(self._remains.names))
+        self._kept = {found.data for found in records if found is not None}
         records = [found for found in records if found is not None and self._place.owns(found)]
         self._records.update((found.name, found) for found in records)
         published = self.objects.each(lambda found: is_published(self.objects, found), records)
@@ -173,7 +175,12 @@ class Spool(Base):
         return self._records[name]
 
     def secure(self, name):
-        """Nothing: what is there is durable."""
+        """What is there is durable; but is it there?"""
+        found = self._record(name)
+        data = self.objects.head(found.source)
+        if data is None or (data.size, data.identity or '') != (found.size, found.identity):
+            raise SpoolError("Spool %s: the data of %s in 'tmp' are gone. Remove it there: the "
+                             'server still has the file.' % (self.path, printable(name)))
 
     def comparison(self, name):
         return Comparison(self.objects.pieces(self._record(name).source, PIECE))
@@ -222,17 +229,19 @@ class Spool(Base):
         incomings = [incoming for incoming in incomings if incoming.name in self._coming]
         futures = [self.objects.begin(incoming.write) for incoming in incomings]
         in_thread(lambda: [future.exception() for future in futures], join=True)
-        refused = None
+        errors = {}
         for incoming, future in zip(incomings, futures):
-            try:
+            if (error := future.exception()) is None:
                 self._records[incoming.name] = future.result()
-            except FileExistsError:
-                refused = refused or incoming
-            else:
                 self._waiting.add(incoming.name)
                 incoming.close()
-        if refused is not None:
-            raise refused.refused("something else has got its name in 'tmp' meanwhile")
+            else:
+                errors[incoming] = error
+        for incoming, error in errors.items():
+            if not isinstance(error, FileExistsError):
+                raise error
+        for incoming in errors:
+            raise incoming.refused("something else has got its name in 'tmp' meanwhile")
 
     # ------------------------------------------------------------ publication
 

@@ -18,7 +18,7 @@ from zeit.cds.net.scheduler import in_thread
 BUFFER = 256 * 1024         # bytes that are received at once
 SMALL = 256 * 1024          # bytes; such a file is kept in memory
 PART = 8 * 2**20            # bytes; a larger file is sent in parts of this size
-PARTS = 2                   # that may wait for the store, of each large file
+PARTS = 1                   # that may wait for the store, of each large file
 PIECE = 2**20               # bytes that are compared at once
 UNDERWAY = 64 * 2**20       # bytes of files in one part that may wait for the store
 
@@ -115,6 +115,7 @@ class Incoming:
         self._upload = None         # of a large file
         self._sent = None           # Future: of a file in one part, but not a small one
         self._modified = None
+        self._is_written = False    # perhaps
 
     def buffer(self):
         if self._buffer is None:
@@ -168,7 +169,12 @@ class Incoming:
             self._sent.result()
         if self._upload is not None or self._sent is not None:
             record = record._replace(data=self._spool.key_of(self.identity))
-        self._spool.objects.put('tmp/' + self.name, self._data, record.metadata)
+        self._is_written = True
+        try:
+            self._spool.objects.put('tmp/' + self.name, self._data, record.metadata)
+        except FileExistsError:
+            self._is_written = False
+            raise
         return record
 
     def close(self):
@@ -183,6 +189,9 @@ class Incoming:
             self.close()
 
     def _drop(self):
+        if self._is_written:
+            # Nobody knows whether the store has a record of it. If so, its data must stay.
+            return
         upload, self._upload, sent, self._sent = self._upload, None, self._sent, None
         if upload is not None:
             in_thread(upload.stop, join=True)

@@ -154,7 +154,7 @@ class Objects:
         """
         with self._errors('PUT', key):
             _library().put(self._store, key, pieces, attributes=metadata, use_multipart=True,
-                           chunk_size=size, max_concurrency=4)
+                           chunk_size=size, max_concurrency=2)
 
     def copy(self, source, target, identity):
         """Copy an object. Raises FileExistsError if there is another one at the target.

@@ -89,13 +89,12 @@ class Remains:
     def __bool__(self):
         return bool(self.names or self._parts)
 
-    def sweep(self, objects, place, records):
+    def sweep(self, objects, place, known):
         """Remove what belongs to nobody.
 
         place -- the Place of the feed, whose lock on the server is held
-        records -- iterable of Record: of files that stay
+        known -- keys of data that belong to files in tmp
         """
-        known = {record.data for record in records}
         worthless = [key for key, written in self._parts.items()
                      if key not in known and (key.startswith(place.prefix) or is_old(written))]
         markers = [key for key in worthless if key.endswith('/' + UPLOADS)]

@@ -275,6 +275,70 @@ class Refusals(InSpool):
             begun.discard()
 
 
+class Doubts(InSpool):
+    """The store has done something, and could not say so."""
+
+    def committed(self, spool, names, fails, size=incoming.SMALL + 1):
+        """Commit files; one's record is written, but the store's answer gets lost."""
+        put, incomings = spool.objects.put, []
+        for name in names:
+            incomings.append(spool.create(name))
+            fill(incomings[-1], b'x' * size)
+            incomings[-1].complete(None)
+
+        def unheard(key, *args):
+            put(key, *args)
+            if key == 'tmp/' + fails:
+                raise SpoolError('The answer got lost.')
+
+        spool.objects.put = unheard
+        try:
+            with self.assertRaisesRegex(SpoolError, 'got lost'):
+                spool.commit(incomings)
+        finally:
+            spool.objects.put = put
+            for each in incomings:
+                each.discard()
+
+    def test_what_is_committed_keeps_its_data(self):
+        """A record without data would be believed by the next run."""
+        for fails in 'abc':
+            self.url = self.server.url()
+            with self.subTest(fails=fails), self.open() as spool:
+                self.committed(spool, 'abc', fails)
+                spool.close()
+                with self.open() as spool:
+                    for entry in spool.claim(spool.leftovers()):
+                        spool.secure(entry.name)
+                        spool.publish(entry.name)
+                self.assertEqual([incoming.SMALL + 1] * 3, self.sizes())
+
+    def sizes(self):
+        with self.open() as spool:
+            return [size for _, size, *_ in spool.objects.list('new')]
+
+    def test_a_record_without_data_is_not_believed(self):
+        self.killed(data=b'x' * (incoming.SMALL + 1))
+        self.objects.delete(self.keys('tmp/.parts'))
+        with self.open() as spool:
+            self.assertEqual(['a'], [entry.name for entry in spool.claim(spool.leftovers())])
+            with self.assertRaisesRegex(SpoolError, "data of a in 'tmp' are gone"):
+                spool.secure('a')
+
+    def test_a_put_that_was_done_and_is_tried_again(self):
+        self.objects.put('tmp/a', b'1', {'cdsid': 'one'})
+        self.objects.put('tmp/a', b'1', {'cdsid': 'one'})
+        with self.assertRaises(FileExistsError):
+            self.objects.put('tmp/a', b'1', {'cdsid': 'other'})
+
+    def test_a_copy_that_was_done_and_is_tried_again(self):
+        self.objects.put('tmp/a', b'1', {'cdsid': 'one'})
+        self.objects.copy('tmp/a', 'new/a', 'one')
+        self.objects.copy('tmp/a', 'new/a', 'one')
+        with self.assertRaises(FileExistsError):
+            self.objects.copy('tmp/a', 'new/a', 'other')
+
+
 class S3(InSpool):
 
     def test_what_is_too_large_is_refused(self):
@@ -303,7 +367,7 @@ class S3(InSpool):
 
 def test_suite():
     suite = unittest.TestSuite()
-    for mixin in States, Parts, Hosts, Refusals:
+    for mixin in States, Parts, Hosts, Refusals, Doubts:
         suite.addTest(on_servers(mixin, STORE_LAYERS))
     for mixin in Uploads, S3:
         suite.addTest(on_servers(mixin, [SEAWEEDFS_LAYER]))
