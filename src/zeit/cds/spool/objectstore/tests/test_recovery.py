@@ -264,16 +264,6 @@ class Refusals(InSpool):
         self.assertIsNone(spool.impossible('x' * 100))
         self.assertIn("with the spool's prefix", spool.impossible('x' * 200))
 
-    def test_an_upload_that_fails_is_told(self):
-        spool = self.open()
-        with unittest.mock.patch.object(incoming, 'PART', 2**20):   # S3 wants 5 MiB
-            begun = spool.create('a')
-            fill(begun, b'x' * (3 * 2**20))
-            begun.complete(None)
-            with self.assertRaises(SpoolError):
-                spool.commit([begun])
-            begun.discard()
-
 
 class Doubts(InSpool):
     """The store has done something, and could not say so."""
@@ -340,6 +330,16 @@ class Doubts(InSpool):
 
 
 class S3(InSpool):
+
+    def test_an_upload_that_fails_is_told(self):
+        spool = self.open()
+        with unittest.mock.patch.object(incoming, 'PART', 2**20):   # S3 wants 5 MiB
+            begun = spool.create('a')
+            fill(begun, b'x' * (3 * 2**20))
+            begun.complete(None)
+            with self.assertRaises(SpoolError):
+                spool.commit([begun])
+            begun.discard()
 
     def test_what_is_too_large_is_refused(self):
         spool = self.open()
