@@ -85,12 +85,12 @@ def lftp(mirror, parallel, *settings):
     return command
 
 
-def rclone(source, target, transfers):
+def rclone(source, target, transfers, program='rclone'):
     """source, target -- with %s for the spool, if it's there"""
     def command(server, store):
-        hidden = subprocess.run(['rclone', 'obscure', server.password], check=True, text=True,
+        hidden = subprocess.run([program, 'obscure', server.password], check=True, text=True,
                                 stdout=subprocess.PIPE)
-        return ['rclone', 'move', source.replace('%s', store), target.replace('%s', store),
+        return [program, 'move', source.replace('%s', store), target.replace('%s', store),
                 '--config', os.devnull,
                 '--ftp-host', server.host, '--ftp-port', str(server.port), '--ftp-user',
                 server.user,

@@ -48,7 +48,7 @@ class Stored(compare.Import):
         return lambda server, store: compare.cds('import_', connections)(server, store.url)
 
     def _rclone(self, transfers):
-        make = compare.rclone(':ftp:/', '%s', transfers)
+        make = compare.rclone(':ftp:/', '%s', transfers, RCLONE)
         target = [
             '--s3-provider', 'SeaweedFS', '--s3-endpoint', self._store.endpoint,
             '--s3-access-key-id', self._store.account, '--s3-secret-access-key',
@@ -57,7 +57,7 @@ class Stored(compare.Import):
         def command(server, store):
             argv, environment = make(server, ':s3:' + urllib.parse.urlsplit(
                 store.url).netloc + urllib.parse.urlsplit(store.url).path)
-            return [RCLONE, *argv[1:], *target], environment
+            return [*argv, *target], environment
         return command
 
     def prepare(self, server, files):

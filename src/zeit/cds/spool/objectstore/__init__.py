@@ -53,8 +53,8 @@ The first removal is of the record tmp/NAME, then that of the data: so data with
 worthless.
 
 The library is `obstore`. Measured with SeaweedFS 4.48 and 1,000 objects of 4 KiB, which 16 threads
-write on condition; two cores, on which the store and much else ran: medians of three rounds, of which
-CPU time is worth the most:
+write on condition; two cores, on which the store and much else ran: medians of three rounds, of
+which CPU time is worth the most:
 
     ==============  ======  ============  =========  =========  ===================================
     library         first   objects a     CPU each,  removing   conditional writes
@@ -68,6 +68,6 @@ CPU time is worth the most:
     ==============  ======  ============  =========  =========  ===================================
 
 Obstore and opendal have one wheel for all Pythons from 3.11 on (abi3) of 6 and 19 MB. Obstore's own
-`asyncio` was no faster than threads, and took more CPU time. What it does not have: lists of multipart
-uploads, and profiles of AWS. For these there is botocore, which is imported when somebody needs it.
+`asyncio` was no faster than threads, and took more CPU time. What it does not have: lists of
+multipart uploads, and profiles of AWS. For these there is botocore, imported when it is needed.
 """

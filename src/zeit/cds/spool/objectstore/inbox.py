@@ -237,7 +237,7 @@ class Spool(Base):
                 incoming.close()
             else:
                 errors[incoming] = error
-        for incoming, error in errors.items():
+        for error in errors.values():
             if not isinstance(error, FileExistsError):
                 raise error
         for incoming in errors:
