@@ -1,4 +1,7 @@
 """What tests of spools in object stores have in common. A support module."""
+import tempfile
+import unittest.mock
+
 from zeit.cds.feed import Feed
 from zeit.cds.own import configured
 from zeit.cds.spool.objectstore.objects import Objects
@@ -10,6 +13,9 @@ class InStore:
 
     def setUp(self):
         super().setUp()
+        # where this machine's locks are
+        directory = self.enterContext(tempfile.TemporaryDirectory())
+        self.enterContext(unittest.mock.patch.object(tempfile, 'tempdir', directory))
         self.url = self.server.url()
         feed = self.the_feed()
         self.objects = Objects(self.url, feed.of('sink'), feed.timeout, feed.retries)

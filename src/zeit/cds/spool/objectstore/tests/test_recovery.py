@@ -367,8 +367,9 @@ class S3(InSpool):
 
 def test_suite():
     suite = unittest.TestSuite()
-    for mixin in States, Parts, Hosts, Refusals, Doubts:
+    for mixin in States, Hosts, Refusals, Doubts:
         suite.addTest(on_servers(mixin, STORE_LAYERS))
-    for mixin in Uploads, S3:
-        suite.addTest(on_servers(mixin, [SEAWEEDFS_LAYER]))
+    suite.addTest(on_servers(S3, [SEAWEEDFS_LAYER]))
+    suite.addTest(on_servers(Parts, STORE_LAYERS, level=2))     # many bytes
+    suite.addTest(on_servers(Uploads, [SEAWEEDFS_LAYER], level=2))
     return suite

@@ -198,4 +198,4 @@ mock_any = unittest.mock.ANY
 
 
 def test_suite():
-    return on_servers(Runs, [SEAWEEDFS_LAYER])
+    return on_servers(Runs, [SEAWEEDFS_LAYER], level=2)
