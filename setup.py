@@ -13,6 +13,7 @@ http = ['waitress'] + metrics       # the watch works without; not every machine
 watch = ['inotify_simple'] + zcml
 journal = ['SQLAlchemy']
 postgresql = journal + ['psycopg[binary]']
+objectstore = ['botocore', 'obstore']
 docs = ['furo', 'repoze.sphinx.autointerface', 'sphinx']
 
 
@@ -64,10 +65,12 @@ setup(
         'http': http,
         'journal': journal,
         'metrics': metrics,
+        'objectstore': objectstore,
         'postgresql': postgresql,
         'progress': progress,
         'sftp': [],     # the system's ssh does it
         'test': zcml + demo + progress + http + completion + docs + watch + postgresql + [
+            *objectstore,
             'hypothesis',
             'packaging',
             'pip',

@@ -75,6 +75,7 @@ from zeit.cds.interfaces.settings import (
     Seconds,
 )
 from zeit.cds.interfaces.spool import (
+    IBatches,
     IComparison,
     IFileSink,
     IFileSource,
@@ -83,6 +84,7 @@ from zeit.cds.interfaces.spool import (
     INotes,
     IOutbox,
     IOutgoing,
+    IShared,
     ISpool,
     Note,
 )
@@ -99,6 +101,7 @@ __all__ = [
     'FTPError',
     'Hour',
     'IBatch',
+    'IBatches',
     'IByteSink',
     'ICDSConnection',
     'ICDSSession',
@@ -131,6 +134,7 @@ __all__ = [
     'IQueries',
     'IRecord',
     'IRunFinished',
+    'IShared',
     'ISpool',
     'IWatch',
     'IWatched',
