@@ -2,7 +2,7 @@
 import collections
 import compileall
 import difflib
-import importlib
+import importlib.util
 import json
 import os
 import selectors
@@ -160,7 +160,10 @@ class Slot:
     def change(self, sources):
         """`sources`: {name of a module: bytes}"""
         for name, source in sources.items():
-            self.project.module_path(name).write_bytes(source)
+            path = self.project.module_path(name)
+            path.write_bytes(source)
+            # One that was compiled in the same second passes for what is as long.
+            Path(importlib.util.cache_from_source(path)).unlink(missing_ok=True)
 
     def restore(self, names):
         self.change({name: self._original.module_path(name).read_bytes() for name in names})
