@@ -12,7 +12,7 @@ from zeit.cds.interfaces import (
     IProbedConnection,
 )
 from zeit.cds.logfile import log_to
-from zeit.cds.registry import registered_feed, utility
+from zeit.cds.registry import registered_feed, registered_journal, spools, utility
 from zeit.cds.text import printable
 
 
@@ -24,6 +24,7 @@ __all__ = [
     'import_feed',
     'inspect_locks',
     'log_to',
+    'look',
     'preview',
     'probe',
     'registered_feed',
@@ -54,15 +55,17 @@ def import_feed(name):
     return run_import(registered_feed(name, 'import'))
 
 
-def run_import(feed, watch=contextlib.nullcontext, ask=None):
+def run_import(feed, watch=contextlib.nullcontext, ask=None, connection=None, journal=None):
     """Import by the settings of an IFeed. Returns an IOutcome; raises ConfigurationError.
 
     watch -- called with the run, a zeit.cds.transfer.run.Run, before it begins; gives a context
         manager around it
     ask -- called with the feed if no password can be found; returns one (str), or ''
+    connection -- IKeptConnection instead of the utility that the feed names
+    journal -- IJournal; by default the registered one, if there is one
     """
     from zeit.cds.transfer.importing import Import  # what a run doesn't need, it doesn't load
-    return _run(Import, feed, watch, ask)
+    return _run(Import, feed, watch, ask, connection, journal or registered_journal())
 
 
 def preview(feed, watch=contextlib.nullcontext, ask=None):
@@ -72,6 +75,16 @@ def preview(feed, watch=contextlib.nullcontext, ask=None):
     """
     from zeit.cds.transfer.dryrun import ExportPreview, ImportPreview  # for a person, not for cron
     return _run(ImportPreview if feed.direction == 'import' else ExportPreview, feed, watch, ask)
+
+
+def look(feed, ask=None, connection=None):
+    """What looks whether there is anything to exchange: a zeit.cds.transfer.look.Look.
+
+    See `run_import` for the arguments. Raises ConfigurationError.
+    """
+    from zeit.cds.transfer.look import ExportLook, ImportLook  # for the watch
+    return _prepared(ImportLook if feed.direction == 'import' else ExportLook, feed, ask,
+                     connection)
 
 
 def inspect_locks(feed, ask=None):
@@ -131,22 +144,27 @@ def export_feed(name):
     return run_export(registered_feed(name, 'export'))
 
 
-def run_export(feed, watch=contextlib.nullcontext, ask=None):
+def run_export(feed, watch=contextlib.nullcontext, ask=None, connection=None, journal=None):
     """Export by the settings of an IFeed, see `run_import`."""
     from zeit.cds.transfer.exporting import Export
-    return _run(Export, feed, watch, ask)
+    return _run(Export, feed, watch, ask, connection, journal or registered_journal())
 
 
-def _run(procedure, feed, watch, ask):
+def _run(procedure, feed, watch, ask, connection=None, journal=None):
     with log_to(feed.logfile, feed.name):
-        spools = utility(procedure.spools, feed.sink)
-        _check_spool(feed, spools)
-        connection = utility(ICDSConnection, feed.connection)
-        lock = utility(ILockFile, feed.lock)
-        run = procedure(_ready(feed, ask, connection=connection, lock=lock, sink=spools),
-                        connection, lock, spools)
+        run = _prepared(procedure, feed, ask, connection, journal=journal)
         with watch(run):
             return run()
+
+
+def _prepared(procedure, feed, ask, connection=None, **more):
+    """A Run of that kind, with all that it needs; `more` goes to it."""
+    sink = spools(procedure.spools, feed)
+    _check_spool(feed, sink)
+    connection = connection or utility(ICDSConnection, feed.connection)
+    lock = utility(ILockFile, feed.lock)
+    return procedure(_ready(feed, ask, connection=connection, lock=lock, sink=sink),
+                     connection, lock, sink, **more)
 
 
 def _session(feed, ask, **utilities):
@@ -182,13 +200,13 @@ def _check_readable(setting, path):
             path, setting, e.strerror)) from e
 
 
-def _check_spool(feed, spools):
+def _check_spool(feed, sink):
     """Is there such a spool, as far as we can know?
 
-    spools -- the utility that opens them, IFileSink or IFileSource
+    sink -- the utility that opens them, IFileSink or IFileSource
     """
     scheme, is_url, _ = feed.store_dir.partition('://')
-    schemes = getattr(spools, 'schemes', ())
+    schemes = getattr(sink, 'schemes', ())
     if is_url and scheme not in schemes:
         raise ConfigurationError(
             'No %s that the feed uses knows a spool like %s. Is the setting sink missing?' % (

@@ -20,7 +20,11 @@ DEFAULTS = {
     (ILockFile, ''): 'zeit.cds.lock.lockfile:LockFile',
     (IFileSink, ''): 'zeit.cds.spool.inbox:FileSink',
     (IFileSource, ''): 'zeit.cds.spool.outbox:FileSource',
+    (IFileSink, 'objectstore'): 'zeit.cds.spool.objectstore.utilities:ObjectSink',
+    (IFileSource, 'objectstore'): 'zeit.cds.spool.objectstore.utilities:ObjectSource',
 }
+# Which sink, or source, a feed has that names none: {scheme of its store_dir: name}
+SCHEMES = {'s3': 'objectstore', 'gs': 'objectstore', 'az': 'objectstore'}
 
 
 def utility(interface, name=''):
@@ -38,6 +42,21 @@ def utility(interface, name=''):
     return getattr(importlib.import_module(module), kind)()
 
 
+def spools(interface, feed):
+    """The utility that opens a feed's spool: the one that it names, else the one that knows the
+    scheme of its `store_dir`.
+
+    interface -- IFileSink or IFileSource
+    Raises ConfigurationError if there is none.
+    """
+    found = utility(interface, feed.sink)
+    scheme, is_url, _ = feed.store_dir.partition('://')
+    if is_url and not feed.sink and scheme in SCHEMES and scheme not in getattr(
+            found, 'schemes', ()):
+        return utility(interface, SCHEMES[scheme])
+    return found
+
+
 def registered_feed(name, direction=None):
     """The registered IFeed of that name.
 
@@ -50,6 +69,14 @@ def registered_feed(name, direction=None):
         raise ConfigurationError('The feed %r is for the direction %s, not %s.' % (
             name, feed.direction, direction))
     return feed
+
+
+def registered_journal():
+    """The registered IJournal, None if no journal is kept."""
+    if 'zeit.cds.interfaces.journal' not in sys.modules:
+        return None         # nobody can have registered one
+    from zeit.cds.interfaces import IJournal
+    return registered(IJournal, '')
 
 
 def registered(interface, name):

@@ -193,6 +193,7 @@ class FTPBatch:
         return described
 
     def remove(self, name):
+        self._session.note_removed(name)
         return self._later(done, 'DELE', name)
 
     def rename(self, source, target):

@@ -22,6 +22,7 @@ from zeit.cds.interfaces import (
     FTPError,
     ICDSConnection,
     ICDSSession,
+    IChangeDetection,
     IPipelined,
     IProbedConnection,
     ReplyError,
@@ -104,6 +105,9 @@ class FTPSession:
             if self._pipelined is None:
                 self._pipelined = Pipelined(self)
             return self._pipelined
+        if interface is IChangeDetection and 'MLST' in self.features and self.knows_mlst:
+            from zeit.cds.ftp.changes import ChangeDetection  # for the watch
+            return ChangeDetection(self)
 
     def __enter__(self):
         return self
@@ -206,6 +210,7 @@ class FTPSession:
         return Entry(name) if there or name in self.listed_names() else None
 
     def remove(self, name):
+        self.note_removed(name)
         self._ask('DELE', name)
 
     def rename(self, source, target):
@@ -272,6 +277,11 @@ class FTPSession:
         """This file was stored: see Lister.entries."""
         if not name.startswith('.'):
             self.stored = name
+
+    def note_removed(self, name):
+        """This file is about to go: listings need not show it."""
+        if name == self.stored:
+            self.stored = None
 
     # ------------------------------------------------------------ listings
 

@@ -42,6 +42,8 @@ from zeit.cds.interfaces.errors import (
     UntrustedServer,
 )
 from zeit.cds.interfaces.events import (
+    IFeedSilent,
+    IFeedSpeaksAgain,
     IFileExchanged,
     IFileExported,
     IFileImported,
@@ -56,7 +58,9 @@ from zeit.cds.interfaces.remote import (
     IByteSink,
     ICDSConnection,
     ICDSSession,
+    IChangeDetection,
     IDeadline,
+    IKeptConnection,
     ILock,
     ILockFile,
     IPending,
@@ -71,12 +75,16 @@ from zeit.cds.interfaces.settings import (
     Seconds,
 )
 from zeit.cds.interfaces.spool import (
+    IBatches,
     IComparison,
     IFileSink,
     IFileSource,
     IIncoming,
+    INoted,
+    INotes,
     IOutbox,
     IOutgoing,
+    IShared,
     ISpool,
     Note,
 )
@@ -89,14 +97,20 @@ __all__ = [
     'Days',
     'Entry',
     'FileRefused',
+    'FileRow',
     'FTPError',
+    'Hour',
     'IBatch',
+    'IBatches',
     'IByteSink',
     'ICDSConnection',
     'ICDSSession',
+    'IChangeDetection',
     'IComparison',
     'IDeadline',
     'IFeed',
+    'IFeedSilent',
+    'IFeedSpeaksAgain',
     'IFileExchanged',
     'IFileExported',
     'IFileImported',
@@ -104,8 +118,12 @@ __all__ = [
     'IFileSkipped',
     'IFileSource',
     'IIncoming',
+    'IJournal',
+    'IKeptConnection',
     'ILock',
     'ILockFile',
+    'INoted',
+    'INotes',
     'Interrupted',
     'IOutbox',
     'IOutcome',
@@ -113,8 +131,14 @@ __all__ = [
     'IPending',
     'IPipelined',
     'IProbedConnection',
+    'IQueries',
+    'IRecord',
     'IRunFinished',
+    'IShared',
     'ISpool',
+    'IWatch',
+    'IWatched',
+    'JournalError',
     'Locked',
     'LockInfo',
     'LoginRefused',
@@ -126,6 +150,7 @@ __all__ = [
     'ProtocolError',
     'ReplyError',
     'RunLimitReached',
+    'RunRow',
     'Seconds',
     'SpoolError',
     'TemporaryError',
@@ -134,7 +159,29 @@ __all__ = [
     'UntrustedServer',
 ]
 
+OF_OUTER_CIRCLES = {    # a plain run does not load them
+    'FileRow': 'journal',
+    'Hour': 'journal',
+    'IJournal': 'journal',
+    'IQueries': 'journal',
+    'IRecord': 'journal',
+    'IWatch': 'watch',
+    'IWatched': 'watch',
+    'JournalError': 'journal',
+    'RunRow': 'journal',
+}
+
+
+def __getattr__(name):
+    if name not in OF_OUTER_CIRCLES:
+        raise AttributeError('module %r has no attribute %r' % (__name__, name))
+    import importlib  # few need these
+    module = importlib.import_module('%s.%s' % (__name__, OF_OUTER_CIRCLES[name]))
+    value = globals()[name] = getattr(module, name)
+    value.__module__ = __name__
+    return value
+
 
 for _name in __all__:       # tracebacks, pickles and ZCML know them by the names above
-    if isinstance(globals()[_name], type):
+    if isinstance(globals().get(_name), type):
         globals()[_name].__module__ = __name__

@@ -23,6 +23,11 @@ def _one_line(value):
     return not set(value) & {'\r', '\n', '\0'}
 
 
+def _is_expectation(value):
+    from zeit.cds.interfaces.expectation import entries  # few feeds have it
+    return entries(value) is not None
+
+
 class IFeed(zope.interface.Interface):
     """All settings of one exchange. This is the only place where a setting is named, typed,
     explained and defaulted.
@@ -41,7 +46,8 @@ class IFeed(zope.interface.Interface):
         values=('import', 'export'), default='import')
     store_dir = Path(
         title='Directory of the spool',
-        description='A gocept.filestore with tmp, new and cur. The directory must exist.')
+        description='A gocept.filestore with tmp, new and cur. The directory must exist. Or a '
+                    'place in an object store, such as s3://BUCKET/PREFIX.')
     hostname = zope.schema.TextLine(
         title='Host name or address of the FTP server',
         description='With TLS, the name that its certificate must have.', constraint=_one_line)
@@ -94,6 +100,15 @@ class IFeed(zope.interface.Interface):
         title='Further tries of what can pass by itself',
         description='A lost connection, or a reply that says "try later" (4yz).',
         min=0, max=100, default=3)
+    every = Seconds(
+        title='Time between two looks of the watch',
+        description='For cds-watch only. A look that finds files is followed by a run.',
+        min=0.2, default=5.0)
+    idle = Seconds(
+        title='Time without files after which the watch closes its session',
+        description='For cds-watch only. By default, the session is kept. With 0, each look logs '
+                    'in.',
+        min=0.0, default=None, required=False)
     stale_after = Seconds(
         title='Age of a lock file of ours that is broken',
         description="One from another host, by the server's clock. A foreign lock file is never "
@@ -121,6 +136,12 @@ class IFeed(zope.interface.Interface):
         title='Age of exported files to remove from cur',
         description='For an export only. By default, none is ever removed.',
         min=0.0, default=None, required=False)
+    expect_within = zope.schema.TextLine(
+        title='Seconds within which a file is expected',
+        description='Or a table, for wires that sleep at night, such as mon-fri 06-22 900; sat-sun '
+                    '08-20 3600. Who is silent for longer is told by cds-status, if a journal is '
+                    'kept. By default nothing is expected.',
+        default=None, required=False, constraint=_is_expectation)
     quirks = zope.schema.Tuple(
         title='What has to be known of the server',
         description='Most servers need none: what they bear and lack is found out. Words, which '

@@ -104,6 +104,31 @@ class ISpool(zope.interface.Interface):
         """Close; may be called twice."""
 
 
+class IShared(zope.interface.Interface):
+    """An ISpool that several hosts can use at the same time: only the lock on the server keeps them
+    apart. The remains of killed runs are not removed before `claim`.
+    """
+
+    def claim(leftovers):
+        """The server's directory is locked now: nobody else works on it. Returns what is for this
+        run to finish, a list, which may be others than `leftovers` found.
+        """
+
+
+class IBatches(zope.interface.Interface):
+    """An ISpool, or an IOutbox, for which each request is a wait, so that it is better told of
+    several files at once. One that is quick does not provide it.
+    """
+
+    def batch(names):
+        """Begin with what `publish`, or `retire`, is about to be called for, in this order.
+
+        names -- list of str, of files that may be published in any order among each other
+        A task calls this: others go on meanwhile. What goes wrong with one file is raised by its
+        `publish`, or `retire`.
+        """
+
+
 class IComparison(IByteSink):
     """Compares a file of the spool with what is received; closed by `discard`."""
 
@@ -159,7 +184,7 @@ class Note(NamedTuple):
     # Its name on the server until it is renamed; None: it is stored under its own
     temporary: str | None
     complete: bool          # was it on the server as a whole?
-    inode: int
+    inode: int              # or what else tells it from a newer file of its name
     size: int
     digest: str             # SHA-256 of the contents, hexadecimal
 
@@ -276,3 +301,49 @@ class IOutgoing(zope.interface.Interface):
 
     def discard():
         """Close it; may be called twice."""
+
+
+# ---------------------------------------------------------------- for a journal
+
+class INoted(zope.interface.Interface):
+    """What a spool can do besides, so that a journal can be kept of it.
+
+    Once `hash_files` was called, each file that `commit` is called with has attributes: `digest`,
+    SHA-256, str; `inode`, what tells it from others of its name, int; `modified`, int or None.
+    """
+
+    notes = zope.interface.Attribute('An INotes, of this spool and direction')
+
+    def hash_files():
+        """From now on, files have those attributes."""
+
+    def identify(name):
+        """What tells tmp/NAME, of an import, from others (int), and its SHA-256 (str). Raises
+        SpoolError.
+        """
+
+    def fate(name, inode, size):
+        """What became of a file that was committed, str.
+
+        waiting: it is where it was then; done: it was published, or exported; unknown: it is not
+        there, nor where it would be then. Raises SpoolError.
+        """
+
+    def untaken():
+        """Names (set of str) of what is in new; None if this is no import."""
+
+
+class INotes(zope.interface.Interface):
+    """Bytes that outlive the process, and a power failure. Each verb raises SpoolError."""
+
+    def read():
+        """All of them."""
+
+    def append(data, durable):
+        """Add some: all or, with an exception, none.
+
+        durable -- are they to be on the disk when this returns? bool
+        """
+
+    def replace(data):
+        """Have these instead, in one atomic step."""

@@ -25,14 +25,18 @@ MAY_IMPORT = {
     'pipelined': BELOW_ALL,
     'net': BELOW_ALL,
     'ftp': SESSIONS | {'net'},
-    'sftp': BELOW_ALL | {'net.stream'},
+    'sftp': BELOW_ALL | {'memory', 'net.stream'},
     'file': BELOW_ALL,
     'lock': SESSIONS | {'net'},
     'spool': BELOW_ALL | {'net'},
+    'journal': BELOW_ALL | {'feed', 'events', 'net.scheduler'},
     'transfer': SESSIONS | {'net.scheduler', 'events'},
     'own': BELOW_ALL | {'feed'},
     'main': SETTINGS | {'own', 'transfer', 'logfile', 'registry'},
-    'testing': SESSIONS | {'net.scheduler'},     # suites run what blocks, and what does not
+    'watch': SETTINGS | {'main', 'events', 'logfile', 'pipelined', 'transfer'},
+    'web': BELOW_ALL | {'feed'},
+    # suites run what blocks, and what does not; a journal is told an outcome
+    'testing': SESSIONS | {'net.scheduler', 'events'},
 }
 LINES = 400             # a module at most
 TOP = 12                # modules at the package's top at most
@@ -91,6 +95,14 @@ class Rooms(unittest.TestCase):
         self.assertLessEqual(
             {room_of(name) for name in MODULES} - set(MAY_IMPORT),
             {'cli', 'registry', 'zcml'})
+
+    def test_only_commands_know_the_watch(self):
+        self.assertLessEqual({room_of(name) for name, found in IMPORTS.items()
+                              if is_one_of_any(found, {'watch'})}, {'watch', 'cli'})
+
+    def test_only_commands_know_the_pages(self):
+        self.assertLessEqual({room_of(name) for name, found in IMPORTS.items()
+                              if is_one_of_any(found, {'web'})}, {'web', 'cli'})
 
     def test_only_the_demo_needs_what_is_for_tests(self):
         self.assertLessEqual(

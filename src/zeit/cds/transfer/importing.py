@@ -6,7 +6,7 @@ of a file.
 import logging
 
 from zeit.cds.events import FileImported, notify
-from zeit.cds.interfaces import FTPError, IFileSink, ReplyError
+from zeit.cds.interfaces import FTPError, IFileSink, IShared, ReplyError
 from zeit.cds.pipelined import pipelined
 from zeit.cds.text import lock_named, LOCKS, phrase, printable
 from zeit.cds.transfer.run import Run
@@ -61,10 +61,12 @@ class Import(Run):
         self._listing_was_cut_off = False   # perhaps
 
     def _run(self):
-        with self._sink.open(self.feed) as self._spool:
-            log.info('Accessed filestore %s', self._spool.path)
+        with self._opened_spool():
             leftovers = self._spool.leftovers()
+            self._record.begin(leftovers)
             with self._directory.locked(self.lock_name, None if leftovers else self._listing.come):
+                if IShared.providedBy(self._spool):
+                    leftovers = self._spool.claim(leftovers)
                 self._recover(leftovers)
                 entries = self._select()
                 if not entries and not leftovers:
@@ -87,7 +89,7 @@ class Import(Run):
                 self._finish(left)
             except ReplyError as e:
                 self._keep(left, 'the server does not tell what became of it: %s' % e)
-        self._spool.sync()
+        self._sync()
 
     def _keep(self, left, reason):
         self._selection.settle(left.name)
@@ -131,6 +133,7 @@ class Import(Run):
             path = self._spool.publish(name)
         except FileExistsError as e:
             return self._skip(name, "%s; it waits in 'tmp'" % e)
+        self._record.published(name)
         log.info("Moved from 'tmp' to 'new': %s", printable(name))
         self.outcome.files += 1
         self.outcome.bytes += size

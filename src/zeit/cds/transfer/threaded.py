@@ -38,7 +38,7 @@ class Threaded:
     works on with what others clean up; `abort` sees to it that this is soon.
     """
 
-    blocking = False
+    blocking, is_threaded = False, True
 
     def __init__(self, session, thread=None):
         """

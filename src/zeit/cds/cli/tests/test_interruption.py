@@ -79,6 +79,25 @@ class Told(unittest.TestCase):
             '    with Signals(): os.kill(me, signal.SIGTERM); time.sleep(10)\n'
             'except Interrupted: os.kill(me, signal.SIGINT); print("alive")\n'))
 
+    def test_some_may_have_something_done_instead(self):
+        self.assertEqual('anew\nanew\ntable\nstop: Interrupted by SIGTERM.\n', self.script(
+            'heard = threading.Semaphore(0)\n'
+            'def act(text): print(text, flush=True); heard.release()\n'
+            'before = signal.getsignal(signal.SIGUSR1)\n'
+            'with Signals() as signals, signals.watch(Run()):\n'
+            '    signals.hear({signal.SIGHUP: lambda: act("anew"),'
+            ' signal.SIGUSR1: lambda: act("table")})\n'
+            '    for name in "SIGHUP", "SIGHUP", "SIGUSR1":\n'
+            '        os.kill(me, getattr(signal, name)); heard.acquire()\n'
+            '    os.kill(me, signal.SIGTERM); stopped.wait()\n'))
+
+    def test_these_are_as_before_afterwards(self):
+        self.assertEqual('True\n', self.script(
+            'before = signal.getsignal(signal.SIGUSR1), signal.getsignal(signal.SIGHUP)\n'
+            'with Signals() as signals: signals.hear({signal.SIGUSR1: id, signal.SIGHUP: id})\n'
+            'print(before == (signal.getsignal(signal.SIGUSR1), signal.getsignal(signal.SIGHUP)))\n'
+        ))
+
     def test_without_a_signal_all_is_as_before(self):
         self.assertEqual('True True\n', self.script(
             'names = "SIGINT", "SIGTERM", "SIGHUP", "SIGURG"\n'

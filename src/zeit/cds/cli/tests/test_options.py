@@ -19,12 +19,14 @@ from zeit.cds.interfaces import ConfigurationError
 from zeit.cds.tests.importing import recorded
 
 
-COMMANDS = ('cds-import', 'cds-export', 'cds-lock')
+COMMANDS = ('cds-import', 'cds-export', 'cds-lock', 'cds-watch')
 OWN = {
     'zcml',
     'all',
     'dry-run',
+    'journal',
     'metrics',
+    'jobs',
     'json',
     'probe',
     'set',
@@ -35,7 +37,10 @@ OWN = {
     'version',
     'help',
 }
-OWN_OF_LOCK = OWN - {'dry-run', 'metrics'} | {'break', 'yes'}
+OWN_OF_LOCK = OWN - {'dry-run', 'journal', 'metrics', 'jobs'} | {'break', 'yes'}
+OWN_OF_WATCH = OWN - {'all', 'dry-run', 'metrics', 'jobs', 'json', 'probe'} | {
+    'once', 'http'}
+ONLY_WATCH = {'every', 'idle'}
 BY_OTHER_WAYS = {
     'store_dir',
     'hostname',
@@ -44,6 +49,7 @@ BY_OTHER_WAYS = {
     'ftp_dir',
     'security',
     'direction',
+    'expect_within',
     'password',
 }
 
@@ -57,18 +63,20 @@ class FromIFeed(unittest.TestCase):
     def expected(self, command):
         settings = {options.option(SETTINGS[name]).removeprefix('--')
                     for name in options.fields(command)}
-        return settings | (OWN_OF_LOCK if command == 'cds-lock' else OWN)
+        return settings | {'cds-lock': OWN_OF_LOCK, 'cds-watch': OWN_OF_WATCH}.get(command, OWN)
 
     def test_every_setting_has_an_option_or_another_way(self):
-        self.assertEqual(set(SETTINGS), set(options.fields('cds-export')) | BY_OTHER_WAYS)
-        self.assertEqual(
-            set(SETTINGS) - {'replace', 'keep'}, set(options.fields('cds-import')) | BY_OTHER_WAYS
-        )
+        self.assertEqual(set(SETTINGS), set(options.fields('cds-watch')) | BY_OTHER_WAYS)
+        for command, missing in ('cds-export', ONLY_WATCH), ('cds-import', {
+                'replace', 'keep', *ONLY_WATCH}):
+            self.assertEqual(set(SETTINGS) - missing,
+                             set(options.fields(command)) | BY_OTHER_WAYS)
         self.assertLess(set(options.fields('cds-lock')), set(SETTINGS))
 
     def test_what_the_url_gives_are_settings(self):
         found = options.url_settings('ftps://cds@host:9/in')
-        self.assertEqual({'store_dir', 'direction', 'password'}, BY_OTHER_WAYS - found.keys())
+        self.assertEqual({'store_dir', 'direction', 'expect_within', 'password'},
+                         BY_OTHER_WAYS - found.keys())
         self.assertLessEqual(found.keys(), SETTINGS.keys())
 
     def test_help_shows_each_option_and_no_other(self):
@@ -88,7 +96,7 @@ class FromIFeed(unittest.TestCase):
         for command in COMMANDS:
             with unittest.mock.patch.dict(os.environ, COLUMNS='80'):
                 lines = options.parser(command).format_help().splitlines()
-            self.assertLessEqual(len(lines), 47)
+            self.assertLessEqual(len(lines), 50)
             self.assertLess(max(map(len, lines)), 80)
 
     def test_the_manual_page_has_the_same_options(self):
@@ -305,6 +313,17 @@ class Startup(unittest.TestCase):
         'logging.handlers',
         'random',
         'ctypes',
+        'waitress',
+        'prometheus_client',
+        'zeit.cds.cli.jobs',
+        'zeit.cds.cli.service',
+        'zeit.cds.watch',
+        'zeit.cds.web',
+        'sqlalchemy',
+        'zeit.cds.journal',
+        'zeit.cds.interfaces.journal',
+        'zeit.cds.spool.hashed',
+        'zeit.cds.spool.notes',
     )
 
     def test_a_command_begins_without_what_it_may_not_need(self):
