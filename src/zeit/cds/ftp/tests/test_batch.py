@@ -48,6 +48,9 @@ class Session:
     def search(self, name, there):
         return 'searched', there
 
+    def note_removed(self, name):
+        self.removed = name
+
     def lacks(self, verb):
         self.lacking.append(verb)
 
