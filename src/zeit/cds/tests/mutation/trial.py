@@ -53,9 +53,9 @@ class Project:
         """The modules that match, without the package's name, sorted."""
         found = []
         for path in self.path.rglob('*.py'):
-            name = '.'.join(path.relative_to(self.path).with_suffix('').parts)
-            name = name.removesuffix('.__init__')
-            if any(fnmatch.fnmatchcase(name, pattern) and name.count('.') == pattern.count('.')
+            parts = path.relative_to(self.path).with_suffix('').parts
+            name = '.'.join(parts).removesuffix('.__init__')
+            if any(fnmatch.fnmatchcase(name, pattern) and len(parts) == 1 + pattern.count('.')
                    for pattern in patterns):
                 found.append(name)
         return sorted(found)
