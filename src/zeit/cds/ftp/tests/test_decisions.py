@@ -11,6 +11,7 @@ from zeit.cds.ftp.pipelining import (
     LOST,
     Machine,
     MOVED,
+    MOVED_AHEAD,
     MOVING,
     Step,
     TABLE,
@@ -205,6 +206,19 @@ class Deciding(unittest.TestCase):
             machine.state = MOVING
             self.assertRaises(PermanentError, machine.send, 'stream', 'source')
             self.assertEqual(state, machine.state)
+
+    def test_which_final_replies_are_good(self):
+        for state, code, good in ((MOVED, 226, True), (MOVED, 200, True), (MOVED, 299, True),
+                                  (MOVED, 426, False), (MOVED_AHEAD, 226, True),
+                                  (MOVED_AHEAD, 250, True)):
+            place = Place()
+            place.error = lambda reply: TemporaryError(str(reply))
+            machine = Machine(place, TUNING)
+            machine.state, machine._answer = state, lambda: None
+            if good:
+                self.assertEqual('Done.', machine.final(Reply(code, 'Done.')))
+            else:
+                self.assertRaises(TemporaryError, machine.final, Reply(code, 'No.'))
 
     def test_a_final_reply_that_fits_no_command(self):
         given_up, place = [], Place()
