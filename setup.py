@@ -14,6 +14,7 @@ http = ['waitress'] + metrics + page    # not every machine that watches wants a
 watch = ['inotify_simple'] + zcml
 journal = ['SQLAlchemy']
 postgresql = journal + ['psycopg[binary]']
+objectstore = ['botocore', 'obstore']
 docs = ['furo', 'repoze.sphinx.autointerface', 'sphinx']
 
 
@@ -65,11 +66,13 @@ setup(
         'http': http,
         'journal': journal,
         'metrics': metrics,
+        'objectstore': objectstore,
         'page': page,
         'postgresql': postgresql,
         'progress': progress,
         'sftp': [],     # the system's ssh does it
         'test': zcml + demo + progress + http + completion + docs + watch + postgresql + [
+            *objectstore,
             'hypothesis',
             'packaging',
             'pip',

@@ -210,6 +210,7 @@ def add_own(group, command):
         add('--once', action='store_true', help='One run for each feed, all side by side')
         add('--http', metavar='[HOST:]PORT', type=place,
             help='Answer there: pages, /health, /metrics')
+        add('--journal', metavar='URL', help='Keep a journal there: a file, or a database')
     else:
         add('--all', action='store_true', help='All feeds of the ZCML file, in the order of names')
     if command == 'cds-lock':

@@ -159,7 +159,8 @@ class Service:
     def _status(self):
         feeds = self._watch.feeds
         late = [table.row(watched).cells[0] for watched in feeds if watched.late]
-        return '%d feeds%s' % (len(feeds), ', late: ' + ', '.join(late) if late else ', all well')
+        return table.counted(self._watch) + (
+            ', late: ' + ', '.join(late) if late else ', all well')
 
     # ------------------------------------------------------------ what is asked by a signal
 

@@ -1,6 +1,8 @@
 """What cds-watch does."""
 import contextlib
 
+import zope.component
+
 from zeit.cds.cli.command import BY_SIGNAL, Command, FAILED, OK, status_of
 from zeit.cds.interfaces import ConfigurationError, Interrupted
 from zeit.cds.watch.watcher import Watch
@@ -25,6 +27,10 @@ class Watching(Command):
         if self.options.http is not None:       # what is in the way is told before it begins
             from zeit.cds.cli import service
             self._server = service.server(self.options.http)
+        if self.options.journal:
+            from zeit.cds.interfaces import IJournal
+            from zeit.cds.journal.sql import SQLJournal
+            zope.component.provideUtility(SQLJournal(self.options.journal), IJournal)
         return super().run()
 
     def _statuses(self, feeds):

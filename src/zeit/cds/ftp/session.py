@@ -22,6 +22,7 @@ from zeit.cds.interfaces import (
     FTPError,
     ICDSConnection,
     ICDSSession,
+    IChangeDetection,
     IPipelined,
     IProbedConnection,
     ReplyError,
@@ -104,6 +105,9 @@ class FTPSession:
             if self._pipelined is None:
                 self._pipelined = Pipelined(self)
             return self._pipelined
+        if interface is IChangeDetection and 'MLST' in self.features and self.knows_mlst:
+            from zeit.cds.ftp.changes import ChangeDetection  # for the watch
+            return ChangeDetection(self)
 
     def __enter__(self):
         return self

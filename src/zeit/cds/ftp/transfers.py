@@ -4,6 +4,7 @@ import logging
 import zope.interface
 
 from zeit.cds.interfaces import ConnectionLost, IByteSink, TemporaryError
+from zeit.cds.memory import deliver
 from zeit.cds.text import printable
 
 
@@ -198,10 +199,4 @@ class Kept:
 
     def hand_on(self, sink):
         """To an IByteSink."""
-        data = memoryview(self.data)
-        while data:
-            buffer = sink.buffer()
-            count = min(len(buffer), len(data))
-            buffer[:count] = data[:count]
-            sink.advance(count)
-            data = data[count:]
+        deliver(self.data, sink)

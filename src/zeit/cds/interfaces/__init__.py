@@ -58,6 +58,7 @@ from zeit.cds.interfaces.remote import (
     IByteSink,
     ICDSConnection,
     ICDSSession,
+    IChangeDetection,
     IDeadline,
     IKeptConnection,
     ILock,
@@ -74,6 +75,7 @@ from zeit.cds.interfaces.settings import (
     Seconds,
 )
 from zeit.cds.interfaces.spool import (
+    IBatches,
     IComparison,
     IFileSink,
     IFileSource,
@@ -82,6 +84,7 @@ from zeit.cds.interfaces.spool import (
     INotes,
     IOutbox,
     IOutgoing,
+    IShared,
     ISpool,
     Note,
 )
@@ -98,9 +101,11 @@ __all__ = [
     'FTPError',
     'Hour',
     'IBatch',
+    'IBatches',
     'IByteSink',
     'ICDSConnection',
     'ICDSSession',
+    'IChangeDetection',
     'IComparison',
     'IDeadline',
     'IFeed',
@@ -129,6 +134,7 @@ __all__ = [
     'IQueries',
     'IRecord',
     'IRunFinished',
+    'IShared',
     'ISpool',
     'IWatch',
     'IWatched',

@@ -87,6 +87,21 @@ class IProbedConnection(zope.interface.Interface):
         """
 
 
+class IChangeDetection(zope.interface.Interface):
+    """What some sessions can be adapted to: they tell in one round trip whether anything has come
+    to the directory, or gone, since they were asked before.
+    """
+
+    resolution = zope.interface.Attribute(
+        'Of two changes in so many seconds, the second one may not show. float')
+
+    def version():
+        """An object that is equal to the one before as long as nothing has changed. None if it
+        can't be told. Whether it is kept up to date, is up to the server. Raises ReplyError,
+        ConnectionLost.
+        """
+
+
 class ICDSSession(zope.interface.Interface):
     """An open, logged-in connection with the directory; a context manager that closes it.
 
@@ -192,7 +207,10 @@ class IByteSink(zope.interface.Interface):
 # ---------------------------------------------------------------- several things to a round trip
 
 class IPending(zope.interface.Interface):
-    """The outcome of an operation of a batch."""
+    """The outcome of an operation of a batch.
+
+    It may have an attribute `done` (bool): False while `get` would have to wait for an answer.
+    """
 
     def get():
         """What the session's verb of that name returns, or raises.
@@ -240,6 +258,12 @@ class IPipelined(zope.interface.Interface):
     (or sent); its operations are done after the transfer, or in spite of its failure. It
     returns the Entry of the file that is transferred next, as far as that is known, or None:
     a hint, for what can be prepared. An Entry without a size stands for any transfer.
+
+    `then`, an argument of `read`, is an iterator of Entry: the files that are read after that one,
+    a hint for a session that can begin several before their turn. It is drawn from in, or after,
+    the call of `also`, as far as that is of use: what was drawn is read in this session and no
+    other. With it, what `also` has put into the batch may be done with what this session does
+    next, and the `get` of these IPending sees to it that it is.
     """
 
     session = zope.interface.Attribute('The ICDSSession')
@@ -261,7 +285,7 @@ class IPipelined(zope.interface.Interface):
         heard -- called with the number of entries so far (int), as they come
         """
 
-    def read(entry, sink, offset=0, also=None):
+    def read(entry, sink, offset=0, also=None, then=None):
         """ICDSSession.read.
 
         entry -- Entry: what is known of the file

@@ -10,6 +10,7 @@ from zeit.cds.testing.modsftp import ModSFTP
 from zeit.cds.testing.postgres import PostgreSQL
 from zeit.cds.testing.servers import ProFTPD, PureFTPD, PyFTPD, VsFTPD
 from zeit.cds.testing.sshd import SSHD
+from zeit.cds.testing.stores import Azurite, SeaweedFS
 
 
 def in_ci():
@@ -72,6 +73,11 @@ BROWSER_LAYER = ServerLayer(Chromium, 'BROWSER_LAYER')
 BROWSER_LAYER.level = 2     # slow as well
 SFTP_LAYERS = [SSHD_LAYER, MODSFTP_LAYER]
 ALL_LAYERS = SERVER_LAYERS + SFTP_LAYERS        # what is the same whatever the server speaks
+
+SEAWEEDFS_LAYER = ServerLayer(SeaweedFS, 'SEAWEEDFS_LAYER')
+AZURITE_LAYER = ServerLayer(Azurite, 'AZURITE_LAYER')
+AZURITE_LAYER.level = 2     # an emulator; real S3 shows most
+STORE_LAYERS = [SEAWEEDFS_LAYER, AZURITE_LAYER]
 
 
 class ServerTestCase(unittest.TestCase):

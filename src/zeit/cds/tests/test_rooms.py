@@ -25,7 +25,7 @@ MAY_IMPORT = {
     'pipelined': BELOW_ALL,
     'net': BELOW_ALL,
     'ftp': SESSIONS | {'net'},
-    'sftp': BELOW_ALL | {'net.stream'},
+    'sftp': BELOW_ALL | {'memory', 'net.stream'},
     'file': BELOW_ALL,
     'lock': SESSIONS | {'net'},
     'spool': BELOW_ALL | {'net'},
@@ -33,7 +33,7 @@ MAY_IMPORT = {
     'transfer': SESSIONS | {'net.scheduler', 'events'},
     'own': BELOW_ALL | {'feed'},
     'main': SETTINGS | {'own', 'transfer', 'logfile', 'registry'},
-    'watch': SETTINGS | {'main', 'events', 'logfile', 'transfer'},
+    'watch': SETTINGS | {'main', 'events', 'logfile', 'pipelined', 'transfer'},
     'web': BELOW_ALL | {'feed', 'journal.expectation'},
     # suites run what blocks, and what does not; a journal is told an outcome
     'testing': SESSIONS | {'net.scheduler', 'events'},
@@ -99,6 +99,10 @@ class Rooms(unittest.TestCase):
     def test_only_commands_know_the_watch(self):
         self.assertLessEqual({room_of(name) for name, found in IMPORTS.items()
                               if is_one_of_any(found, {'watch'})}, {'watch', 'cli'})
+
+    def test_only_commands_know_the_pages(self):
+        self.assertLessEqual({room_of(name) for name, found in IMPORTS.items()
+                              if is_one_of_any(found, {'web'})}, {'web', 'cli'})
 
     def test_only_the_demo_needs_what_is_for_tests(self):
         self.assertLessEqual(

@@ -49,12 +49,13 @@ class ImportLook(Look, Import):
     def here(self):
         """What can be told without the server: a Found; None: nothing."""
 
-    def __call__(self, session):
+    def __call__(self, session, listed):
         """A Found. Raises what a session does, and SpoolError.
 
         session -- ICDSSession, not in use otherwise
+        listed -- function of it that gives the entries of the directory
         """
-        listed = pipelined(session).entries()
+        listed = listed(session)
         names = {entry.name for entry in listed}
         with self._sink.look(self.feed) as self._spool:
             return self._found(self._articles(listed),
@@ -69,7 +70,7 @@ class ExportLook(Look, Export):
         with self._sink.look(self.feed) as spool:
             return self._found(spool.waiting())
 
-    def __call__(self, session):
+    def __call__(self, session, listed):
         """See ImportLook."""
         return self.here()._replace(locks=locks(session))
 

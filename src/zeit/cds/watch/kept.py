@@ -1,10 +1,12 @@
 """A session that stays open from one run, or look, to the next."""
 import logging
+import time
 
 import zope.interface
 
 from zeit.cds.interfaces import IDeadline, IKeptConnection
 from zeit.cds.transfer.retry import Deadline
+from zeit.cds.watch.tuning import TUNING
 
 
 log = logging.getLogger(__name__)
@@ -44,11 +46,13 @@ class Renewed:
 class Kept:
     """See IKeptConnection. Who opens a session closes it, or gives it back."""
 
-    def __init__(self, connection):
+    def __init__(self, connection, tuning=TUNING):
         """
         connection -- ICDSConnection, which opens sessions where none is kept
+        tuning -- Tuning
         """
-        self._connection = connection
+        self._connection, self._tuning = connection, tuning
+        self._opened = 0.0                  # value of time.monotonic()
         self._deadline = Renewed()
         self._kept = self._lent = None      # ICDSSession; one of both, at most
 
@@ -58,13 +62,13 @@ class Kept:
 
     def open(self, feed, deadline, like=None):
         self._deadline.present = deadline
-        kept, self._kept = self._kept, None
-        if kept is not None and kept.alive:
-            self._lent = kept
-            return kept
+        if self.is_open:
+            self._lent, self._kept = self._kept, None
+            return self._lent
+        self._drop()
         session = self._connection.open(feed, self._deadline, like=like)
         if like is None or not like.alive:      # no further one
-            self._lent = session
+            self._lent, self._opened = session, time.monotonic()
         return session
 
     def give_back(self, session):
@@ -72,14 +76,23 @@ class Kept:
 
     @property
     def is_open(self):
-        """Is a session kept? bool"""
-        return self._kept is not None and self._kept.alive
+        """Is a session kept that is still good for another look, or run? bool
+
+        If somebody puts another directory in the place of the one that was opened, or mounts a disk
+        there, many a session does not notice. So none is kept for ever.
+        """
+        kept, tuning = self._kept, self._tuning
+        return kept is not None and kept.alive and time.monotonic() - self._opened < (
+            tuning.longest_kept if kept.latency else tuning.longest_kept_here)
 
     def close(self):
         """Close the session that is kept, if there is one."""
+        self._deadline.present = LookDeadline(FAREWELL)
+        self._drop()
+
+    def _drop(self):
         kept, self._kept = self._kept, None
         if kept is not None:
-            self._deadline.present = LookDeadline(FAREWELL)
             kept.close()
 
     def abort(self):

@@ -80,19 +80,20 @@ class Blocked:
         since = self._since
         return None if since is None else time.time() - (time.monotonic() - since)
 
-    def permits(self, locks, worthwhile):
+    def permits(self, locks, worthwhile, may_be_ours):
         """May a run begin now? bool
 
         locks -- names of the lock files that a look has found
         worthwhile -- is there anything for it to do? bool
+        may_be_ours -- may they have been left by a watch that was killed, or a run that failed?
+            bool
         """
         if not locks:
             self._since = None
             return worthwhile
         now = time.monotonic()
         if self._since is None:
-            # The first of all locks may be that of a watch that was killed.
-            self._begin(now, 0.0 if self._next is None else self._tuning.patient)
+            self._begin(now, 0.0 if may_be_ours else self._tuning.patient)
         if now < self._next or not worthwhile:
             return False
         self._next = now + self._tuning.tries_again

@@ -21,6 +21,12 @@ class Tuning(NamedTuple):
     first_left: float = 5.0         # after so long another run tries; doubled each time, up to
     longest_left: float = 300.0
 
+    lists_again: float = 30.0       # a directory that seems unchanged is listed after so long
+
+    # sessions
+    longest_kept: float = 600.0     # then another one is opened, in case the directory is another
+    longest_kept_here: float = 60.0     # the same on this machine, where it costs nothing
+
     # exports
     gather: float = 0.02            # files that come to the spool so soon after another go with it
     kept_awake: float = 60.0        # a session without files to send is looked after that often

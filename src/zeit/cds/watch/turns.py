@@ -7,6 +7,7 @@ from zeit.cds.interfaces import ConnectionLost, ICDSConnection, Interrupted, Loc
 from zeit.cds.watch.kept import Kept, LookDeadline
 from zeit.cds.watch.rest import Rest
 from zeit.cds.watch.trouble import Blocked
+from zeit.cds.watch.unchanged import Unchanged
 
 
 log = logging.getLogger('zeit.cds')
@@ -35,6 +36,7 @@ class Turns:
         self._feed, self._command, self._figures = feed, command, figures
         self._tuning, self._ask = tuning, ask
         self._blocked, self._rest, self._times = Blocked(tuning), Rest(tuning), Times()
+        self._unchanged = Unchanged(tuning)
         self._kept = self._look = None      # Kept, and a zeit.cds.transfer.look.Look
         # Whatever a killed run has left, and a failed one: only a run finds out.
         self._is_new = True
@@ -43,11 +45,12 @@ class Turns:
         """Look, and exchange what there is. How long to wait until the next time: seconds."""
         begun = time.monotonic()
         if self._look is None:
-            self._kept = Kept(main.utility(ICDSConnection, self._feed.connection))
+            self._kept = Kept(
+                main.utility(ICDSConnection, self._feed.connection), self._tuning)
             self._look = main.look(self._feed, self._ask, self._kept)
         found = self._found()
         worthwhile = self._is_new or self._expires() or self._rest.is_worth_a_run(found)
-        if self._blocked.permits(found.locks, worthwhile):
+        if self._blocked.permits(found.locks, worthwhile, self._is_new):
             self._exchange(found)
         self._close_idle()
         if self._blocked.is_on:
@@ -69,7 +72,7 @@ class Turns:
         """Begin anew with the next turn."""
         self._figures.tried()
         self.end()
-        self._look = None
+        self._look, self._unchanged = None, Unchanged(self._tuning)
 
     def end(self):
         """Close the session."""
@@ -105,11 +108,12 @@ class Turns:
         session = kept.open(feed, LookDeadline(2 * feed.timeout))
         figures.state = 'looking'
         try:
-            found = self._look(session)
+            found = self._look(session, self._unchanged.entries)
         except BaseException:
             session.close()
             raise
         kept.give_back(session)
+        self._unchanged.quiet = not found.entries
         figures.looked(found, session)
         self._times.asked = time.monotonic()
         return found
@@ -135,6 +139,7 @@ class Turns:
     def _exchange(self, found):
         self._figures.state, self._is_new = 'exchanging', True
         outcome = self._run(self._kept)
+        self._unchanged.has_changed()
         now, error = time.monotonic(), outcome.error
         self._figures.ran(outcome)
         self._blocked.ended(error)

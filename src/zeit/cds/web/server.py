@@ -1,6 +1,7 @@
 """The server, waitress, in threads of its own: what it serves keeps nobody from his work."""
 import errno
 import logging
+import os
 import socket
 import threading
 
@@ -97,7 +98,7 @@ def listening(host, port):
         return socket.create_server(address[:2], family=family)
     except OSError as e:
         error = ConfigurationError('--http: cannot listen on %s, port %d: %s' % (
-            host, port, e.strerror or e))
+            host, port, os.strerror(e.errno) if e.errno in ADVICE else e.strerror or e))
         if e.errno in ADVICE:
             error.add_note(ADVICE[e.errno])
         raise error from e

@@ -47,6 +47,11 @@ def at(when):
     return NONE if when is None else time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(when))
 
 
+def counted(watch):
+    """How many feeds there are, in words."""
+    return '%d feed%s' % (len(watch.feeds), 's'[len(watch.feeds) == 1:])
+
+
 def text(watch):
     """The table in columns, with what is wrong below each feed: str of several lines."""
     found = rows(watch)

@@ -128,17 +128,21 @@ class Jobs(Commands, ServerTestCase):
 
     def test_a_server_that_hangs_keeps_no_other_feed_from_its_turn(self):
         silent = self.silent()
-        site = self.declared('aaa', port=silent.getsockname()[1]) + self.directories()
+        site = self.declared(
+            'aaa', port=silent.getsockname()[1], logfile=self.home / 'aaa.log') + self.declared(
+            'bad', password_file='missing') + self.directories()
         with self.begun(*self.options(site), '--metrics=m') as process:
             self.let_in(silent)
-            while not os.path.exists(self.home / 'm') or self.ended(self.home / 'm') < len(NAMES):
+            while not os.path.exists(self.home / 'm') or self.ended(self.home / 'm') < 5:
                 self.assertIsNone(process.poll())
             process.send_signal(signal.SIGTERM)
         self.assertEqual(128 + signal.SIGTERM, process.returncode)
-        self.assertEqual([('aaa', 143), *((name, 0) for name in NAMES)],
+        self.assertEqual([('aaa', 143), ('afp', 0), ('ap', 0), ('bad', 78), ('dpa', 0), ('epd', 0)],
                          self.told('feed', 'status'))
+        self.assertIn('cds-import: bad: ERROR: The password file', self.err)
+        self.assertNotIn('password file', (self.home / 'aaa.log').read_text())
         self.assertEqual('Interrupted', self.printed[0]['error']['type'])
-        self.assertEqual(5, self.ended(self.home / 'm'))
+        self.assertEqual(6, self.ended(self.home / 'm'))
 
     def ended(self, metrics):
         return metrics.read_text().count('\ncds_last_run_status{')

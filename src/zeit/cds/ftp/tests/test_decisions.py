@@ -2,15 +2,51 @@
 import types
 import unittest
 
+from zeit.cds.ftp import pipelining
 from zeit.cds.ftp.pipelined import ANY, connection_only, Pipelined
-from zeit.cds.ftp.pipelining import Machine, MOVED, Tuning
+from zeit.cds.ftp.pipelining import (
+    ASKED,
+    ENDING,
+    IDLE,
+    LOST,
+    Machine,
+    MOVED,
+    MOVED_AHEAD,
+    MOVING,
+    Step,
+    TABLE,
+    Tuning,
+)
+from zeit.cds.ftp.protocol import Reply
 from zeit.cds.ftp.quirks import Quirks
-from zeit.cds.interfaces import Entry, PermanentError
+from zeit.cds.interfaces import ConnectionLost, Entry, PermanentError, TemporaryError
 from zeit.cds.net.stream import Stream
 
 
 FILE = Entry('a', 50, None, 'file')
 TUNING = Tuning(small=100, begun=1000, far=0.5)
+
+
+class Table(unittest.TestCase):
+
+    def test_the_docstring_tells_it(self):
+        lines = pipelining.__doc__.splitlines()
+        first, second, last = [n for n, line in enumerate(lines) if line.startswith('=====')]
+        told = [line.split()[:3] for line in lines[second + 1:last]]
+        self.assertEqual([[state, event, after] for (state, event), after in TABLE.items()], told)
+
+    def test_each_state_can_be_reached_and_left(self):
+        self.assertEqual(set(pipelining.STATES) - {'IDLE'}, set(TABLE.values()) - {'IDLE'})
+        self.assertEqual(set(pipelining.STATES) - {LOST}, {state for state, _ in TABLE})
+        self.assertEqual(set(pipelining.EVENTS), {event for _, event in TABLE})
+
+    def test_there_is_no_other_way(self):
+        for state in pipelining.STATES:
+            for event in set(pipelining.EVENTS) - {e for s, e in TABLE if s == state}:
+                machine = Machine.__new__(Machine)
+                machine.state = state
+                self.assertRaises(KeyError, machine.on, event)
+                self.assertEqual(state, machine.state)
 
 
 class Place:
@@ -114,6 +150,87 @@ class Deciding(unittest.TestCase):
                 lambda batch: ANY, ['arrange', 'ask EPSV', 'connect by reply'])):
             self.pipelined()._follow(also)
             self.assertEqual(done, self.place.done)
+
+    def stored_unconnected(self, reply, connected=None, started=None):
+        """How often the connection that was begun is closed."""
+        def done(error, result=None):
+            if error is not None:
+                raise error
+            return result
+
+        closed = []
+        ahead = types.SimpleNamespace(close=lambda: closed.append(1))
+        pipelined = self.pipelined()
+        pipelined._control = types.SimpleNamespace(
+            issue=lambda command: None, lost=lambda error: ConnectionLost(str(error)),
+            reply=lambda: Reply(reply, ''))
+        pipelined._data = types.SimpleNamespace(
+            take_ahead=lambda: ahead, connected=lambda ahead: done(connected, 'stream'))
+        pipelined.machine = types.SimpleNamespace(
+            on=lambda event: None, started=lambda data, reply: done(started, data))
+        try:
+            pipelined._store_unconnected('a')
+        finally:
+            self.closed = len(closed)
+
+    def test_a_connection_that_was_begun_in_vain_is_closed(self):
+        self.stored_unconnected(150)
+        self.assertEqual(0, self.closed)
+        self.assertRaises(PermanentError, self.stored_unconnected, 553,
+                          started=PermanentError('553 No.'))
+        self.assertEqual(1, self.closed)
+        self.assertRaises(ConnectionLost, self.stored_unconnected, 150, OSError('refused'))
+        self.assertEqual(1, self.closed)
+
+    def test_a_transfer_that_does_not_start(self):
+        def started(data, reply):
+            raise TemporaryError(str(reply))
+
+        for reply, alive, state in (150, True, IDLE), (550, True, IDLE), (150, False, ASKED):
+            place = Place()
+            place.alive, place.started = alive, started
+            machine = Machine(place, TUNING)
+            machine.state = ASKED
+            with self.assertRaises(TemporaryError):
+                machine.started('stream', Reply(reply, 'x'))
+            self.assertEqual(state, machine.state)
+
+    def test_an_upload_that_breaks(self):
+        def send(data, source):
+            raise PermanentError('552 Full.')
+
+        for alive, state in (True, IDLE), (False, MOVING):
+            place = Place()
+            place.alive, place.transfers = alive, types.SimpleNamespace(send=send)
+            machine = Machine(place, TUNING)
+            machine.state = MOVING
+            self.assertRaises(PermanentError, machine.send, 'stream', 'source')
+            self.assertEqual(state, machine.state)
+
+    def test_which_final_replies_are_good(self):
+        for state, code, good in ((MOVED, 226, True), (MOVED, 200, True), (MOVED, 299, True),
+                                  (MOVED, 426, False), (MOVED_AHEAD, 226, True),
+                                  (MOVED_AHEAD, 250, True)):
+            place = Place()
+            place.error = lambda reply: TemporaryError(str(reply))
+            machine = Machine(place, TUNING)
+            machine.state, machine._answer = state, lambda: None
+            if good:
+                self.assertEqual('Done.', machine.final(Reply(code, 'Done.')))
+            else:
+                self.assertRaises(TemporaryError, machine.final, Reply(code, 'No.'))
+
+    def test_a_final_reply_that_fits_no_command(self):
+        given_up, place = [], Place()
+        place.error = lambda reply: ConnectionLost('It fits nothing.')
+        place.close = lambda: place.done.append('close')
+        place.give_up = lambda taken, error: given_up.append(taken)
+        machine = Machine(place, TUNING)
+        machine.state, machine._step = ENDING, Step(['pending'], False, None)
+        with self.assertRaisesRegex(ConnectionLost, 'It fits nothing'):
+            machine.final(Reply(350, 'What?'))
+        self.assertEqual((LOST, ['close'], [['pending']], None), (
+            machine.state, place.done, given_up, machine._step))
 
     def test_which_end(self):
         for one_at_a_time, state, way in (

@@ -190,6 +190,11 @@ class Breaking(Judging):
         self.assertNotIn(('clock',), session.done)
         self.assertIsNone(inspection.current(Session(), 'read'))
 
+    def test_what_comes_or_goes_between_two_looks_is_none(self):
+        for held, files in (None, {'read': b''}), (b'x', {}):
+            with mock.patch.object(inspection, 'look', lambda *args, held=held: (held, None)):
+                self.assertIsNone(inspection.current(Session(now=9, **files), 'read'))
+
     def test_the_mutex(self):
         session = Session(names=['b', 'a'])
         info = inspection.mutex(session)
@@ -338,8 +343,9 @@ class Turns(Judging):
         self.assertEqual((2, [[], [], []]), (len(slept), waited))
         self.assertIn(('remove_directory', MUTEX + '/token'), session.done)
         session.listed = ['a']
-        with mock.patch('zeit.cds.lock.turn.sleep', sleep), self.assertRaises(Locked):
-            self.turn._stand_back(session, waited.append, 0.0)
+        with mock.patch('zeit.cds.lock.turn.time', types.SimpleNamespace(
+                monotonic=lambda: 5.0)), self.assertRaises(Locked):
+            self.turn._stand_back(session, waited.append, 5.0)
 
     def test_others_that_come_after_ours_will_go(self):
         slept, session = [], Session(names=['token', 'z'])
@@ -367,6 +373,18 @@ class Turns(Judging):
         self.assertFalse(self.turn._put_in(session))
         self.assertEqual([('make_directory', name) for name in (
             MUTEX + '/token', MUTEX, MUTEX + '/token')], session.done[1:])
+
+    def test_it_is_put_in_again_when_the_mutex_had_just_gone(self):
+        session, refusals = Session(), [NO, None, None]
+
+        def make_directory(name):
+            session.done.append(name)
+            if (error := refusals.pop(0)) is not None:
+                raise error
+
+        session.make_directory = make_directory
+        self.assertTrue(self.turn._put_in(session))
+        self.assertEqual([MUTEX + '/token', MUTEX, MUTEX + '/token'], session.done)
 
     def test_the_dead_are_removed_and_only_lock_files_that_they_had_begun(self):
         for lock, begun in ('read', True), ('a', False):

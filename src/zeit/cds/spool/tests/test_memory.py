@@ -6,7 +6,7 @@ import unittest
 import unittest.mock
 
 from zeit.cds.interfaces import FileRefused, SpoolError
-from zeit.cds.spool import directio
+from zeit.cds.spool import directio, filesystem
 from zeit.cds.spool.directio import ALIGNED, Blocks, BlockTuning, BlockWriter
 from zeit.cds.spool.inbox import Disk, impossible, obstacle
 from zeit.cds.spool.incoming import Tuning
@@ -78,6 +78,40 @@ class Buffers(InboxCase):
         incoming.discard()
         large.discard()
 
+    def test_what_is_synced(self):
+        with System() as system:
+            synced = []
+            system.without_syncfs()
+            system.instead('fsync', lambda real, fd: synced.append(fd))
+            self.spool.commit([])
+            self.assertEqual([], synced)
+            incoming = self.receive('a')
+            fd = incoming.fd
+            self.spool.commit([incoming])
+            self.assertEqual([fd, self.spool._tmp, self.spool._parts.fd], synced)
+            del synced[:]
+            self.spool.publish('a')
+            self.spool.sync()
+            self.spool.sync()
+            self.assertEqual([self.spool._new, self.spool._tmp], synced)
+
+    def test_where_a_move_takes_two_steps_what_was_published_is_synced_before(self):
+        with System() as system:
+            synced = []
+            system.without_rename()
+            system.without_syncfs()
+            system.instead('fsync', lambda real, fd: synced.append(fd))
+            self.commit('a')
+            self.spool.publish('a')
+            del synced[:]
+            self.commit('b')
+            new, tmp = self.spool._new, self.spool._tmp
+            self.assertLess(synced.index(new), synced.index(tmp))
+            self.spool.sync()
+            del synced[:]
+            self.commit('c')
+            self.assertNotIn(new, synced)
+
     def test_room_is_asked_for_before_a_large_file_begins(self):
         asked = []
 
@@ -95,6 +129,27 @@ class Buffers(InboxCase):
                     LARGE + 1, LARGE)):
                 self.spool.create('b', LARGE + 1)
         self.assertEqual([self.spool._tmp] * 2, asked)
+
+
+class Places(InboxCase):
+
+    def test_the_directory_of_a_run_is_made_far_from_other_files(self):
+        def ioctl_flags(directory, request, flags=0):
+            self.assertEqual(self.spool._tmp, directory)
+            done.append((request == filesystem.SETFLAGS, flags))
+            return 5
+
+        def mkdir(real, *args, **kw):
+            done.append('made')
+            real(*args, **kw)
+
+        done = []
+        with System() as system:
+            system.filesystem(ioctl_flags=ioctl_flags)
+            system.instead('mkdir', mkdir)
+            self.spool.create('a').discard()
+            self.spool.create('b').discard()
+        self.assertEqual([(False, 0), (True, 5 | filesystem.TOPDIR), 'made', (True, 5)], done)
 
 
 class Names(unittest.TestCase):
@@ -172,8 +227,7 @@ class BlockMemory(unittest.TestCase):
     def test_little_ones_are_new(self):
         blocks = Blocks(self.TUNING._replace(most=0))
         blocks._free.append('a large one')
-        self.assertEqual(ALIGNED, len(blocks.take(0)) if blocks._taken else ALIGNED)
-        self.assertEqual(ALIGNED, len(blocks.take(0)))
+        self.assertEqual([ALIGNED] * 2, [len(blocks.take(0)) for _ in range(2)])
 
 
 class Writers(InboxCase):

@@ -1,7 +1,8 @@
 """Mutants are tried, some at a time, each with the tests that execute what is changed."""
 import collections
+import compileall
 import difflib
-import importlib
+import importlib.util
 import json
 import os
 import selectors
@@ -20,7 +21,7 @@ SLOW_START = 60             # seconds in which tests must be loaded
 TIMES = 10                  # how much longer than on unchanged code a test may take,
 MORE_SECONDS = 10           # and seconds
 WORTH_PRELOADING = 10       # seconds of tests
-KILLER_FIRST = 3            # so many tests that noticed something in a module come first
+KILLER_FIRST = 25           # so many tests that noticed something in a module come first
 
 
 class Order:
@@ -42,7 +43,8 @@ class Order:
     def module(self, name):
         """(its number, its Statements)"""
         if name not in self._modules:
-            self._modules[name] = len(self._modules), coverage.Statements(
+            number = 1 + max((number for number, _ in self._modules.values()), default=0)
+            self._modules[name] = number, coverage.Statements(
                 self._project.module_path(name).read_bytes())
         return self._modules[name]
 
@@ -78,7 +80,10 @@ class Order:
         """Take it from there, as far as lines have not changed since."""
         kept, moves = json.loads(path.read_text()), {}
         for name, (number, source, measured, unlike) in kept['modules'].items():
-            new = self._project.module_path(name).read_bytes()
+            path, moves[number] = self._project.module_path(name), {}
+            if not path.exists():
+                continue
+            new = path.read_bytes()
             self._modules[name] = number, coverage.Statements(new)
             moves[number] = moved(source, new.decode(), set(unlike))
             self.unlike[name] = {*range(1, new.count(b'\n') + 1)} - {*moves[number].values()}
@@ -149,15 +154,21 @@ class Slot:
         self.project = project.elsewhere(self.place / 'src')
         shutil.copytree(project.path, self.project.path,
                         ignore=shutil.ignore_patterns('__pycache__', '*.pyc'))
+        compileall.compile_dir(self.project.path, quiet=2)      # once, and not for each mutant
         self.running = None
 
     def change(self, sources):
         """`sources`: {name of a module: bytes}"""
         for name, source in sources.items():
-            self.project.module_path(name).write_bytes(source)
+            path = self.project.module_path(name)
+            path.write_bytes(source)
+            # One that was compiled in the same second passes for what is as long.
+            Path(importlib.util.cache_from_source(path)).unlink(missing_ok=True)
 
     def restore(self, names):
         self.change({name: self._original.module_path(name).read_bytes() for name in names})
+        for name in names:
+            compileall.compile_file(self.project.module_path(name), quiet=2)
 
     def start(self, mutant, tests, order, stop=True, environ=()):
         """`mutant`: a Mutant, or None for the code as it is."""

@@ -1,5 +1,7 @@
 """What an import makes of a listing, of what earlier runs left, and of files that are gone."""
+import contextlib
 import os
+import types
 
 from zeit.cds.interfaces import Entry, PermanentError, TemporaryError
 from zeit.cds.lock.lockfile import LockFile
@@ -122,6 +124,14 @@ class Listings(Exchanges):
         self.assertEqual([('Read', 'it is a directory')], outcome.skipped)
         self.assertEqual((1, 2), (outcome.files, outcome.waiting))
 
+    def test_ours_however_the_server_spells_it(self):
+        run = self.import_(self.serve())
+        for names, articles in (
+                ('a read', 'a'), ('a READ;1', 'a'), ('a read READ;1', 'a READ;1'),
+                ('READ;1', ''), ('a write', 'a'), ('a WRITE', 'a WRITE'), ('', '')):
+            self.assertEqual(articles.split(), [entry.name for entry in run._articles(
+                [Entry(name) for name in names.split()])], names)
+
     def test_sizes_that_are_not_listed_are_asked_for_where_few_files_may_be_large(self):
         for files, asked in (7, True), (8, False):
             self.setUp()
@@ -164,6 +174,16 @@ class Vanished(Exchanges):
         self.assertEqual(('d', 1), (name, outcome.waiting))
         self.assertIn('knows no regular file under this name', reason)
 
+    def test_what_has_vanished_is_not_looked_for_in_a_further_listing(self):
+        server = self.serve(files={'a': b'data'})
+        os.mkdir(os.path.join(server.directory, 'd'))
+        run = self.import_(server, QUICK._replace(long_listing=1), limit=9, run_limit=9)
+        run._persist = lambda verb: kindless(run._directory.persist(verb))
+        outcome = self.run_it(run)
+        self.assertEqual(([('d', 'it is a directory')], 1, 0),
+                         (outcome.skipped, outcome.files, outcome.waiting))
+        self.assertEqual(1, server.count('kind'))
+
 
 def kindless(entries):
     """A listing that tells nothing but names, if it is one."""
@@ -173,6 +193,21 @@ def kindless(entries):
 
 
 class Measuring(Exchanges):
+
+    def test_no_times_are_asked_for(self):
+        asked = []
+
+        class Line:
+            @contextlib.contextmanager
+            def batch(self):
+                yield self
+
+            def stat(self, name, regular=False, time=True):
+                asked.append((name, regular, time))
+                return types.SimpleNamespace(get=lambda: None)
+
+        self.assertEqual([Entry('a')], measured(Line(), [Entry('a')]))
+        self.assertEqual([('a', False, False)], asked)
 
     def test_what_is_not_known_is_asked_for(self):
         server = self.serve(Fault('stat', PermanentError('550 No.'), name='b'),

@@ -206,7 +206,7 @@ class Exports(Recovering):
 
     # ------------------------------------------------------------ stored under its own name
 
-    def killed(self, half=DATA[:100]):
+    def killed(self, half=DATA[:100], sent=False):
         """A run died while it stored `a` where there is no renaming."""
         self.serve(files={'a': half}, **ONLY_DIRECT)
         self.offer('a')
@@ -220,6 +220,8 @@ class Exports(Recovering):
             outgoing.temporary = None
             outgoing.read()
             outbox.storing(outgoing)
+            if sent:
+                outbox.commit([outgoing])
             outgoing.discard()
 
     def test_a_part_is_replaced(self):
@@ -277,6 +279,14 @@ class Exports(Recovering):
         self.assertEqual(1, self.exchange().files)
         self.assertEqual(['STOR write'], self.server.commands('STOR'))
         self.assertEqual(({'a': DATA}, {b'a': DATA}), (self.there, self.spool('cur')))
+        self.assert_done()
+
+    def test_what_is_known_to_have_been_sent_is_not_even_looked_at(self):
+        self.killed(DATA, sent=True)
+        self.server.log.clear()
+        self.assertEqual(1, self.exchange().files)
+        self.assertEqual([], [command for command in self.server.commands('RETR STOR SIZE')
+                              if command.endswith(' a')])
         self.assert_done()
 
     def test_what_is_larger_is_somebody_elses(self):

@@ -91,6 +91,12 @@ class PauseTest(Clocked):
         self.stopped.set()
         self.assertEqual(0, self.policy.pause(1))
 
+    def test_no_more_tries_after_one_that_would_come_too_late(self):
+        for pause, over in (100.0, False), (100.5, True):
+            self.assertEqual(over, self.policy._no_more(SimpleNamespace(upcoming_sleep=pause)))
+        self.stopped.set()
+        self.assertTrue(self.policy._no_more(SimpleNamespace(upcoming_sleep=1.0)))
+
     def test_when_it_is_over(self):
         for self.now in 1000.0, 1099.5:
             self.assertFalse(self.policy.is_over)

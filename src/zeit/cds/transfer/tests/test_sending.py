@@ -101,6 +101,14 @@ class Marks(Exports):
         self.assertEqual(['expire', 'mark', 'sync', 'begin', 'settled', 'retire', 'sync', 'finish',
                           'sync', 'expire'], self.source.verbs())
 
+    def test_nothing_is_asked_for_in_vain(self):
+        self.offer('a')
+        server = self.serve()
+        self.run_it(self.export(server))
+        verbs = [verb for verb, args in server.calls]
+        self.assertEqual(['stat', 'write', 'stat', 'rename', 'stat', 'remove'], verbs[-6:])
+        self.assertEqual('remove_directory', verbs[-7])     # that of the lock's mutex
+
     def test_nothing_waits(self):
         server = self.serve()
         self.assertTrue(self.run_it(self.watched(server)).successful)
@@ -112,7 +120,7 @@ class Marks(Exports):
         os.unlink(os.path.join(self.store_dir, 'new', 'a'))
         self.assertEqual(1, len(server.files))
         self.assertTrue(self.run_it(self.watched(server)).successful)
-        self.assertEqual({}, server.files)
+        self.assertEqual(({}, []), (server.files, self.last._exchanges))
         self.assertIn('An earlier export was interrupted; looking for what it left on the server.',
                       self.log.warnings)
         self.assertNotIn('No new files', self.log.text)

@@ -4,7 +4,7 @@ import types
 from zeit.cds.interfaces import ConnectionLost, Entry, TemporaryError
 from zeit.cds.transfer import elsewhere
 from zeit.cds.transfer.tests.uploads import Line, PART, refusal, Uploads
-from zeit.cds.transfer.upload import Done, keeps_name, missing
+from zeit.cds.transfer.upload import Done, keeps_name, missing, stat
 
 
 class Verifying(Uploads):
@@ -115,6 +115,9 @@ class Dropping(Uploads):
     def test_what_is_missing(self):
         line = Line('a')
         self.assertEqual({'b'}, missing(line, ['a', 'b']))
+        self.assertEqual([('stat', name, False, False) for name in ('a', 'b', 'write')], line.done)
+        self.assertEqual(line.there['a'], stat(line, 'a'))
+        self.assertEqual(('stat', 'a', False, False), line.done[-1])
         del line.there['write']
         with self.assertRaisesRegex(TemporaryError, 'does not find our lock file write'):
             missing(line, ['a', 'b'])

@@ -154,8 +154,7 @@ def mirrored(server, spool, options):
         lftp.stdin.write(LFTP % (server.user, server.password, server.port, server.host,
                                  os.path.join(spool, 'new')))
         while not over.wait(1.0):
-            lftp.stdin.write('mirror --Remove-source-files --use-cache=no\n'.replace(
-                ' --use-cache=no', '') + 'cache flush\n')
+            lftp.stdin.write('mirror --Remove-source-files\ncache flush\n')
             lftp.stdin.flush()
 
     thread = threading.Thread(target=loop, daemon=True)
@@ -172,10 +171,9 @@ def mirrored(server, spool, options):
     return figures(put_at, arrivals.seen)
 
 
-def by_cron(options):
+def by_cron():
     """What is to be expected of a run each minute, whose own time is neglected."""
-    number = int(options.seconds / options.interval)
-    return sorted(CRON - (n * options.interval) % CRON for n in range(number))
+    return [float(second) for second in range(int(CRON))]
 
 
 def told(what, seconds):
@@ -208,7 +206,7 @@ def main(argv=None):
                 told('%s: %s' % (name, what), verb(server, spool, options))
             shutil.rmtree(spool)
             shutil.rmtree(directory, ignore_errors=True)
-    told('cron, each minute (computed)', by_cron(options))
+    told('cron, each minute (computed)', by_cron())
     if not shutil.which('lftp'):
         print('lftp is missing: apt-get install lftp')
 

@@ -1,8 +1,8 @@
 """Three watches share directories; they, servers, connections and consumers are killed meanwhile.
 
 Files come to a directory `in` of each server. All three watches import from there, each into a
-spool of its own, from which a consumer takes them. Two of them are killed again and again. Files also
-come to a spool that the first of them exports into a directory `out`, from which the third imports.
+spool of its own, from which a consumer takes them. Two of them are killed again and again. Files
+also come to a spool that the first exports into a directory `out`, from which the third imports.
 In the end each file must have come through once, whole, and no lock may be left; and the third
 watch, which lived all the time, must have no more threads, files and memory than in the beginning.
 
@@ -116,8 +116,9 @@ class Watch:
         try:
             return self.process.wait(60)
         except subprocess.TimeoutExpired:
-            self.kill()
             return 'it did not end'
+        finally:
+            self.kill()
 
     def resources(self):
         """Threads, open files, and MiB."""

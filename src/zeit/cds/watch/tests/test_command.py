@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 
+from zeit.cds.journal.sql import SQLJournal
 from zeit.cds.testing import PYFTPDLIB_LAYER, ServerTestCase
 from zeit.cds.testing.process import free_port
 from zeit.cds.tests.commands import environment
@@ -44,6 +45,17 @@ class Command(Processes, ServerTestCase):
                 'cds-watch: INFO: ')])
             self.assert_nothing_left()
 
+    def test_it_keeps_a_journal(self):
+        path = os.path.join(self.store_dir, 'journal')
+        with self.watching('--every=0.2', '--journal', path, '--password-file', self.secret(),
+                           self.store_dir, self.url()) as process:
+            for name in 'ab':
+                self.put(name, b'x')
+                self.wait_for(name)
+            self.assertEqual(0, self.end(process), self.err)
+        with SQLJournal(path).ask() as answers:
+            self.assertEqual(['b', 'a'], [row.name for row in answers.files()])
+
     def test_what_was_cut_short_shows_in_the_status(self):
         names = ['%03d.xml' % number for number in range(200)]
         for name in names:
@@ -51,7 +63,7 @@ class Command(Processes, ServerTestCase):
         site = self.site(TERMINATED + self.directive('feed', password_file=self.secret()))
         with self.watching('--zcml', site) as process:
             self.assertEqual(128 + signal.SIGTERM, process.wait(30))
-        self.assertIn('SIGTERM: the file in hand is finished first.', self.err)
+        self.assertIn('SIGTERM: the file in hand is finished first', self.err)
         self.assertIn('Interrupted by SIGTERM. Exiting, the next run takes the rest.', self.err)
         self.assertEqual(set(map(os.fsencode, names)),
                          self.published.keys() | self.there.keys())

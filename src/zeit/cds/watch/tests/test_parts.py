@@ -81,7 +81,7 @@ class Left(unittest.TestCase):
 
 
 class Session:
-    alive, closed = True, 0
+    alive, closed, latency = True, 0, 0.1
 
     def close(self):
         self.alive, self.closed = False, self.closed + 1
@@ -129,6 +129,17 @@ class KeptSessions(unittest.TestCase):
         session.alive = False
         self.assertFalse(self.kept.is_open)
         self.assertIsNot(session, self.open())
+
+    def test_nor_one_for_ever(self):
+        for tuning, latency in ((TUNING._replace(longest_kept=0.0), 0.1),
+                                (TUNING._replace(longest_kept_here=0.0), 0.0)):
+            self.kept = Kept(self.connection, tuning)
+            session = self.open()
+            session.latency = latency
+            self.kept.give_back(session)
+            self.assertFalse(self.kept.is_open)
+            self.assertIsNot(session, self.open())
+            self.assertEqual(1, session.closed)
 
     def test_its_deadline_is_that_of_who_has_it(self):
         session = self.open()

@@ -1,12 +1,13 @@
 """The watch over several feeds: how they begin, are replaced, and end."""
 import os
 import shutil
+import time
 import unittest
 
 from zeit.cds.interfaces import Interrupted
 from zeit.cds.testing.faulty import On
 from zeit.cds.tests.importing import new_spool, put
-from zeit.cds.watch.tests.watches import Watches
+from zeit.cds.watch.tests.watches import HANDS_OFF, Watches
 from zeit.cds.watch.watcher import Watch
 
 
@@ -140,6 +141,20 @@ class Exports(Watches, unittest.TestCase):
         self.assertEqual({b'a.xml', b'b.xml'}, self.spool('cur').keys())
         self.assertEqual(1, len(server.commands('USER')))
         self.assertEqual([], self.log.complaints)
+
+    def test_who_backs_off_is_not_woken_by_them(self):
+        server = self.serve()
+        server.stop()
+        watch = self.watch(self.feed_of(server, direction='export'), first_pause=1000.0,
+                           longest_pause=1000.0)
+        [watched] = watch.feeds
+        self.wait_until(lambda: watched.state == 'backing off')
+        server.start()
+        self.offer('a.xml')
+        time.sleep(HANDS_OFF)
+        self.assertEqual('backing off', watched.state)
+        watch.look()
+        self.wait_until(lambda: 'a.xml' in server.files.data)
 
     def test_without_inotify_they_are_found_by_looking(self):
         server = self.serve()

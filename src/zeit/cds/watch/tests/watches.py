@@ -3,6 +3,8 @@ import os
 import threading
 import time
 
+import zope.component
+
 from zeit.cds.feed import Feed
 from zeit.cds.interfaces import Interrupted
 from zeit.cds.testing.faulty import FaultyServer
@@ -40,6 +42,12 @@ class Watches(Importing):
         return Feed(**{'store_dir': self.store_dir, 'hostname': server.host, 'port': server.port,
                        'user': server.user, 'password': server.password, 'ftp_dir': '/',
                        'timeout': 20.0, 'retries': 0, 'every': 0.2, **settings})
+
+    def use(self, component, interface, name=''):
+        """Register a utility, for this test."""
+        zope.component.provideUtility(component, interface, name)
+        self.addCleanup(zope.component.getGlobalSiteManager().unregisterUtility, component,
+                        interface, name)
 
     def watch(self, *feeds, **tuning):
         """A Watch that has begun; at the end of the test it is stopped."""

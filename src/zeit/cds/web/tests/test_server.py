@@ -114,7 +114,8 @@ class Refused(unittest.TestCase):
         with socket.create_server(('127.0.0.1', 0)) as other:
             port = other.getsockname()[1]
             said = self.complaint('127.0.0.1', port)
-        self.assertIn('--http: cannot listen on 127.0.0.1, port %d: ' % port, said)
+        self.assertIn('--http: cannot listen on 127.0.0.1, port %d: Address already in use\n' % (
+            port,), said)
         self.assertIn('Another program has this port', said)
 
     def test_an_address_that_is_not_ours(self):
