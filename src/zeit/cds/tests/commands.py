@@ -13,7 +13,7 @@ from zeit.cds.tests.importing import Importing
 
 
 ENTRY = {'cds-import': 'exchange.import_', 'cds-export': 'exchange.export', 'cds-lock': 'lock.lock',
-         'cds-log': 'log.log_', 'cds-watch': 'watch.watch'}
+         'cds-log': 'log.log_', 'cds-status': 'status.status', 'cds-watch': 'watch.watch'}
 LIMIT = 120         # seconds until a command that hangs is killed
 
 SITE = """\

@@ -23,7 +23,7 @@ PICTURES = {        # name: path of the page, options of the browser
     'status-light': ('', dict(color_scheme='light', **WIDE)),
     'status-dark': ('', dict(color_scheme='dark', **WIDE)),
     'status-feed': ('feed?feed=dpa&direction=import', dict(color_scheme='light', **WIDE)),
-    'status-phone': ('', dict(color_scheme='light', **PHONE)),
+    'status-phone': ('', dict(color_scheme='light', **{**PHONE, 'device_scale_factor': 1})),
 }
 FEEDS = {           # name: files in a busy hour, bytes of one, seconds that it takes
     'dpa': (60, 6_000, 1.5), 'dpa-pictures': (25, 2_400_000, 4.0), 'afp': (30, 5_000, 2.5),
