@@ -18,6 +18,9 @@ LOOKS = {'light': dict(color_scheme='light'), 'dark': dict(color_scheme='dark'),
          'dark phone': dict(color_scheme='dark', **PHONE)}
 POSSIBLE = [name for name in HOSTILE if '/' not in name]       # as the names of files
 WAIT = 30_000       # milliseconds
+TOO_NARROW = '''[...document.querySelectorAll("h1, h2, p, dt, dd, th, td, li, figcaption")]
+    .filter(one => one.scrollWidth > one.clientWidth + 1 && one.clientWidth)
+    .map(one => one.outerHTML.slice(0, 200))'''
 
 
 class Browsed(Watching, ServerTestCase):
@@ -58,6 +61,7 @@ class Browsed(Watching, ServerTestCase):
             '["script", "img", "iframe"].map(tag => document.querySelectorAll(tag).length)'))
         self.assertLessEqual(page.evaluate('document.documentElement.scrollWidth'),
                              page.viewport_size['width'])
+        self.assertEqual([], page.evaluate(TOO_NARROW))
 
     # ------------------------------------------------------------ tests
 
@@ -76,8 +80,14 @@ class Browsed(Watching, ServerTestCase):
                     self.assertRegex(cards['dpa'], r'Unread in new\s+3, the oldest for ')
                     self.assertRegex(cards['afp'], r'Last file\s+\S+ \S+, fire\.jpg')
                     self.check(page)
-                    page.click('text=dpa')
+                    self.go(page, 'h2 a >> text=dpa')
                     self.check_feed(page)
+
+    @staticmethod
+    def go(page, link):
+        """Follow a link to a feed."""
+        page.click(link)
+        page.wait_for_url('**/feed?**')
 
     def check_feed(self, page):
         names = page.locator('.files tbody th bdi').all_inner_texts()
@@ -109,7 +119,7 @@ class Browsed(Watching, ServerTestCase):
                 with self.subTest(look), self.server.page(**options) as page:
                     page.goto(url)
                     self.check(page)
-                    page.click('h2 a')
+                    self.go(page, 'h2 a >> text=dpa')
                     shown = page.locator('.files tbody th > bdi').all_inner_texts()
                     self.assertEqual(sorted(map(printable, POSSIBLE)), sorted(shown))
                     self.check(page)
@@ -139,7 +149,7 @@ class Browsed(Watching, ServerTestCase):
             page.goto(url)
             self.assertEqual('isolate', page.evaluate(
                 'getComputedStyle(document.querySelector("dd bdi")).unicodeBidi'))
-            page.click('h2 a')
+            self.go(page, 'h2 a')
             cell = page.locator('.files tbody tr').first
             left = [cell.locator(part).bounding_box()['x'] for part in ('th', 'td >> nth=0')]
             self.assertLess(*left)
