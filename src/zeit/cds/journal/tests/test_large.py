@@ -40,7 +40,8 @@ class Plans(InFile, unittest.TestCase):
                 plans = self.plans(ask)
                 self.assertTrue(plans)
                 for plan in plans:
-                    if plan.startswith(('SCAN', 'SEARCH')):
+                    if plan.startswith(('SCAN', 'SEARCH')) and plan != 'SCAN anon_1':
+                        # (which is what another part has found, so many at most)
                         self.assertIn(' USING ', plan)
                     self.assertNotIn('DISTINCT', plan)
 

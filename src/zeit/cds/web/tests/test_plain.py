@@ -4,8 +4,12 @@ import sys
 import unittest
 
 
-LOADED = 'import sys; %s; print(*(name for name in sys.modules if name.partition(".")[0] in %r or ' \
-    'name.startswith("zeit.cds.web.")))'
+LOADED = """\
+import sys
+%s
+print(*(name for name in sys.modules
+        if name.partition(".")[0] in %r or name.startswith("zeit.cds.web.")))
+"""
 LIBRARIES = 'chameleon', 'drawsvg', 'sqlalchemy', 'waitress', 'playwright'
 
 
