@@ -9,6 +9,9 @@ demo = ['pyftpdlib']
 progress = ['tqdm']
 metrics = ['prometheus_client']
 completion = ['shtab']
+journal = ['SQLAlchemy']
+postgresql = journal + ['psycopg[binary]']
+celery = zcml + journal + ['celery']
 docs = ['furo', 'repoze.sphinx.autointerface', 'sphinx']
 
 
@@ -54,17 +57,21 @@ setup(
     ],
     extras_require={
         'bench': ['matplotlib'],
+        'celery': celery,
         'completion': completion,
         'demo': demo,
         'docs': docs,
+        'journal': journal,
         'metrics': metrics,
+        'postgresql': postgresql,
         'progress': progress,
         'sftp': [],     # the system's ssh does it
-        'test': zcml + demo + progress + metrics + completion + docs + [
+        'test': zcml + demo + progress + metrics + completion + docs + postgresql + celery + [
             'hypothesis',
             'packaging',
             'pip',
             'PyOpenSSL',    # pyftpdlib speaks TLS by way of it
+            'redis',
             'ruff',
             'setuptools',
             'trustme',
