@@ -27,7 +27,7 @@ MAY_IMPORT = {
     'ftp': SESSIONS | {'net'},
     'sftp': BELOW_ALL | {'net.stream'},
     'file': BELOW_ALL,
-    'lock': SESSIONS | {'net'},
+    'lock': SESSIONS | {'net', 'registry'},
     'spool': BELOW_ALL | {'net'},
     'transfer': SESSIONS | {'net.scheduler', 'events'},
     'own': BELOW_ALL | {'feed'},
