@@ -89,6 +89,7 @@ setup(
             'cds-export = zeit.cds.cli.exchange:export',
             'cds-import = zeit.cds.cli.exchange:import_',
             'cds-lock = zeit.cds.cli.lock:lock',
+            'cds-log = zeit.cds.cli.log:log_',
         ],
     },
 )

@@ -12,7 +12,7 @@ from zeit.cds.interfaces import (
     IProbedConnection,
 )
 from zeit.cds.logfile import log_to
-from zeit.cds.registry import registered_feed, utility
+from zeit.cds.registry import registered_feed, registered_journal, utility
 from zeit.cds.text import printable
 
 
@@ -54,15 +54,16 @@ def import_feed(name):
     return run_import(registered_feed(name, 'import'))
 
 
-def run_import(feed, watch=contextlib.nullcontext, ask=None):
+def run_import(feed, watch=contextlib.nullcontext, ask=None, journal=None):
     """Import by the settings of an IFeed. Returns an IOutcome; raises ConfigurationError.
 
     watch -- called with the run, a zeit.cds.transfer.run.Run, before it begins; gives a context
         manager around it
     ask -- called with the feed if no password can be found; returns one (str), or ''
+    journal -- IJournal; by default the registered one, if there is one
     """
     from zeit.cds.transfer.importing import Import  # what a run doesn't need, it doesn't load
-    return _run(Import, feed, watch, ask)
+    return _run(Import, feed, watch, ask, journal or registered_journal())
 
 
 def preview(feed, watch=contextlib.nullcontext, ask=None):
@@ -130,20 +131,20 @@ def export_feed(name):
     return run_export(registered_feed(name, 'export'))
 
 
-def run_export(feed, watch=contextlib.nullcontext, ask=None):
+def run_export(feed, watch=contextlib.nullcontext, ask=None, journal=None):
     """Export by the settings of an IFeed, see `run_import`."""
     from zeit.cds.transfer.exporting import Export
-    return _run(Export, feed, watch, ask)
+    return _run(Export, feed, watch, ask, journal or registered_journal())
 
 
-def _run(procedure, feed, watch, ask):
+def _run(procedure, feed, watch, ask, journal=None):
     with log_to(feed.logfile, feed.name):
         spools = utility(procedure.spools, feed.sink)
         _check_spool(feed, spools)
         connection = utility(ICDSConnection, feed.connection)
         lock = utility(ILockFile, feed.lock)
         run = procedure(_ready(feed, ask, connection=connection, lock=lock, sink=spools),
-                        connection, lock, spools)
+                        connection, lock, spools, journal=journal)
         with watch(run):
             return run()
 

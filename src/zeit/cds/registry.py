@@ -52,6 +52,14 @@ def registered_feed(name, direction=None):
     return feed
 
 
+def registered_journal():
+    """The registered IJournal, None if no journal is kept."""
+    if 'zeit.cds.interfaces.journal' not in sys.modules:
+        return None         # nobody can have registered one
+    from zeit.cds.interfaces import IJournal
+    return registered(IJournal, '')
+
+
 def registered(interface, name):
     """What the application registered under that name, or None."""
     # Where nobody has imported it, nobody has registered anything, and cron's runs start sooner.

@@ -61,6 +61,25 @@ class IOwnDirective(zope.interface.Interface):
 IOwnDirective.setTaggedValue('keyword_arguments', True)
 
 
+class IJournalDirective(zope.interface.Interface):
+    """Keeps a journal of all feeds of this process."""
+
+    url = zope.schema.TextLine(
+        title='Where it is',
+        description='sqlite:////DIRECTORY/FILE, or postgresql://USER@HOST/DATABASE')
+    keep_days = zope.schema.Float(
+        title='Files that came to their end so many days ago are forgotten', min=0.0,
+        default=400.0, required=False)
+
+
+def journal_directive(_context, url, keep_days=400.0):
+    """Registers an IJournal."""
+    from zeit.cds.interfaces import IJournal
+    from zeit.cds.journal.sql import SQLJournal
+    zope.component.zcml.utility(
+        _context, provides=IJournal, component=SQLJournal(url, keep_days))
+
+
 class FeedDirective:
     """Registers a feed. Raises ConfigurationError; zope.configuration adds file and line."""
 

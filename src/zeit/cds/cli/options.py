@@ -184,6 +184,8 @@ def add_own(group, command):
             action='store_true',
             help='Only list what a run would take; no lock, no change',
         )
+        add('--journal', metavar='URL',
+            help='Keep a journal there, such as sqlite:////var/lib/cds/journal')
         add('--metrics', metavar='FILE', help='Write a text file for the Prometheus node exporter')
     add('--probe', action='store_true',
         help='Only tell what the server is, for a bug report')

@@ -46,6 +46,7 @@ class Exchange(Command):
 
     positional = ('store_dir',)
     _metrics = None         # the module, if it is wanted
+    _journal = None         # IJournal, if one is asked for
 
     @property
     def direction(self):
@@ -63,6 +64,9 @@ class Exchange(Command):
                 raise ConfigurationError('--metrics needs prometheus_client: '
                                          'pip install "zeit.cds[metrics]"') from None
             self._metrics = metrics
+        if self.options.journal:
+            from zeit.cds.journal.sql import SQLJournal
+            self._journal = SQLJournal(self.options.journal)
         return super().run()
 
     def work(self, feed):
@@ -85,7 +89,9 @@ class Exchange(Command):
     def _outcome(self, feed):
         verb = main.run_import if self.direction == 'import' else main.run_export
         try:
-            return (main.preview if self.options.dry_run else verb)(feed, self._watch, self.ask)
+            if self.options.dry_run:
+                return main.preview(feed, self._watch, self.ask)
+            return verb(feed, self._watch, self.ask, self._journal)
         except ConfigurationError as e:
             log.error('%s', in_words(e))
             return Outcome(error=e)

@@ -77,6 +77,8 @@ from zeit.cds.interfaces.spool import (
     IFileSink,
     IFileSource,
     IIncoming,
+    INoted,
+    INotes,
     IOutbox,
     IOutgoing,
     ISpool,
@@ -91,7 +93,9 @@ __all__ = [
     'Days',
     'Entry',
     'FileRefused',
+    'FileRow',
     'FTPError',
+    'Hour',
     'IBatch',
     'IByteSink',
     'ICDSConnection',
@@ -106,10 +110,13 @@ __all__ = [
     'IFileSkipped',
     'IFileSource',
     'IIncoming',
+    'IJournal',
     'ILock',
     'ILockFile',
     'ILockOwner',
     'ILockOwners',
+    'INoted',
+    'INotes',
     'Interrupted',
     'IOutbox',
     'IOutcome',
@@ -117,8 +124,11 @@ __all__ = [
     'IPending',
     'IPipelined',
     'IProbedConnection',
+    'IQueries',
+    'IRecord',
     'IRunFinished',
     'ISpool',
+    'JournalError',
     'Locked',
     'LockInfo',
     'LoginRefused',
@@ -130,6 +140,7 @@ __all__ = [
     'ProtocolError',
     'ReplyError',
     'RunLimitReached',
+    'RunRow',
     'Seconds',
     'SpoolError',
     'TemporaryError',
@@ -138,7 +149,24 @@ __all__ = [
     'UntrustedServer',
 ]
 
+_OF_JOURNAL = ('FileRow', 'Hour', 'IJournal', 'IQueries', 'IRecord', 'JournalError', 'RunRow')
 
-for _name in __all__:       # tracebacks, pickles and ZCML know them by the names above
-    if isinstance(globals()[_name], type):
-        globals()[_name].__module__ = __name__
+
+def _named_here(names):
+    """Tracebacks, pickles and ZCML know them by the names above."""
+    for name in names:
+        if isinstance(globals()[name], type):
+            globals()[name].__module__ = __name__
+
+
+def __getattr__(name):
+    """A run of which no journal is kept does without what belongs to it."""
+    if name not in _OF_JOURNAL:
+        raise AttributeError('module %r has no attribute %r' % (__name__, name))
+    from zeit.cds.interfaces import journal
+    globals().update((each, getattr(journal, each)) for each in _OF_JOURNAL)
+    _named_here(_OF_JOURNAL)
+    return globals()[name]
+
+
+_named_here(name for name in __all__ if name not in _OF_JOURNAL)

@@ -276,3 +276,49 @@ class IOutgoing(zope.interface.Interface):
 
     def discard():
         """Close it; may be called twice."""
+
+
+# ---------------------------------------------------------------- for a journal
+
+class INoted(zope.interface.Interface):
+    """What a spool can do besides, so that a journal can be kept of it.
+
+    Once `hash_files` was called, each file that `commit` is called with has attributes: `digest`,
+    SHA-256, str; `inode`, what tells it from others of its name, int; `modified`, int or None.
+    """
+
+    notes = zope.interface.Attribute('An INotes, of this spool and direction')
+
+    def hash_files():
+        """From now on, files have those attributes."""
+
+    def identify(name):
+        """What tells tmp/NAME, of an import, from others (int), and its SHA-256 (str). Raises
+        SpoolError.
+        """
+
+    def fate(name, inode, size):
+        """What became of a file that was committed, str.
+
+        waiting: it is where it was then; done: it was published, or exported; unknown: it is not
+        there, nor where it would be then. Raises SpoolError.
+        """
+
+    def untaken():
+        """Names (set of str) of what is in new; None if this is no import."""
+
+
+class INotes(zope.interface.Interface):
+    """Bytes that outlive the process, and a power failure. Each verb raises SpoolError."""
+
+    def read():
+        """All of them."""
+
+    def append(data, durable):
+        """Add some: all or, with an exception, none.
+
+        durable -- are they to be on the disk when this returns? bool
+        """
+
+    def replace(data):
+        """Have these instead, in one atomic step."""

@@ -83,12 +83,14 @@ class BlockWriter:
     the disk, the blocks that go to and fro, and how the other one ends.
     """
 
-    def __init__(self, fd, offset, blocks):
+    def __init__(self, fd, offset, blocks, digest=None):
         """
         fd -- of the file, which nobody else writes until `join`
         offset -- where to go on in it, int
         blocks -- Blocks
+        digest -- hashlib object that is to get all of it, or None
         """
+        self._digest = digest
         self._fd, self._offset, self._blocks = fd, offset, blocks
         self._flags = fcntl.fcntl(fd, fcntl.F_GETFL)
         self._is_direct = False
@@ -182,6 +184,8 @@ class BlockWriter:
             return False
         block, count = item
         try:
+            if self._digest is not None:
+                self._digest.update(block[:count])      # Python's lock is free meanwhile
             self._write(block[:count])
         except Exception as e:
             self._error = e

@@ -14,7 +14,7 @@ import time
 
 import zope.interface
 
-from zeit.cds.interfaces import Entry, FileRefused, IFileSink, ISpool
+from zeit.cds.interfaces import Entry, FileRefused, IFileSink, INoted, ISpool
 from zeit.cds.net.scheduler import in_thread
 from zeit.cds.spool import filesystem
 from zeit.cds.spool.filesystem import status_of
@@ -152,7 +152,7 @@ class Disk:
         self._ours = time.monotonic() - begun < 0.1 + 0.01 * number
 
 
-@zope.interface.implementer(ISpool)
+@zope.interface.implementer(ISpool, INoted)
 class Spool(Store):
     """See ISpool.
 
@@ -160,6 +160,7 @@ class Spool(Store):
     """
 
     lock_file = LOCK
+    _incoming = Incoming        # a class; another one if a journal is kept
     waits = 'what has not arrived yet stays on the server'
     directories = 'tmp', 'new'
 
@@ -172,6 +173,8 @@ class Spool(Store):
 
     def close(self):
         self._parts.close(self._tmp)
+        if self._notes is not None:
+            self._notes.close()
         super().close()
 
     # ------------------------------------------------------------ names
@@ -265,7 +268,7 @@ class Spool(Store):
             raise FileRefused('the disk has no room for it: it needs %d bytes, and %d are free. '
                               'Make room' % (size, room))
         directory = self._parts.open(self._tmp)
-        incoming = Incoming(self, directory, name, self._memory, size)
+        incoming = self._incoming(self, directory, name, self._memory, size)
         try:
             incoming.open()
         except FileExistsError as e:
@@ -323,6 +326,30 @@ class Spool(Store):
             os.fsync(self._new)
             os.fsync(self._tmp)
             self._unsynced = self._two_steps = False
+
+
+    # ------------------------------------------------------------ what a journal wants
+
+    def hash_files(self):
+        from zeit.cds.spool.hashed import HashedIncoming
+        self._incoming = HashedIncoming
+
+    @spool_errors
+    def identify(self, name):
+        from zeit.cds.spool.hashed import digest
+        fd = self._opened(name)
+        try:
+            return os.fstat(fd).st_ino, in_thread(digest, fd, join=True)
+        finally:
+            os.close(fd)
+
+    @spool_errors
+    def fate(self, name, inode, size):
+        return 'waiting' if filesystem.leads_to(self._tmp, name, inode, size) else 'done'
+
+    @spool_errors
+    def untaken(self):
+        return set(os.listdir(self._new))
 
 
 class ReadOnlySpool(ReadOnly, Spool):

@@ -59,13 +59,13 @@ class Memory:
         """Is a large file on its way, which may take all room, and give it back soon? bool"""
         return self._blocks is not None and self._blocks.are_in_use
 
-    def block_writer(self, fd, offset):
-        """What writes a large file from there on."""
+    def block_writer(self, fd, offset, digest=None):
+        """What writes a large file from there on. digest -- hashlib object, or None"""
         from zeit.cds.spool import directio  # few runs need it
         with self._lock:
             if self._blocks is None:
                 self._blocks = directio.Blocks(self.tuning.blocks or directio.BlockTuning())
-        return directio.BlockWriter(fd, offset, self._blocks)
+        return directio.BlockWriter(fd, offset, self._blocks, digest)
 
 
 @zope.interface.implementer(IIncoming)
@@ -85,7 +85,7 @@ class Incoming:
         self._is_large = (expected or 0) >= memory.tuning.large
         self._buffer = None         # memory of a small file,
         self._writer = None         # or the BlockWriter of a large one
-        self._modified = None
+        self.modified = None
 
     def open(self):
         """Make the file. Raises OSError, among them FileExistsError."""
@@ -150,8 +150,11 @@ class Incoming:
     @spool_errors
     def _block(self):
         if self._writer is None:
-            self._writer = self._memory.block_writer(self.fd, self.size)
+            self._writer = self._new_writer()
         return self._writer.room()
+
+    def _new_writer(self):
+        return self._memory.block_writer(self.fd, self.size)
 
     def _give_back(self):
         buffer, self._buffer = self._buffer, None
@@ -174,7 +177,7 @@ class Incoming:
 
     @spool_errors
     def complete(self, modified):
-        self._modified = modified
+        self.modified = modified
         self._give_back()
         if self._writer is not None:
             self._writer.end()
@@ -182,8 +185,8 @@ class Incoming:
             self._stamp()
 
     def _stamp(self):
-        if self._modified is not None:
-            os.utime(self.fd, ns=(self._modified, self._modified))
+        if self.modified is not None:
+            os.utime(self.fd, ns=(self.modified, self.modified))
 
     def finish(self, alone):
         """Have all data written, before the sync. Raises OSError.

@@ -13,7 +13,7 @@ import stat
 
 import zope.interface
 
-from zeit.cds.interfaces import Entry, IFileSource, IOutbox, Unreadable
+from zeit.cds.interfaces import Entry, IFileSource, INoted, IOutbox, Unreadable
 from zeit.cds.spool import filesystem
 from zeit.cds.spool.filesystem import identity, leads_to, status_of
 from zeit.cds.spool.journal import Journal, Record
@@ -46,7 +46,7 @@ def numbered(name, number):
     return os.fsdecode(os.fsencode(name)[:NAME_MAX - len(suffix)] + suffix)
 
 
-@zope.interface.implementer(IOutbox)
+@zope.interface.implementer(IOutbox, INoted)
 class Outbox(Store):
     """See IOutbox."""
 
@@ -67,6 +67,8 @@ class Outbox(Store):
 
     def close(self):
         self._journal.close()
+        if self._notes is not None:
+            self._notes.close()
         super().close()
 
     # ------------------------------------------------------------ what waits
@@ -198,6 +200,27 @@ class Outbox(Store):
     @spool_errors
     def expire(self):
         return self._record.expire(self._cur)
+
+
+    # ------------------------------------------------------------ what a journal wants
+
+    def hash_files(self):
+        """They have been hashed anyway."""
+
+    @spool_errors
+    def fate(self, name, inode, size):
+        if leads_to(self._new, name, inode, size):
+            return 'waiting'
+        target, number = name, 1
+        while (status := status_of(self._cur, target)) is not None:
+            if (status.st_ino, status.st_size) == (inode, size):
+                return 'done'
+            number += 1
+            target = numbered(name, number)
+        return 'unknown'
+
+    def untaken(self):
+        return None
 
 
 class ReadOnlyOutbox(ReadOnly, Outbox):

@@ -44,6 +44,16 @@ class Outgoing:
         return identity(self._status)
 
     @property
+    def inode(self):
+        """See INoted."""
+        return self._status.st_ino
+
+    @property
+    def modified(self):
+        """See INoted."""
+        return self._status.st_mtime_ns
+
+    @property
     def facts(self):
         """The fields of its note; `digest` is known when all was sent, or `read` was called."""
         return self.name, self.temporary, self._status.st_ino, self.length, self.digest

@@ -21,7 +21,8 @@ from zeit.cds.text import printable
 
 NAME_MAX = 255          # bytes; what ext4, XFS, and most others allow
 DIRECTORIES = 'tmp', 'new', 'cur'
-OURS = 'import.lock', 'export.lock', 'export.journal', 'export.record', *DIRECTORIES
+NOTES = 'import.notes', 'export.notes'
+OURS = ('import.lock', 'export.lock', 'export.journal', 'export.record', *NOTES, *DIRECTORIES)
 NOT_ALLOWED = errno.EACCES, errno.EPERM
 HINTS = {
     errno.ENOSPC: 'The disk is full. Make room; %s.',
@@ -108,6 +109,7 @@ class Store:
     lock_file = None
     waits = None            # where are the files while the spool can't be used? For error texts
     directories = ()        # two that files move between; `_NAME` is the open directory NAME
+    _notes = None           # notes.Notes, once a journal wants them
 
     def __init__(self, path):
         self.path = path
@@ -148,6 +150,14 @@ class Store:
             number = errno.EROFS if is_read_only else errno.EACCES
             raise OSError(number, os.strerror(number), path)
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+
+    @property
+    def notes(self):
+        """See INoted."""
+        if self._notes is None:
+            from zeit.cds.spool.notes import Notes  # without a journal there are none
+            self._notes = Notes(self, NOTES[self.lock_file.startswith('export')])
+        return self._notes
 
     def _error(self, error):
         return spool_error(self.path, error, self.waits)

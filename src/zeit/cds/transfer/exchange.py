@@ -11,17 +11,18 @@ from zeit.cds.transfer.worker import Worker
 class Exchange:
     """One way to the end for some files: `run`."""
 
-    def __init__(self, entries, strategy, directory, spool, stop, tuning):
+    def __init__(self, entries, strategy, directory, spool, record, stop, tuning):
         """
         entries -- list of Entry in the order of publication
         strategy -- function of a Jobs that gives what the workers do: a Download, or an Upload
         directory -- Directory, whose lock is held
         spool -- ISpool, or IOutbox
+        record -- IRecord
         stop -- Stop
         tuning -- Tuning
         """
         self.jobs = Jobs(entries, directory.feed.retries, tuning)
-        self._directory, self._spool, self._stop = directory, spool, stop
+        self._directory, self._spool, self._record, self._stop = directory, spool, record, stop
         self._tick = tuning.tick
         self._committing = False
         number = further_sessions(directory, len(entries),
@@ -77,6 +78,7 @@ class Exchange:
         try:
             while jobs and (refused := self._refused(jobs)) is not None:
                 jobs.remove(refused)
+            self._record.whole([job.file for job in jobs])
         except BaseException:
             discard(jobs)
             raise

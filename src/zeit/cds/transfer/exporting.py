@@ -38,8 +38,8 @@ class Export(Run):
         self._naming = Naming(feed.replace)
 
     def _run(self):
-        with self._sink.open(self.feed) as self._spool:
-            log.info('Accessed filestore %s', self._spool.path)
+        with self._opened_spool():
+            self._record.begin(())
             self._expire()      # first of all, since it may make the room that the rest needs
             entries = self._selection.choose(self._spool.waiting())
             if entries or self._spool.marked:
@@ -97,22 +97,32 @@ class Export(Run):
         notes, temporaries, lost = self._spool.interrupted()
         names = [note.temporary for note in notes if note.temporary is not None]
         gone = self._persist(lambda session: missing(pipelined(session), names)) if names else ()
+        self._decide(temporaries)
         finished, parts = False, []
         for note in notes:
             if note.temporary in gone or note.temporary is None and self._arrived(note, parts):
                 log.warning('An earlier export was interrupted; finishing: %s',
                             printable(note.name))
                 self._spool.adopt(note)
+                self._record.whole([note])
                 self._publish(note.name, note.size)
                 finished = True
             elif note.temporary is not None:
                 temporaries.append(note.temporary)
         for note in lost:
             self._arrived(note, parts)
-        self._spool.sync()
+        self._sync()
         self._spool.begin(temporaries, parts)   # from here on, that a name is gone means nothing
         self._remove(temporaries)
         return finished
+
+    def _decide(self, temporaries):
+        """Tell the journal of files that are not in new any more, and whose temporary names were
+        used by the export that was killed: which of them are gone?"""
+        doubtful = [name for name in self._record.doubtful if name in temporaries]
+        if doubtful:
+            self._record.decide(self._persist(
+                lambda session: missing(pipelined(session), doubtful)))
 
     def _arrived(self, note, parts):
         """Did a file arrive that was stored under its own name at once?
@@ -163,6 +173,7 @@ class Export(Run):
 
     def _publish(self, name, size):
         path = self._spool.retire(name)
+        self._record.published(name)
         if path is None:
             log.warning("Exported, but not in 'new' any more, or replaced there: %s.",
                         printable(name))

@@ -61,9 +61,9 @@ class Import(Run):
         self._listing_was_cut_off = False   # perhaps
 
     def _run(self):
-        with self._sink.open(self.feed) as self._spool:
-            log.info('Accessed filestore %s', self._spool.path)
+        with self._opened_spool():
             leftovers = self._spool.leftovers()
+            self._record.begin(leftovers)
             with self._directory.locked(self.lock_name, None if leftovers else self._listing.come):
                 self._recover(leftovers)
                 entries = self._select()
@@ -87,7 +87,7 @@ class Import(Run):
                 self._finish(left)
             except ReplyError as e:
                 self._keep(left, 'the server does not tell what became of it: %s' % e)
-        self._spool.sync()
+        self._sync()
 
     def _keep(self, left, reason):
         self._selection.settle(left.name)
@@ -131,6 +131,7 @@ class Import(Run):
             path = self._spool.publish(name)
         except FileExistsError as e:
             return self._skip(name, "%s; it waits in 'tmp'" % e)
+        self._record.published(name)
         log.info("Moved from 'tmp' to 'new': %s", printable(name))
         self.outcome.files += 1
         self.outcome.bytes += size

@@ -4,12 +4,14 @@ means.
 It knows the interfaces, not the network and not the disk. See ``zeit.cds.interfaces`` for the life
 of a file.
 """
+import contextlib
 import logging
 import time
 
 from zeit.cds.events import notify, Outcome, RunFinished
 from zeit.cds.interfaces import FTPError, Interrupted, Locked, Progress
 from zeit.cds.transfer.directory import Directory, Stop
+from zeit.cds.transfer.recording import NO_RECORD, recorded
 from zeit.cds.transfer.selection import Selection
 from zeit.cds.transfer.tuning import Tuning
 
@@ -20,17 +22,21 @@ TUNING = Tuning()
 
 
 class Run:
-    """What an import and an export have in common: all but what becomes of a file."""
+    """What an import and an export have in common: all but what becomes of a file.
+
+    It has more than ten attributes, since a journal may be kept of it.
+    """
 
     lock_name = None
     beginning = None
     spools = None           # the interface of the utility that opens the spool
 
-    def __init__(self, feed, connection, lock, sink, tuning=TUNING):
+    def __init__(self, feed, connection, lock, sink, tuning=TUNING, journal=None):
         """
         feed -- IFeed
         connection, lock, sink -- the utilities: ICDSConnection, ILockFile, and what `spools` says
         tuning -- Tuning
+        journal -- IJournal, or None
         """
         self.feed = feed
         self.outcome = Outcome()
@@ -40,6 +46,7 @@ class Run:
         self._selection = Selection(feed, self.outcome, self._objection, tuning.told)
         self._directory = self._spool = None
         self._exchanges = []
+        self._journal, self._record = journal, NO_RECORD
 
     def __call__(self):
         """Do it; returns the Outcome. What goes wrong is logged, and kept in the outcome."""
@@ -127,16 +134,29 @@ class Run:
         """The file has come to its end."""
         raise NotImplementedError
 
+    @contextlib.contextmanager
+    def _opened_spool(self):
+        """The spool is open in the block, and so is the record of the run."""
+        with self._sink.open(self.feed) as self._spool:
+            log.info('Accessed filestore %s', self._spool.path)
+            with recorded(self._journal, self.feed, self._spool, self.outcome) as self._record:
+                yield
+
     def _exchange(self, entries):
         from zeit.cds.transfer.exchange import Exchange  # most runs find nothing to exchange
-        exchange = Exchange(entries, self._strategy, self._directory, self._spool, self._stop,
-                            self.tuning)
+        self._record.seen()
+        exchange = Exchange(entries, self._strategy, self._directory, self._spool, self._record,
+                            self._stop, self.tuning)
         self._exchanges.append(exchange)
         exchange.run(self._settle)
-        self._spool.sync()
+        self._sync()
         self._exchanged()
         if exchange.jobs.error is not None:
             raise exchange.jobs.error
+
+    def _sync(self):
+        self._spool.sync()
+        self._record.settled()
 
     def _settle(self, job):
         """It comes to nothing more but publication."""

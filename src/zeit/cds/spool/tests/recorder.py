@@ -12,16 +12,18 @@ from unittest import mock
 from zeit.cds.spool import (
     directio,
     filesystem,
+    hashed,
     inbox,
     incoming,
     journal,
+    notes,
     outbox,
     outgoing,
     store,
 )
 
 
-MODULES = directio, filesystem, inbox, incoming, journal, outbox, outgoing, store
+MODULES = (directio, filesystem, hashed, inbox, incoming, journal, notes, outbox, outgoing, store)
 
 
 def error(number):

@@ -21,6 +21,7 @@ from zeit.cds.spool import filesystem
 from zeit.cds.spool.journal import JOURNAL
 from zeit.cds.spool.outbox import FileSource
 from zeit.cds.spool.tests.recorder import MODULES
+from zeit.cds.tests.crash import journals
 from zeit.cds.tests.crash.kills import (
     ALL,
     CountedOs,
@@ -50,7 +51,7 @@ class ExportSteps(Steps):
         filesystem.move = self.around(filesystem.move)
 
 
-def run_export(server, store_dir, last=NEVER, **settings):
+def run_export(server, store_dir, last=NEVER, journal=None, **settings):
     """An export in a process of its own that is killed at step `last`: 'STEPS OUTCOME', or None if
     it was killed.
     """
@@ -58,9 +59,12 @@ def run_export(server, store_dir, last=NEVER, **settings):
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
         steps = ExportSteps(last)
         steps.watch()
+        if journal is not None:
+            journals.watch(steps)
         feed = Feed(store_dir=store_dir, timeout=20, retries=1, direction='export',
                     **server.feed, **settings)
-        outcome = Export(*connected(feed), LockFile(Tuning(mutex_grace=1.0)), FileSource())()
+        outcome = Export(*connected(feed), LockFile(Tuning(mutex_grace=1.0)), FileSource(),
+                         journal=journal)()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
 
@@ -68,28 +72,34 @@ def run_export(server, store_dir, last=NEVER, **settings):
 class ExportMatrix:
     """A server, and what is done at each kill point. (Six of its attributes are the arguments.)"""
 
-    def __init__(self, server, files, connections=1, consume=False, renew=False, atomic=True):
+    def __init__(self, server, files, connections=1, consume=False, renew=False, atomic=True,
+                 journal=None):
         """
         files -- how many
         consume -- does a consumer that heeds no lock take all files from the server between the
         killed run and the next?
         renew -- has the CMS put a new version of one of the files into new by then?
         atomic -- does the server allow to rename, so that nobody may ever see a part of a file?
+        journal -- see `journals.kept`
         """
         self.server, self.files, self.connections = server, files, connections
         self.consume, self.renew, self.atomic = consume, renew, atomic
         self.store_dir = new_spool()
         self.versions, self.withdrawn, self.taken = set(), set(), []    # of (name, data)
-        self.wrong = []
+        self.wrong, self.kept = [], journals.kept(journal)
 
     def close(self):
+        self.kept.close()
         shutil.rmtree(self.store_dir)
+
+    def run(self, last=NEVER):
+        return run_export(self.server, self.store_dir, last, self.kept.journal,
+                          connections=self.connections)
 
     def steps(self):
         """How many steps there are in a run that nobody kills."""
         self.prepare()
-        count, _, outcome = run_export(self.server, self.store_dir,
-                                       connections=self.connections).partition(' ')
+        count, _, outcome = self.run().partition(' ')
         if outcome != 'success':
             raise RuntimeError(outcome)
         self.look(0)
@@ -98,20 +108,23 @@ class ExportMatrix:
     def kill_at(self, step):
         """Returns whether the run got that far. What is wrong afterwards is added to `wrong`."""
         self.prepare()
-        text = run_export(self.server, self.store_dir, step, connections=self.connections)
+        text = self.run(step)
         if text is None:
             self.between(step)
         for run in 1, 2:        # a new version waits until somebody has taken the old one
-            text = run_export(self.server, self.store_dir, connections=self.connections)
+            text = self.run()
             if not text or not text.endswith(' success'):
                 self.wrong.append('step %d, run %d: %s' % (step, run, text))
             self.check_nothing_left(step)
             self.take(step)
+            self.wrong += ['step %d, run %d: %s' % (step, run, text)
+                           for text in self.kept.wrong(self.taken)]
         self.look(step)
         return text is None
 
     def prepare(self):
         self.server.clear()
+        self.kept.begin()
         for name in ('new', 'cur'):
             for entry in os.scandir(os.path.join(self.store_dir, name)):
                 os.unlink(entry.path)
@@ -179,6 +192,8 @@ def main():
                         help='so many steps of each kind of run, evenly spread (default: all)')
     parser.add_argument('--servers', nargs='+', default=['pyftpdlib', 'vsftpd'],
                         help='of %s' % ', '.join(kind.name for kind in ALL))
+    parser.add_argument('--journal', metavar='URL',
+                        help='keep one, and see what it says; sqlite: in a file of its own')
     options = parser.parse_args()
     total, bad = 0, 0
     for kind in ALL:
@@ -186,7 +201,8 @@ def main():
             continue
         for connections, consume, renew in KINDS:
             with kind() as server, contextlib.closing(
-                    ExportMatrix(server, options.files, connections, consume, renew)) as matrix:
+                    ExportMatrix(server, options.files, connections, consume, renew,
+                                 journal=options.journal)) as matrix:
                 begun = time.monotonic()
                 count, steps = kill_everywhere(matrix, options.points)
             total, bad = total + count, bad + len(matrix.wrong)

@@ -28,6 +28,7 @@ from zeit.cds.spool.tests.recorder import MODULES
 from zeit.cds.testing.modsftp import ModSFTP
 from zeit.cds.testing.servers import SERVERS
 from zeit.cds.testing.sshd import SSHD
+from zeit.cds.tests.crash import journals
 from zeit.cds.tests.importing import connected, contents, new_spool, put, WHEN
 from zeit.cds.transfer.importing import Import
 
@@ -109,7 +110,7 @@ def in_child(function):
     return None if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL else text
 
 
-def run_import(server, store_dir, last=NEVER, **settings):
+def run_import(server, store_dir, last=NEVER, journal=None, **settings):
     """An import in a process of its own that is killed at step `last`: 'STEPS OUTCOME', or None if
     it was killed.
     """
@@ -117,9 +118,11 @@ def run_import(server, store_dir, last=NEVER, **settings):
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
         steps = Steps(last)
         steps.watch()
+        if journal is not None:
+            journals.watch(steps)
         feed = Feed(store_dir=store_dir, timeout=20, retries=1, **server.feed, **settings)
         outcome = Import(*connected(feed), LockFile(directory.Tuning(mutex_grace=1.0)), FileSink(
-            incoming.Tuning(large=LARGE)))()
+            incoming.Tuning(large=LARGE)), journal=journal)()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
 
@@ -139,25 +142,31 @@ def wait_for_sessions_to_end(server):
 class Matrix:
     """A server, and what is done at each kill point."""
 
-    def __init__(self, server, files, connections=1, consume=False, renew=False):
+    def __init__(self, server, files, connections=1, consume=False, renew=False, journal=None):
         """
         files -- how many
         consume -- does the consumer take all of new between the killed run and the next?
         renew -- is there a new version of one of the files by then?
+        journal -- see `journals.kept`
         """
         self.server, self.files, self.connections = server, files, connections
         self.consume, self.renew = consume, renew
         self.store_dir = new_spool()
         self.versions, self.replaced, self.taken = set(), set(), []     # of (name, data)
-        self.wrong = []
+        self.wrong, self.kept = [], journals.kept(journal)
 
     def close(self):
+        self.kept.close()
         shutil.rmtree(self.store_dir)
+
+    def run(self, last=NEVER):
+        return run_import(self.server, self.store_dir, last, self.kept.journal,
+                          connections=self.connections)
 
     def steps(self):
         """How many steps there are in a run that nobody kills."""
         self.prepare()
-        text = run_import(self.server, self.store_dir, connections=self.connections)
+        text = self.run()
         count, _, outcome = text.partition(' ')
         if outcome != 'success':
             raise RuntimeError(text)
@@ -167,7 +176,7 @@ class Matrix:
     def kill_at(self, step):
         """Returns whether the run got that far. What is wrong afterwards is added to `wrong`."""
         self.prepare()
-        text = run_import(self.server, self.store_dir, step, connections=self.connections)
+        text = self.run(step)
         if text is None:
             self.check_nothing_partial(step)
             if self.consume:
@@ -175,18 +184,21 @@ class Matrix:
             if self.renew:
                 self.offer_new_version()
         for run in 1, 2, 3:     # what waits for the consumer comes with the run after
-            text = run_import(self.server, self.store_dir, connections=self.connections)
+            text = self.run()
             if not text or not text.endswith(' success'):
                 self.wrong.append('step %d, run %d: %s' % (step, run, text))
             self.check_nothing_partial(step)
             if run == 1:
                 self.check_nothing_left(step)
             self.take()
+            self.wrong += ['step %d, run %d: %s' % (step, run, text)
+                           for text in self.kept.wrong(self.taken)]
         self.look(step)
         return text is None
 
     def prepare(self):
         self.server.clear()
+        self.kept.begin()
         self.versions, self.replaced, self.taken = set(), set(), []
         for n in range(self.files):
             self.offer('file-%d' % n, b'%d.' % n * (10 ** (n % 4)), WHEN + n)
@@ -263,6 +275,8 @@ def main():
                         help='so many steps of each kind of run, evenly spread (default: all)')
     parser.add_argument('--servers', nargs='+', default=['pyftpdlib', 'vsftpd'],
                         help='of %s' % ', '.join(kind.name for kind in ALL))
+    parser.add_argument('--journal', metavar='URL',
+                        help='keep one, and see what it says; sqlite: in a file of its own')
     options = parser.parse_args()
     total, bad = 0, 0
     for kind in [kind for kind in ALL if kind.name in options.servers]:
@@ -270,7 +284,7 @@ def main():
             parser.error(missing)
         for connections, renew in (1, False), (1, True), (4, False), (4, True):
             with kind() as server, contextlib.closing(
-                    Matrix(server, options.files, connections, renew, renew)) as matrix:
+                    Matrix(server, options.files, connections, renew, renew, options.journal)) as matrix:
                 begun = time.monotonic()
                 count, steps = kill_everywhere(matrix, options.points)
             total, bad = total + count, bad + len(matrix.wrong)

@@ -1,0 +1,219 @@
+"""The tables of the journal, in SQLite or PostgreSQL."""
+import contextlib
+import os
+import threading
+
+import sqlalchemy
+import sqlalchemy.event
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+
+from zeit.cds.interfaces import ConfigurationError, JournalError
+from zeit.cds.text import phrase
+
+
+VERSION = 1         # of the tables
+BUSY = 5.0          # seconds to wait for others who write
+# States of files that are no end. A published file of an import is waited for by its consumer.
+OPEN = 'waiting', 'failed', 'whole'
+ENDS = 'published', 'taken', 'gone', 'unknown'
+MISSING = {
+    'sqlalchemy': 'pip install "zeit.cds[journal]"',
+    'psycopg': 'pip install "zeit.cds[postgresql]"',
+}
+
+
+class Words(sqlalchemy.types.TypeDecorator):
+    r"""Names, and what others say, any bytes, as text: what is no UTF-8 is \xHH, and \ is \\."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value, dialect):
+        return None if value is None else written(value)
+
+    def process_result_value(self, value, dialect):
+        return None if value is None else read(value)
+
+
+def written(name):
+    """A name as it stands in the tables."""
+    if '\\' in name:
+        name = name.replace('\\', '\\\\')
+    try:
+        name.encode('utf-8')
+    except UnicodeEncodeError:
+        return ''.join('\\x%02x' % (ord(c) - 0xdc00) if '\udc80' <= c <= '\udcff' else c
+                       for c in name)
+    return name
+
+
+def read(text):
+    """The name that stands in the tables."""
+    if '\\' not in text:
+        return text
+    parts = text.split('\\\\')
+    return '\\'.join(_read(part) for part in parts)
+
+
+def _read(text):
+    first, *others = text.split('\\x')
+    return first + ''.join(chr(0xdc00 + int(other[:2], 16)) + other[2:] for other in others)
+
+
+metadata = MetaData()
+Id = BigInteger().with_variant(Integer, 'sqlite')       # only an INTEGER counts up there
+
+about = Table('about', metadata, Column('version', Integer, primary_key=True))
+
+runs = Table(
+    'runs', metadata,
+    Column('run', Text, primary_key=True),
+    Column('feed', Words, nullable=False), Column('direction', Text, nullable=False),
+    Column('host', Text, nullable=False), Column('pid', Integer, nullable=False),
+    Column('begun', BigInteger, nullable=False), Column('ended', BigInteger),
+    Column('files', Integer, nullable=False, default=0),
+    Column('bytes', BigInteger, nullable=False, default=0),
+    Column('skipped', Integer, nullable=False, default=0),
+    Column('failed', Integer, nullable=False, default=0),
+    Column('waiting', Integer), Column('error', Words),
+    Column('noted', Integer, nullable=False),       # so many of its lines are in the journal
+    Index('runs_feed', 'feed', 'begun'), Index('runs_begun', 'begun'))
+
+files = Table(
+    'files', metadata,
+    Column('id', Id, primary_key=True, autoincrement=True),
+    Column('key', Text, nullable=False, unique=True),
+    Column('feed', Words, nullable=False), Column('direction', Text, nullable=False),
+    Column('name', Words, nullable=False), Column('state', Text, nullable=False),
+    Column('size', BigInteger), Column('digest', LargeBinary(32)),
+    Column('modified', BigInteger), Column('seen', BigInteger), Column('whole', BigInteger),
+    Column('published', BigInteger), Column('taken', BigInteger),
+    Column('changed', BigInteger, nullable=False),
+    Column('tries', Integer, nullable=False, default=0), Column('reason', Words),
+    Column('run', Text), Column('host', Text), Column('spool', Words))
+
+for _name, _columns, _where in (
+        ('files_name', ('name',), None),
+        ('files_digest', ('digest',), None),
+        ('files_changed', ('changed',), None),
+        ('files_feed', ('feed', 'changed'), None),
+        ('files_published', ('feed', 'direction', 'published', 'size', 'modified'), None),
+        ('files_open', ('feed', 'direction', 'state', 'seen'),
+         files.c.state.in_(OPEN)),
+        ('files_untaken', ('feed', 'seen'),
+         (files.c.state == 'published') & (files.c.direction == 'import'))):
+    Index(_name, *(files.c[column] for column in _columns),
+          sqlite_where=_where, postgresql_where=_where)
+
+
+def engine_of(url):
+    """The Engine of a journal, without any connection yet. Raises ConfigurationError."""
+    try:
+        parsed = sqlalchemy.make_url(url if '://' in url else 'sqlite:///' + os.path.abspath(url))
+        kind = parsed.get_backend_name()
+        if kind == 'postgresql':
+            engine = sqlalchemy.create_engine(
+                parsed.set(drivername='postgresql+psycopg'), pool_size=1, pool_pre_ping=True,
+                connect_args={'connect_timeout': 5, 'application_name': 'zeit.cds'},
+                hide_parameters=True)
+        elif kind == 'sqlite':
+            engine = sqlalchemy.create_engine(
+                parsed, poolclass=sqlalchemy.pool.NullPool, connect_args={'timeout': BUSY},
+                hide_parameters=True)
+            _prepare_sqlite(engine)
+        else:
+            raise ConfigurationError(
+                'A journal is kept in SQLite or PostgreSQL, not in %s: '
+                'sqlite:////DIRECTORY/FILE, or postgresql://USER@HOST/DATABASE.' % kind)
+    except sqlalchemy.exc.ArgumentError as e:
+        raise ConfigurationError(
+            'The URL of the journal is none: sqlite:////DIRECTORY/FILE is wanted, or '
+            'postgresql://USER@HOST/DATABASE.') from e
+    except ModuleNotFoundError as e:
+        raise ConfigurationError('The journal needs %s: %s' % (
+            e.name, MISSING.get(e.name, 'it is missing'))) from None
+    return engine
+
+
+def _prepare_sqlite(engine):
+
+    @sqlalchemy.event.listens_for(engine, 'connect')
+    def connected(connection, _):
+        connection.isolation_level = None       # `begun` says how a transaction begins
+        cursor = connection.cursor()
+        cursor.execute('PRAGMA journal_mode=WAL')
+        # What is committed is on the disk: that alone survives what a file in the spool survives.
+        cursor.execute('PRAGMA synchronous=FULL')
+        cursor.close()
+
+    @sqlalchemy.event.listens_for(engine, 'begin')
+    def begun(connection):
+        writes = connection.get_execution_options().get('writes')
+        # Who reads first and writes then would be refused if somebody else wrote in between.
+        connection.exec_driver_sql('BEGIN IMMEDIATE' if writes else 'BEGIN')
+
+
+class Database:
+    """A journal's database. Any thread may use it. Its verbs raise JournalError."""
+
+    def __init__(self, url):
+        """Raises ConfigurationError."""
+        self._engine = engine_of(url)
+        self.name = self._engine.url.render_as_string(hide_password=True)
+        self._is_there = False
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def writing(self):
+        """A Connection in a transaction, which is committed at the end of the block."""
+        with self._errors():
+            self._create()
+            with self._engine.connect().execution_options(writes=True) as connection:
+                with connection.begin():
+                    yield connection
+
+    @contextlib.contextmanager
+    def reading(self):
+        """A Connection in a transaction that sees one state of the journal."""
+        with self._errors():
+            self._create()
+            with self._engine.connect() as connection, connection.begin():
+                yield connection
+
+    def close(self):
+        self._engine.dispose()
+
+    def _create(self):
+        """Make the tables, unless they are there."""
+        with self._lock:
+            if self._is_there:
+                return
+            with self._engine.connect() as connection, connection.begin():
+                there = sqlalchemy.inspect(connection).has_table('about')
+                version = there and connection.scalar(sqlalchemy.select(about.c.version))
+            if not version:
+                with self._engine.connect().execution_options(writes=True) as connection:
+                    with connection.begin():
+                        self._make(connection)
+            elif version > VERSION:
+                raise JournalError(
+                    'The journal %s was made by a later version of zeit.cds (%d, this one knows '
+                    '%d). Upgrade this machine, too.' % (self.name, version, VERSION))
+            self._is_there = True
+
+    @staticmethod
+    def _make(connection):
+        if connection.dialect.name == 'postgresql':     # others may be about to do the same
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('zeit.cds'))")
+        metadata.create_all(connection)
+        if connection.scalar(sqlalchemy.select(about.c.version)) is None:
+            connection.execute(about.insert(), dict(version=VERSION))
+
+    @contextlib.contextmanager
+    def _errors(self):
+        try:
+            yield
+        except sqlalchemy.exc.SQLAlchemyError as e:
+            cause = getattr(e, 'orig', None) or e
+            raise JournalError('The journal %s cannot be used: %s' % (
+                self.name, phrase(str(cause).strip().partition('\n')[0]))) from e

@@ -1,0 +1,86 @@
+"""What a run has to tell the journal, as lines of JSON; and what of it was not settled.
+
+Each run has a section; the lines of a section are numbered, so that the journal takes each once::
+
+    ["run", RUN, FEED, DIRECTION, SPOOL, HOST, PID, BEGUN, NUMBER]      a section begins, or goes on
+                                                                with this number
+    ["whole", KEY, NAME, INODE, SIZE, TEMPORARY, DIGEST, MODIFIED, SEEN, TIME]      on the disk
+                                                                before the file is published
+    ["published", KEY, TIME]
+    ["settled"]                                         what was published so far is durable
+    ["unknown", KEY, REASON]                            it is not, as far as can be told
+    ["left", NAME, REASON, FAILED, TIME]
+    ["end", TIME, FILES, BYTES, SKIPPED, FAILED, WAITING, ERROR]
+    ["back", KEY]                                       a power failure undid its publication
+    ["open", KEY, NAME, INODE, SIZE, TEMPORARY, PUBLISHED]  of an earlier section that the journal has,
+                                                        not settled
+
+Keys are RUN:NUMBER.
+"""
+import json
+from typing import NamedTuple
+
+
+class Version(NamedTuple):
+    """A file that was whole, and not settled."""
+
+    key: str
+    name: str
+    inode: int
+    size: int
+    temporary: str | None       # its name on the server until it is exported
+    published: bool = False
+
+
+def line_of(event):
+    return json.dumps(event, separators=(',', ':')).encode('ascii') + b'\n'
+
+
+def parsed(data):
+    """The events of notes (bytes): a list of lists. What was half-written is none."""
+    found = []
+    for line in data.splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, list) and event:
+            found.append(event)
+    return found
+
+
+def unsettled(events):
+    """What of these events was not settled: {name: Version}, the last version of each name.
+
+    An earlier one must have been published: a name in the spool is free before.
+    """
+    found, names = {}, {}
+    for event in events:
+        kind = event[0]
+        if kind in ('whole', 'open'):
+            version = Version(*event[1:6], kind == 'open' and event[6])
+            found[version.name], names[version.key] = version, version.name
+        elif kind in ('published', 'back') and event[1] in names:
+            version = found.get(names[event[1]])
+            if version is not None and version.key == event[1]:
+                found[version.name] = version._replace(published=kind == 'published')
+        elif kind == 'unknown':
+            found.pop(names.get(event[1]), None)
+        elif kind == 'settled':
+            found = {name: version for name, version in found.items() if not version.published}
+    return found
+
+
+def open_line(version):
+    return line_of(['open', *version])
+
+
+def sections(events):
+    """The sections of events: a list of lists, each of which begins with its run."""
+    found = []
+    for event in events:
+        if event[0] == 'run':
+            found.append([])
+        if found and event[0] != 'open':
+            found[-1].append(event)
+    return found

@@ -1,0 +1,109 @@
+"""Answers from the journal."""
+import contextlib
+
+import zope.interface
+from sqlalchemy import func, select
+
+from zeit.cds.interfaces import FileRow, Hour, IQueries, RunRow
+from zeit.cds.journal.database import files, OPEN, runs
+
+
+HOUR = 3600 * 10**9         # nanoseconds
+MOST = 100_000              # files of which delays are looked at
+
+
+@zope.interface.implementer(IQueries)
+class Queries:
+    """See IQueries."""
+
+    def __init__(self, database):
+        """
+        database -- Database
+        """
+        self._stack = contextlib.ExitStack()
+        self._connection = self._stack.enter_context(database.reading())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return self._stack.__exit__(*error)
+
+    def _rows(self, query):
+        return self._connection.execute(query)
+
+    def files(self, name=None, feed=None, since=None, states=(), digest=None, limit=1000):
+        query = select(files).limit(limit)
+        if states:
+            query = query.where(files.c.state.in_(states))
+        if name is not None:
+            query = query.where(files.c.name == name)
+        if digest is not None:
+            query = query.where(files.c.digest == bytes.fromhex(digest))
+        if feed is not None:
+            query = query.where(files.c.feed == feed)
+        if since is not None:
+            query = query.where(files.c.changed >= since)
+        return [file_row(row) for row in self._rows(query.order_by(files.c.changed.desc()))]
+
+    def runs(self, feed=None, limit=100):
+        query = select(runs).order_by(runs.c.begun.desc()).limit(limit)
+        if feed is not None:
+            query = query.where(runs.c.feed == feed)
+        return [RunRow(**{name: row[name] for name in RunRow._fields})
+                for row in self._rows(query).mappings()]
+
+    def last(self, feed=None):
+        query = select(runs.c.feed, runs.c.direction).distinct()
+        if feed is not None:
+            query = query.where(runs.c.feed == feed)
+        found = {}
+        for row in self._rows(query).all():
+            last = self._rows(select(files).where(
+                files.c.feed == row.feed, files.c.direction == row.direction,
+                files.c.published.is_not(None)).order_by(
+                    files.c.published.desc()).limit(1)).first()
+            if last is not None:
+                found[row.feed, row.direction] = file_row(last)
+        return found
+
+    def counts(self, feed=None):
+        columns = files.c.feed, files.c.direction, files.c.state
+        found = {}
+        for condition in (
+                files.c.state.in_(OPEN),
+                (files.c.state == 'published') & (files.c.direction == 'import')):
+            query = select(*columns, func.count(), func.min(files.c.seen)).where(condition)
+            if feed is not None:
+                query = query.where(files.c.feed == feed)
+            for *key, number, oldest in self._rows(query.group_by(*columns)):
+                found[tuple(key)] = number, oldest
+        return found
+
+    def hours(self, feed, direction, since, until):
+        hour = files.c.published - files.c.published % HOUR
+        query = select(hour, func.count(), func.coalesce(func.sum(files.c.size), 0)).where(
+            *of(feed, direction), files.c.published >= since, files.c.published < until)
+        return [Hour(int(begun), number, int(size))
+                for begun, number, size in self._rows(query.group_by(hour).order_by(hour))]
+
+    def delays(self, feed, direction, since, fractions=(0.5, 0.9, 0.99)):
+        query = select(files.c.published - files.c.modified).where(
+            *of(feed, direction), files.c.published >= since, files.c.modified.is_not(None)
+        ).order_by(files.c.published.desc()).limit(MOST)
+        found = sorted(value for value, in self._rows(query))
+        return [found[min(len(found) - 1, int(fraction * len(found)))] / 10**9 if found else None
+                for fraction in fractions]
+
+
+def of(feed, direction):
+    return files.c.feed == feed, files.c.direction == direction
+
+
+def file_row(row):
+    """The FileRow of a row."""
+    found = row._mapping
+    values = {name: found[name] for name in FileRow._fields}
+    if values['digest'] is not None:
+        values['digest'] = values['digest'].hex()
+    return FileRow(**values)

@@ -1,0 +1,67 @@
+"""The journal in an SQL database: see IJournal."""
+import threading
+import time
+
+import zope.interface
+
+from zeit.cds.interfaces import ConfigurationError, IJournal, INoted
+from zeit.cds.journal.record import Record
+
+
+DAY = 86400 * 10**9         # nanoseconds
+SOME = 5000                 # rows that are removed in one transaction, lest others wait for long
+
+
+@zope.interface.implementer(IJournal)
+class SQLJournal:
+    """A journal in SQLite or PostgreSQL.
+
+    What belongs to the database is loaded when it is first needed: at the end of a run, when the
+    server's directory is free again.
+    """
+
+    def __init__(self, url, keep_days=400.0):
+        """
+        url -- str, as SQLAlchemy has them; a path stands for a file of SQLite
+        keep_days -- files that came to their end so long ago are forgotten
+        """
+        self.url, self.keep_days = url, keep_days
+        self._database = None
+        self._lock = threading.Lock()
+        self._expired = 0.0         # value of time.monotonic() when that was last done
+
+    def open(self, feed, spool):
+        if not INoted.providedBy(spool):
+            raise ConfigurationError(
+                'No journal can be kept of the feed: its %s keeps no notes for it.' % (
+                    'sink' if feed.direction == 'import' else 'source'))
+        return Record(feed, spool, self.load)
+
+    @property
+    def database(self):
+        """Raises ConfigurationError."""
+        with self._lock:
+            if self._database is None:
+                from zeit.cds.journal.database import Database
+                self._database = Database(self.url)
+            return self._database
+
+    def load(self, sections, untaken=None):
+        """Take what runs have noted. Raises JournalError, ConfigurationError."""
+        database = self.database
+        from zeit.cds.journal.loading import load
+        with database.writing() as connection:
+            load(connection, sections, untaken)
+        if self.keep_days and not self._expired or time.monotonic() - self._expired > 3600:
+            self._expired = time.monotonic()
+            self.expire(self.keep_days, most=SOME)
+
+    def ask(self):
+        database = self.database
+        from zeit.cds.journal.queries import Queries
+        return Queries(database)
+
+    def expire(self, days, most=None):
+        """See IJournal. most -- no more files than that, int; None: all"""
+        from zeit.cds.journal.expiry import expire
+        return expire(self.database, time.time_ns() - int(days * DAY), SOME, most)
