@@ -19,11 +19,11 @@ import os
 import uuid
 from typing import NamedTuple
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from zeit.cds.fleet import tables
-from zeit.cds.fleet.pulse import Pulse
+from zeit.cds.fleet.pulse import clock, Pulse
 from zeit.cds.fleet.tables import claims, now, workers
 from zeit.cds.lock.token import Owner
 
@@ -72,6 +72,7 @@ class Crew:
 
         feed -- its name, str
         """
+        begun = clock()
         with self.writing() as connection:
             beat(connection, me())
             run = uuid.uuid4().hex
@@ -79,7 +80,7 @@ class Crew:
                 connection.execute(
                     update(claims).where(claims.c.feed == feed).values(again=True))
                 return None
-        return Claim(self, feed, run)
+        return Claim(self, feed, run, begun)
 
     def release(self, feed, run):
         """It is nobody's any more. Is one more look wanted? bool"""
@@ -114,10 +115,10 @@ class Crew:
                 .join(workers, workers.c.worker == claims.c.worker).order_by(claims.c.feed))]
 
     def writing(self):
-        return self._database.writing(tables)
+        return tables.there(self._database).writing()
 
     def reading(self):
-        return self._database.reading(tables)
+        return tables.there(self._database).reading()
 
     # ------------------------------------------------------------ claiming
 
@@ -152,15 +153,16 @@ class Crew:
 class Claim:
     """A feed that this process works on."""
 
-    def __init__(self, crew, feed, run):
-        self._crew, self._feed, self._run = crew, feed, run
+    def __init__(self, crew, feed, run, begun):
+        self._crew, self._feed, self._run, self._begun = crew, feed, run, begun
 
     def watch(self, run):
         """A context manager in whose block the process beats, and the run is ended if it can't.
 
         run -- zeit.cds.transfer.run.Run
         """
-        return Pulse(run, lambda: self._crew.beat(self._feed, self._run), self._crew.tuning)
+        return Pulse(run, lambda: self._crew.beat(self._feed, self._run), self._begun,
+                     self._crew.tuning)
 
     def release(self):
         """The run is over. Is one more look wanted? bool. Raises nothing: what was not released is
@@ -189,5 +191,4 @@ def beat(connection, owner):
     if not done.rowcount:
         connection.execute(insert(workers).values(worker=worker, host=owner.host, seen=now()))
         # once for each process is often enough
-        connection.execute(delete(workers).where(or_(
-            workers.c.seen < now() - TUNING.forget)))
+        connection.execute(delete(workers).where(workers.c.seen < now() - TUNING.forget))

@@ -1,7 +1,8 @@
 """A worker shows that it lives while a run goes on; a run whose worker can't is ended.
 
 Who can't show it for `fence` seconds may be taken for dead by others soon. So it ends by itself, in
-time: it drops the file in hand, and gives the lock back if it can.
+time: it drops the file in hand, and gives the lock back if it can. A heartbeat may hang as long as
+the network lets it: so there are two threads, one that beats and one that watches.
 """
 import logging
 import threading
@@ -13,58 +14,56 @@ from zeit.cds.text import phrase
 
 log = logging.getLogger('zeit.cds')
 
-# It goes on while the machine sleeps, where there is such a clock.
-CLOCK = getattr(time, 'CLOCK_BOOTTIME', time.CLOCK_MONOTONIC)
+
+def clock():
+    """Seconds, float; it goes on while the machine sleeps, where there is such a clock."""
+    return time.clock_gettime(getattr(time, 'CLOCK_BOOTTIME', time.CLOCK_MONOTONIC))
 
 
 class Pulse:
     """A context manager around a run."""
 
-    def __init__(self, run, beat, tuning):
+    def __init__(self, run, beat, last, tuning):
         """
         run -- zeit.cds.transfer.run.Run
         beat -- callable: a heartbeat; false if the claim is somebody else's. Raises JournalError
+        last -- value of `clock` before the last heartbeat
         tuning -- zeit.cds.fleet.crew.Tuning
         """
         self._run, self._beat, self._tuning = run, beat, tuning
+        self._last = last
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._go, daemon=True, name='zeit.cds-pulse')
 
     def __enter__(self):
-        self._thread.parent = threading.current_thread()    # it logs for this thread's run
-        self._last = time.clock_gettime(CLOCK)  # the claim was a heartbeat
-        self._thread.start()
+        for target in self._go, self._watch:
+            thread = threading.Thread(target=target, daemon=True, name='zeit.cds-pulse')
+            thread.parent = threading.current_thread()      # it logs for this thread's run
+            thread.start()
         return self
 
     def __exit__(self, *_):
-        self._over.set()        # the thread ends by itself: a run need not wait for the database
+        self._over.set()        # the threads end by themselves: a run waits for no database
 
     def _go(self):
-        while not self._over.wait(self._pause()):
-            if reason := self._missed():
-                return self._end(reason)
+        while not self._over.wait(self._tuning.beat):
+            begun = clock()
+            try:
+                if not self._beat():
+                    return self._end('another worker took this one for dead, and works on the feed')
+                self._last = begun
+            except JournalError as e:
+                log.debug('No heartbeat: %s', phrase(e))
 
-    def _pause(self):
-        left = self._last + self._tuning.fence - time.clock_gettime(CLOCK)
-        return max(0.0, min(self._tuning.beat, left))
-
-    def _missed(self):
-        """Why the run has to end, str; None: it may go on."""
-        begun = time.clock_gettime(CLOCK)
-        if begun - self._last >= self._tuning.fence:
-            return ('this worker could not show for %d s that it lives, so others may take it for '
-                    'dead' % (begun - self._last))
-        try:
-            if not self._beat():
-                return 'another worker took this one for dead, and works on the feed'
-        except JournalError as e:
-            log.debug('No heartbeat: %s', phrase(e))
-        else:
-            self._last = begun
-        return None
+    def _watch(self):
+        while not self._over.wait(max(0.0, self._last + self._tuning.fence - clock())):
+            if clock() - self._last >= self._tuning.fence:
+                return self._end(
+                    'this worker could not show for %d s that it lives, so others may take it for '
+                    'dead. Is the database of the journal within reach?' % (clock() - self._last))
 
     def _end(self, reason):
         if not self._over.is_set():
-            log.error('The run is ended: %s. Is the database of the journal within reach?', reason)
-            self._run.stop(Interrupted('Interrupted: %s.' % reason))
+            self._over.set()
+            log.error('The run is ended: %s', reason)
+            self._run.stop(Interrupted('Interrupted: %s' % reason))
             self._run.abort()

@@ -1,42 +1,38 @@
 """What a process of the fleet works with: the feeds, and the database that all workers share."""
-import logging
 import os
-import threading
 
 import zope.component
 
 from zeit.cds.fleet.owners import Owners
-from zeit.cds.interfaces import ConfigurationError, IFeed, ILockOwners
-from zeit.cds.journal.database import Database
+from zeit.cds.interfaces import ConfigurationError, IFeed, IJournal, ILockOwners
+from zeit.cds.journal.sql import SQLJournal
+from zeit.cds.registry import registered_journal
 
-
-log = logging.getLogger('zeit.cds')
 
 ZCML, JOURNAL = 'CDS_ZCML', 'CDS_JOURNAL'       # in the environment
-_lock = threading.Lock()
-_databases = {}         # (process id, URL): Database. A connection does not survive a fork.
 
 
 def load():
-    """Load the ZCML file that the environment names. Raises ConfigurationError."""
+    """Load the ZCML file that the environment names, and the journal. Raises ConfigurationError."""
     path = os.environ.get(ZCML)
     if not path:
         raise ConfigurationError(
             'The environment variable %s is missing: the path of the ZCML file with the feeds.' %
             ZCML)
-    from zope.configuration import xmlconfig
-    from zope.configuration.exceptions import ConfigurationError as Wrong
-    try:
-        xmlconfig.file(os.path.abspath(path))
-    except (Wrong, OSError) as e:
-        raise ConfigurationError('The ZCML file %s cannot be used: %s' % (path, e)) from e
+    from zeit.cds.cli import site
+    site.load(path)
     prepare()
 
 
 def prepare():
-    """See to it that locks of dead workers are known as such. May be called twice."""
-    if database() is not None and zope.component.queryUtility(ILockOwners) is None:
-        zope.component.getGlobalSiteManager().registerUtility(Owners(database), ILockOwners)
+    """See to it that there is the journal that the environment names, and that locks of dead workers
+    are known as such. May be called twice.
+    """
+    registry = zope.component.getGlobalSiteManager()
+    if os.environ.get(JOURNAL) and registered_journal() is None:
+        registry.registerUtility(SQLJournal(os.environ[JOURNAL]), IJournal)
+    if registry.queryUtility(ILockOwners) is None:
+        registry.registerUtility(Owners(database), ILockOwners)
 
 
 def feeds():
@@ -46,12 +42,4 @@ def feeds():
 
 def database():
     """The Database that all workers share; None: they know nothing of each other."""
-    url = os.environ.get(JOURNAL)
-    if not url:
-        return None
-    with _lock:
-        key = os.getpid(), url
-        if key not in _databases:
-            _databases.clear()
-            _databases[key] = Database(url)
-        return _databases[key]
+    return getattr(registered_journal(), 'database', None)

@@ -2,6 +2,8 @@
 
 Times are seconds since 1970 by the database's clock, which is one for all hosts.
 """
+import weakref
+
 import sqlalchemy
 from sqlalchemy import Boolean, Column, Float, MetaData, Table, Text
 from sqlalchemy.ext.compiler import compiles
@@ -9,6 +11,7 @@ from sqlalchemy.sql.expression import FunctionElement
 
 
 metadata = MetaData()
+_prepared = weakref.WeakSet()        # Databases that have the tables
 
 # Processes that work, or have worked, on feeds.
 workers = Table(
@@ -45,8 +48,13 @@ def _now_of_postgresql(element, compiler, **_):
     return 'extract(epoch from clock_timestamp())'
 
 
-def create(connection):
-    """Make the tables, unless they are there."""
-    if connection.dialect.name == 'postgresql':     # others may be about to do the same
-        connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtext('zeit.cds'))"))
-    metadata.create_all(connection)
+def there(database):
+    """See to it that the tables are in a Database. Returns it. Raises JournalError."""
+    if database not in _prepared:
+        with database.writing() as connection:
+            if connection.dialect.name == 'postgresql':     # others may be about to do the same
+                connection.execute(
+                    sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtext('zeit.cds'))"))
+            metadata.create_all(connection)
+        _prepared.add(database)
+    return database

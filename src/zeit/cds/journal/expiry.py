@@ -1,7 +1,7 @@
 """What is old is forgotten."""
 from sqlalchemy import delete, select
 
-from zeit.cds.journal.database import ENDS, files, runs
+from zeit.cds.journal.database import ENDS, files, outbox, runs
 
 
 def expire(database, before, some, most):
@@ -21,5 +21,6 @@ def expire(database, before, some, most):
             removed += count
             if count < some:
                 connection.execute(delete(runs).where(runs.c.begun < before))
+                connection.execute(delete(outbox).where(outbox.c.told < before))
                 break
     return removed

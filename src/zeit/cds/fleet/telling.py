@@ -1,0 +1,114 @@
+"""An application gets a task for each file that arrived: at least once, after any crash.
+
+::
+
+    published ──one transaction of the journal──▶ due ──sent, tried again with growing pauses──▶ told
+                                                   ▲  │
+                                                   └──┘ until the task was done: a message that a
+                                                        broker lost, or a worker dropped, counts not
+
+The key of the file is the same each time: it is an argument, and so is the id of the task made of
+it. A task that was done once more than once changes nothing if it looks whether it has seen the key.
+"""
+import logging
+import time
+import uuid
+
+import celery.signals
+import kombu.exceptions
+from sqlalchemy import select, update
+
+from zeit.cds.fleet import site
+from zeit.cds.fleet.schedule import zope_arguments
+from zeit.cds.interfaces import JournalError
+from zeit.cds.journal.database import files, outbox
+
+
+log = logging.getLogger('zeit.cds')
+
+SECOND = 10 ** 9
+FIRST_PAUSE, LONGEST_PAUSE = 120, 3600      # seconds until a task is sent again
+MOST = 500                                  # rows at once
+HEADER = 'cds_key'
+TASK_IDS = uuid.UUID('6a0b4c1e-52a5-4f6b-9b9e-2f1f4d6f8a57')
+COLUMNS = 'feed', 'direction', 'name', 'spool', 'size', 'modified', 'published'
+
+
+def send(app, database, pause=FIRST_PAUSE):
+    """Send the tasks that are due. Returns how many were (int). Raises JournalError, and what Celery
+    raises if the broker is away.
+
+    app -- celery.Celery
+    database -- Database, or None
+    pause -- seconds until the first is sent again if nobody did it
+    """
+    sent = 0
+    while database is not None and (rows := take(database, pause)):
+        with app.producer_or_acquire() as producer:
+            for row in rows:
+                try:
+                    send_one(app, producer, row)
+                except (kombu.exceptions.OperationalError, OSError):
+                    give_back(database, rows[rows.index(row):])
+                    raise
+                sent += 1
+    return sent
+
+
+def take(database, pause):
+    """Rows that are due, as dicts; nobody else is given them before a pause is over."""
+    now = time.time_ns()
+    with database.writing() as connection:
+        found = select(outbox.c.key, outbox.c.task, outbox.c.tries).where(
+            outbox.c.told.is_(None), outbox.c.due <= now).order_by(outbox.c.due).limit(MOST)
+        rows = [dict(row) for row in connection.execute(
+            found.with_for_update(skip_locked=True)).mappings()]
+        for row in rows:
+            seconds = min(pause * 2 ** min(row['tries'], 20), LONGEST_PAUSE)
+            connection.execute(update(outbox).where(outbox.c.key == row['key']).values(
+                due=now + int(seconds * SECOND), tries=row['tries'] + 1))
+        about = connection.execute(select(files).where(
+            files.c.key.in_([row['key'] for row in rows]))).mappings()
+        about = {found['key']: dict(found) for found in about}
+    return [{**row, **about[row['key']], 'key': row['key']} if row['key'] in about else row
+            for row in rows]
+
+
+def give_back(database, rows):
+    """They could not be sent: they are due as before."""
+    with database.writing() as connection:
+        for row in rows:
+            connection.execute(update(outbox).where(outbox.c.key == row['key']).values(
+                due=time.time_ns(), tries=row['tries']))
+
+
+def send_one(app, producer, row):
+    arguments = {name: row.get(name) for name in COLUMNS}
+    digest = row.get('digest')
+    app.send_task(
+        row['task'], producer=producer, task_id=str(uuid.uuid5(TASK_IDS, row['key'])),
+        headers={HEADER: row['key']},
+        kwargs=dict(key=row['key'], digest=digest and digest.hex(), **arguments,
+                    **zope_arguments(app)))
+
+
+def acknowledge(database, key):
+    """The task for the file was done. Raises JournalError."""
+    with database.writing() as connection:
+        connection.execute(update(outbox).where(
+            outbox.c.key == key, outbox.c.told.is_(None)).values(told=time.time_ns()))
+
+
+@celery.signals.task_success.connect
+def done(sender, **_):
+    """A task was done, by whichever application: one of ours?"""
+    key = (sender.request.headers or {}).get(HEADER)
+    if key is None:
+        return
+    try:
+        if (database := site.database()) is not None:
+            return acknowledge(database, key)
+        sender.app.send_task('zeit.cds.told', [key], kwargs=zope_arguments(sender.app))
+    except (JournalError, kombu.exceptions.OperationalError, OSError) as e:
+        log.warning('That the task %s was done could not be noted, so it is sent again: %s',
+                    sender.name, e)
