@@ -94,6 +94,15 @@ class IFeed(zope.interface.Interface):
         title='Further tries of what can pass by itself',
         description='A lost connection, or a reply that says "try later" (4yz).',
         min=0, max=100, default=3)
+    every = Seconds(
+        title='Time between two looks of the watch',
+        description='For cds-watch only. A look that finds files is followed by a run.',
+        min=0.2, default=5.0)
+    idle = Seconds(
+        title='Time without files after which the watch closes its session',
+        description='For cds-watch only. By default, the session is kept. With 0, each look logs '
+                    'in.',
+        min=0.0, default=None, required=False)
     stale_after = Seconds(
         title='Age of a lock file of ours that is broken',
         description="One from another host, by the server's clock. A foreign lock file is never "
