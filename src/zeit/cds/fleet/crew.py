@@ -14,6 +14,7 @@ Each process beats while it has a claim, every `beat` seconds. One that could no
 seconds ends its run (see `pulse`), long before others, after `dead` seconds, take it for dead: so
 nobody has to tell a dead worker from one that is cut off from the database.
 """
+import contextlib
 import functools
 import os
 import uuid
@@ -25,6 +26,7 @@ from sqlalchemy.exc import IntegrityError
 from zeit.cds.fleet import tables
 from zeit.cds.fleet.pulse import clock, Pulse
 from zeit.cds.fleet.tables import claims, now, workers
+from zeit.cds.interfaces import JournalError
 from zeit.cds.lock.token import Owner
 
 
@@ -97,8 +99,8 @@ class Crew:
             return run == connection.scalar(select(claims.c.run).where(claims.c.feed == feed))
 
     def silence(self, owner):
-        """Seconds since the last heartbeat of a process that is dead (float); None: it lives, or it is
-        not known.
+        """Seconds since the last heartbeat of a process that is dead (float); None: it lives, or it
+        is not known.
 
         owner -- ILockOwner
         """
@@ -114,8 +116,15 @@ class Crew:
                 select(claims.c.feed, workers.c.host, now() - claims.c.since, claims.c.again)
                 .join(workers, workers.c.worker == claims.c.worker).order_by(claims.c.feed))]
 
+    @contextlib.contextmanager
     def writing(self):
-        return tables.there(self._database).writing()
+        """See Database. What a failure of the database itself undoes, the locks make up for: so
+        nobody waits for its disk.
+        """
+        with tables.there(self._database).writing() as connection:
+            if connection.dialect.name == 'postgresql':
+                connection.exec_driver_sql('SET LOCAL synchronous_commit TO off')
+            yield connection
 
     def reading(self):
         return tables.there(self._database).reading()
@@ -168,17 +177,24 @@ class Claim:
         """The run is over. Is one more look wanted? bool. Raises nothing: what was not released is
         taken over, or released by the next run.
         """
-        from zeit.cds.interfaces import JournalError
         try:
             return self._crew.release(self._feed, self._run)
         except JournalError:
             return False
 
 
+class NoClaim:
+    """In place of one where workers know nothing of each other."""
+
+    watch = contextlib.nullcontext
+
+    @staticmethod
+    def release():
+        return False
+
+
 def ended(worker):
-    """Has a process, of which this is the `identity`, certainly ended, as far as this host can tell?
-    bool
-    """
+    """Has the process with this `identity` certainly ended, as far as this host can tell? bool"""
     fields = dict(zip(('host', 'machine', 'boot', 'pid', 'start'), worker.split(' ')))
     return me()._replace(**fields).gone
 

@@ -25,8 +25,8 @@ def load():
 
 
 def prepare():
-    """See to it that there is the journal that the environment names, and that locks of dead workers
-    are known as such. May be called twice.
+    """See to it that there is the journal that the environment names, and that locks of dead
+    workers are known as such. May be called twice.
     """
     registry = zope.component.getGlobalSiteManager()
     if os.environ.get(JOURNAL) and registered_journal() is None:

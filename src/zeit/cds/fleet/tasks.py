@@ -6,9 +6,11 @@ from celery import shared_task
 
 from zeit.cds import main
 from zeit.cds.fleet import site, telling
-from zeit.cds.fleet.crew import Crew
+from zeit.cds.fleet.crew import Crew, NoClaim
+from zeit.cds.fleet.schedule import LEAST
 from zeit.cds.interfaces import JournalError, Locked
 from zeit.cds.registry import registered_feed
+from zeit.cds.text import printable
 
 
 log = logging.getLogger('zeit.cds')
@@ -51,36 +53,43 @@ def exchange(task, name, direction):
     """
     feed = registered_feed(name, direction)
     site.prepare()
-    database = site.database()
-    if database is None:
-        return result(RUNS[direction](feed))
-    crew = Crew(database)
-    try:
-        claim = crew.claim(name)
-    except JournalError as e:
-        log.error('Feed %s is not looked at: whether another worker does cannot be told. %s', name,
-                  e)
-        return None
+    claim = claimed(name)
     if claim is None:
-        log.debug('Somebody else works on the feed %s, and looks once more afterwards.', name)
         return None
+    log.info('Feed: %s', printable(name))   # a worker's log has those of many
     try:
         outcome = RUNS[direction](feed, watch=claim.watch)
     finally:
         again = claim.release()
     if outcome.files and feed.tell:
-        send_quietly(task, tell)
+        send_quietly(tell)
     if again:
-        send_quietly(task, task, name, expires=feed.every)
+        send_quietly(task, name, expires=max(feed.every, LEAST))
     return result(outcome)
 
 
-def send_quietly(task, wanted, *args, **options):
+def claimed(name):
+    """The Claim of a feed; None if it is not to be looked at now."""
+    database = site.database()
+    if database is None:
+        return NoClaim()
+    try:
+        claim = Crew(database).claim(name)
+    except JournalError as e:
+        log.error('The feed %s is not looked at, for whether another worker does cannot be told: '
+                  '%s', printable(name), e)
+        return None
+    if claim is None:
+        log.debug('Another worker is at the feed %s, and looks once more then.', printable(name))
+    return claim
+
+
+def send_quietly(task, *args, **options):
     """Send a task. If it can't be done, beat's next one does as well."""
     try:
-        wanted.apply_async(args, **options)
+        task.apply_async(args, **options)
     except (kombu.exceptions.OperationalError, OSError) as e:
-        log.debug('%s is not sent: %s', wanted.name, e)
+        log.debug('%s is not sent: %s', task.name, e)
 
 
 def result(outcome):

@@ -2,13 +2,13 @@
 
 ::
 
-    published ──one transaction of the journal──▶ due ──sent, tried again with growing pauses──▶ told
-                                                   ▲  │
-                                                   └──┘ until the task was done: a message that a
-                                                        broker lost, or a worker dropped, counts not
+    published ──one transaction──▶ due ──sent──▶ waited for ──the task was done──▶ told
+                of the journal      ▲                 │
+                                    └─────────────────┘ a pause that grows
 
-The key of the file is the same each time: it is an argument, and so is the id of the task made of
-it. A task that was done once more than once changes nothing if it looks whether it has seen the key.
+A message that was sent counts for nothing: a broker may lose it, a worker may be killed with it.
+The key of the file is the same each time; it is an argument, and the id of the task is made of it.
+Who looks whether the key was seen before does nothing twice.
 """
 import logging
 import time
@@ -35,8 +35,9 @@ COLUMNS = 'feed', 'direction', 'name', 'spool', 'size', 'modified', 'published'
 
 
 def send(app, database, pause=FIRST_PAUSE):
-    """Send the tasks that are due. Returns how many were (int). Raises JournalError, and what Celery
-    raises if the broker is away.
+    """Send the tasks that are due. Returns how many were (int).
+
+    Raises JournalError, and what Celery raises if the broker is away.
 
     app -- celery.Celery
     database -- Database, or None
