@@ -81,6 +81,18 @@ class Broker:
                     raise StartError('%s did not start: %s' % (self.name, f.read()[-4000:]))
             time.sleep(0.02)
 
+    def restart(self):
+        """Kill it, start it again on the same port."""
+        self.crash()
+        self.start()
+
+    def clear(self):
+        """Forget all messages."""
+        self.crash()
+        shutil.rmtree(self._work, ignore_errors=True)
+        self._work = None
+        self.start()
+
     def crash(self):
         """Kill it. What it has on the disk stays for the next start."""
         if self._process:
@@ -126,6 +138,11 @@ class Redis(Broker):
     @property
     def url(self):
         return 'redis://%s:%d/0' % (HOST, self.port)
+
+    def clear(self):
+        with socket.create_connection((HOST, self.port), 5) as connection:
+            connection.sendall(b'FLUSHALL\r\n')
+            connection.recv(5)
 
     def _command(self):
         return [self.found(), '--bind', HOST, '--port', str(self.port), '--dir', self._work,

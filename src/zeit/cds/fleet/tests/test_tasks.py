@@ -1,0 +1,165 @@
+"""The tasks: a run of a feed, once at a time, and once more for who came meanwhile."""
+import os
+
+import zope.component
+from sqlalchemy import insert, select, update
+
+from zeit.cds.fleet import tasks
+from zeit.cds.fleet.crew import Crew, identity, me
+from zeit.cds.fleet.tables import claims, now, workers
+from zeit.cds.fleet.tests.site import put, SiteCase
+from zeit.cds.interfaces import ConfigurationError, IFileImported, IJournal, ILockOwners
+from zeit.cds.journal.sql import SQLJournal
+from zeit.cds.lock.token import Owner
+from zeit.cds.testing import recorded
+
+
+class Tasks(SiteCase):
+
+    def test_it_imports(self):
+        feed = self.feed()
+        put(feed, 'foo.xml')
+        self.assertEqual(
+            {'files': 1, 'bytes': 15, 'failed': 0, 'waiting': 0, 'error': None},
+            tasks.import_feed('dpa'))
+        self.assertEqual(['foo.xml'], os.listdir(os.path.join(feed.store_dir, 'new')))
+
+    def test_it_exports(self):
+        feed = self.feed(direction='export')
+        with open(os.path.join(feed.store_dir, 'new', 'foo.xml'), 'w') as f:
+            f.write('foo')
+        self.assertEqual(1, tasks.export_feed('dpa')['files'])
+        self.assertEqual(['foo.xml'], os.listdir(feed.ftp_dir))
+
+    def test_a_feed_that_is_not_there_or_goes_the_other_way_is_an_error(self):
+        self.feed()
+        for task, name in (tasks.import_feed, 'ap'), (tasks.export_feed, 'dpa'):
+            with self.assertRaises(ConfigurationError):
+                task(name)
+
+    def test_what_fails_is_in_the_result(self):
+        self.feed(store_dir=self.work)
+        os.mkdir(os.path.join(self.work, 'dpa', 'read'))
+        self.assertIn('Error: ', tasks.import_feed('dpa')['error'])
+
+    def test_the_log_tells_which_feed_it_is(self):
+        self.feed()
+        with recorded() as log:
+            tasks.import_feed('dpa')
+        self.assertEqual(['Feed: dpa', 'Starting import.'], log.of('INFO')[:2])
+
+    def test_nothing_is_done_while_another_works_on_it(self):
+        feed = self.feed()
+        put(feed, 'foo.xml')
+        claim = Crew(self.journal.database).claim('dpa')
+        with recorded() as log:
+            self.assertIsNone(tasks.import_feed('dpa'))
+        self.assertEqual([], log.of('INFO'))
+        self.assertEqual(['foo.xml'], os.listdir(feed.ftp_dir))
+        self.assertTrue(claim.release())
+
+    def test_who_came_meanwhile_has_it_looked_at_once_more(self):
+        feed = self.feed(every=30)
+        put(feed, 'foo.xml')
+        zope.component.provideHandler(
+            lambda event: [tasks.import_feed('dpa') for _ in range(3)], [IFileImported])
+        tasks.import_feed('dpa')
+        [message] = self.messages()
+        self.assertEqual('zeit.cds.import_feed', message.headers['task'])
+        self.assertEqual([['dpa'], {}], message.payload[:2])
+        self.assertIsNotNone(message.headers['expires'])
+        tasks.import_feed('dpa')
+        self.assertEqual([], self.messages())
+
+    def test_a_broker_that_is_away_is_no_failure(self):
+        feed = self.feed(tell='app.arrived')
+        put(feed, 'foo.xml')
+        self.app.conf.broker_url = 'redis://127.0.0.1:1/0'
+        self.app.conf.task_publish_retry = False
+        self.assertEqual(1, tasks.import_feed('dpa')['files'])
+
+    def test_the_claim_is_released_whatever_happens(self):
+        self.feed(ca_file='/nowhere')
+        for _ in range(2):
+            with self.assertRaisesRegex(ConfigurationError, '/nowhere'):
+                tasks.import_feed('dpa')
+
+    def test_without_its_database_nobody_works(self):
+        feed = self.feed()
+        put(feed, 'foo.xml')
+        zope.component.provideUtility(SQLJournal('sqlite:////nowhere/journal.db'), IJournal)
+        with recorded() as log:
+            self.assertIsNone(tasks.import_feed('dpa'))
+        [text] = log.of('ERROR')
+        self.assertIn('whether another worker does cannot be told', text)
+        self.assertEqual(['foo.xml'], os.listdir(feed.ftp_dir))
+
+    def test_without_a_journal_the_locks_alone_count(self):
+        feed = self.feed()
+        put(feed, 'foo.xml')
+        zope.component.getGlobalSiteManager().unregisterUtility(provided=IJournal)
+        self.assertEqual(1, tasks.import_feed('dpa')['files'])
+
+
+class DeadOwners(SiteCase):
+    """The lock of a worker on another host, which is known to be dead, is broken."""
+
+    def lock(self, feed, silent, known=True):
+        other = Owner.me('read')._replace(machine='other')
+        with open(os.path.join(feed.ftp_dir, 'read'), 'w') as f:
+            f.write(other.token)
+        if known:
+            with Crew(self.journal.database).writing() as connection:
+                connection.execute(insert(workers).values(
+                    worker=identity(other), host='other', seen=now() - silent))
+
+    def test_dead(self):
+        feed = self.feed()
+        put(feed, 'foo.xml')
+        self.lock(feed, 65)
+        with recorded() as log:
+            self.assertEqual(1, tasks.import_feed('dpa')['files'])
+        [text] = log.warnings
+        self.assertIn('that worker has shown no sign of life for 65 s. Removing it.', text)
+        self.assertEqual([], os.listdir(feed.ftp_dir))
+
+    def test_alive_or_unknown(self):
+        for name, silent, known in ('a', 50, True), ('b', 0, False):
+            feed = self.feed(name)
+            self.lock(feed, silent, known)
+            with recorded():
+                self.assertEqual('Lock file already exists: read', tasks.import_feed(name)['error'])
+
+
+class Utilities(SiteCase):
+
+    def test_the_judge_is_registered_once(self):
+        self.feed()
+        tasks.import_feed('dpa')
+        first = zope.component.getUtility(ILockOwners)
+        tasks.import_feed('dpa')
+        self.assertIs(first, zope.component.getUtility(ILockOwners))
+
+    def test_a_worker_beats_while_it_works(self):
+        feed = self.feed()
+        put(feed, 'foo.xml')
+        seen = []
+
+        def look(event):
+            with Crew(self.journal.database).reading() as connection:
+                seen.append(connection.execute(select(claims.c.feed, claims.c.worker)).all())
+        zope.component.provideHandler(look, [IFileImported])
+        tasks.import_feed('dpa')
+        self.assertEqual([[('dpa', identity(me()))]], seen)
+
+    def test_a_worker_that_lost_its_claim_releases_nothing(self):
+        feed = self.feed()
+        put(feed, 'foo.xml')
+
+        def lose(event):
+            with Crew(self.journal.database).writing() as connection:
+                connection.execute(update(claims).values(run='theirs'))
+        zope.component.provideHandler(lose, [IFileImported])
+        tasks.import_feed('dpa')
+        with Crew(self.journal.database).reading() as connection:
+            self.assertEqual(['theirs'], list(connection.scalars(select(claims.c.run))))
