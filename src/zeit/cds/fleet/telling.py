@@ -43,17 +43,19 @@ def send(app, database, pause=FIRST_PAUSE):
     database -- Database, or None
     pause -- seconds until the first is sent again if nobody did it
     """
-    sent = 0
+    count = 0
     while database is not None and (rows := take(database, pause)):
-        with app.producer_or_acquire() as producer:
-            for row in rows:
-                try:
+        sent = 0
+        try:
+            with app.producer_or_acquire() as producer:
+                for row in rows:
                     send_one(app, producer, row)
-                except (kombu.exceptions.OperationalError, OSError):
-                    give_back(database, rows[rows.index(row):])
-                    raise
-                sent += 1
-    return sent
+                    sent += 1
+        except (kombu.exceptions.OperationalError, OSError):
+            give_back(database, rows[sent:])
+            raise
+        count += sent
+    return count
 
 
 def take(database, pause):

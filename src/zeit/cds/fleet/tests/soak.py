@@ -86,7 +86,7 @@ class Soak:
     def run(self, workers=4, kill_every=10.0, settle=240.0):
         """Returns the Figures."""
         hosts = [self.house.worker('host-%d' % n).start() for n in range(workers)]
-        self.house.beat().start()
+        beat = self.house.beat().start()
         consumer = threading.Thread(target=self._consume)
         consumer.start()
         killer = threading.Thread(target=self._kill, args=(hosts, kill_every))
@@ -94,7 +94,7 @@ class Soak:
         self._put()
         self._over.set()
         killer.join()
-        self._settle(settle)
+        self._settle(settle, beat)
         consumer.join()
         return self._judge()
 
@@ -130,25 +130,32 @@ class Soak:
 
     def _kill(self, hosts, every):
         while not self._over.wait(self.chance.uniform(0.5, 1.5) * every):
-            self.chance.choice([self._kill_host, self._kill_host, self._kill_one,
-                                self._kill_broker])(self.chance.choice(hosts))
+            self.chance.choice([self._kill_host, self._kill_one, self._kill_broker])(
+                self._chosen(hosts))
+
+    def _chosen(self, hosts):
+        """A host, if possible one that holds a lock at this moment."""
+        holding = {host for host, _ in self._locks().holders.values()}
+        return self.chance.choice([host for host in hosts if host.name in holding] or hosts)
 
     def _count(self, what):
         self.figures.kills[what] = self.figures.kills.get(what, 0) + 1
 
     def _kill_host(self, host):
         self._count('hosts')
-        self.killed.append((time.monotonic(), host.name, None))
         host.kill()
+        self.killed.append((time.monotonic(), host.name, None))
         self._over.wait(self.chance.uniform(0, 10))
         host.start()
 
     def _kill_one(self, host):
-        if pool := host.pids()[2:]:
+        """One process of its pool, if possible one that holds a lock."""
+        pool = {inside(pid): pid for pid in host.pids()[2:]}
+        holding = {pid for name, pid in self._locks().holders.values() if name == host.name}
+        if numbers := list(pool.keys() & holding) or list(pool):
             self._count('processes')
-            pid = self.chance.choice(pool)
-            number = inside(pid)
-            host.kill_one(pid)
+            number = self.chance.choice(numbers)
+            host.kill_one(pool[number])
             self.killed.append((time.monotonic(), host.name, number))
 
     def _kill_broker(self, _):
@@ -159,19 +166,23 @@ class Soak:
 
     # ------------------------------------------------------------ the end
 
-    def _settle(self, seconds):
-        """Wait until all has come, and is told."""
+    def _settle(self, seconds, beat):
+        """Wait until all has come, and is told; then until nobody works any more."""
         def done():
             self.consume()
             told = {name for _, _, name in noted(self.house.observed, 'arrived')}
-            return len(self.taken) == len(told) == self.files and not self._left()
+            return len(self.taken) == len(told) == self.files and not self._locks().waiting
         wait_until(done, seconds, 1.0)
-        time.sleep(min(5.0, seconds / 10))
+        beat.kill()
+        wait_until(lambda: not self._left(), 60.0)
         self.consume()
 
     def _left(self):
         return [os.path.join(os.path.basename(directory), name)
                 for directory, _ in self.house.feeds.values() for name in os.listdir(directory)]
+
+    def _locks(self):
+        return Locks(noted(self.house.observed, 'locks'), self.killed)
 
     def _judge(self):
         figures, told = self.figures, {}
@@ -184,33 +195,46 @@ class Soak:
         figures.untold = sorted(self.put.keys() - told.keys())
         figures.told_again = sum(len(keys) - 1 for keys in told.values())
         figures.doubled += sorted(name for name, keys in told.items() if len(set(keys)) > 1)
-        figures.locks_left = self._left()
         figures.latencies = [found[0][2] - self.put[name][1] for name, found in self.taken.items()]
-        self._judge_locks()
+        locks = self._locks()
+        figures.runs, figures.overlaps, figures.resumed = locks.runs, locks.overlaps, locks.resumed
+        figures.locks_left = self._left() + sorted('killed: ' + feed for feed in locks.waiting)
         return figures
 
-    def _judge_locks(self):
-        """Who held which lock when; who was killed meanwhile; and when the feed went on."""
-        holders, waiting = {}, {}       # {feed: (host, process, time)}; {feed: time of the kill}
-        events = [tuple(event) for event in noted(self.house.observed, 'locks')]
-        events += [(when, 'killed', None, host, pid) for when, host, pid in self.killed]
+
+class Locks:
+    """Who held which lock when; who was killed meanwhile; and when the feed went on."""
+
+    def __init__(self, events, killed):
+        """
+        events -- lines of the application's ObservedLock
+        killed -- list of (time, host, process; None: all of them)
+        """
+        self.runs, self.overlaps, self.resumed = 0, [], []
+        self.holders = {}       # {feed: (host, process)}
+        self.waiting = {}       # {feed: time at which its worker was killed}
+        events = [tuple(event) for event in events]
+        events += [(when, 'killed', None, host, pid) for when, host, pid in killed]
         for when, what, feed, host, pid in sorted(events, key=lambda event: event[0]):
-            if what == 'killed':
-                for one, (its_host, its_pid) in list(holders.items()):
-                    if its_host == host and pid in (None, its_pid):
-                        waiting[one] = when
-                        del holders[one]
-            elif what == 'free':
-                if holders.get(feed) == (host, pid):
-                    del holders[feed]
-            else:
-                self.figures.runs += 1
-                if feed in holders:
-                    self.figures.overlaps.append((feed, holders[feed], (host, pid)))
-                holders[feed] = host, pid
-                if feed in waiting:
-                    self.figures.resumed.append(when - waiting.pop(feed))
-        self.figures.locks_left += sorted('killed: ' + feed for feed in waiting)
+            getattr(self, '_' + what)(when, feed, host, pid)
+
+    def _held(self, when, feed, host, pid):
+        self.runs += 1
+        if feed in self.holders:
+            self.overlaps.append((feed, self.holders[feed], (host, pid)))
+        self.holders[feed] = host, pid
+        if feed in self.waiting:
+            self.resumed.append(when - self.waiting.pop(feed))
+
+    def _free(self, when, feed, host, pid):
+        if self.holders.get(feed) == (host, pid):
+            del self.holders[feed]
+
+    def _killed(self, when, feed, host, pid):
+        for one, holder in list(self.holders.items()):
+            if holder[0] == host and pid in (None, holder[1]):
+                self.waiting[one] = when
+                del self.holders[one]
 
 
 @contextlib.contextmanager
