@@ -15,7 +15,7 @@ NEW = files.insert()
 CHANGE = files.update().where(files.c.id == bindparam('of_id')).values(
     {name: bindparam(name) for name in COLUMNS if name != 'id'})
 TAKE = files.update().where(files.c.id == bindparam('of_id')).values(
-    state='taken', taken=bindparam('now'), changed=bindparam('now'))
+    state='taken', taken=bindparam('now'))
 
 
 def load(connection, sections, untaken=None):

@@ -65,9 +65,9 @@ class Large(InboxCase):
         writers = []
         writer = directio.BlockWriter
 
-        def beginning(fd, offset, blocks):
+        def beginning(fd, offset, blocks, digest):
             writers.append(offset)
-            return writer(fd, offset, blocks)
+            return writer(fd, offset, blocks, digest)
 
         with mock.patch.object(directio, 'BlockWriter', beginning):
             incoming = self.receive('a', DATA[:size], WHEN, expected)

@@ -1,0 +1,166 @@
+"""Journals in SQLite and PostgreSQL keep what every journal has to keep."""
+import contextlib
+import multiprocessing
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+import unittest
+from unittest import mock
+
+from zeit.cds.interfaces import ConfigurationError, JournalError
+from zeit.cds.journal import database, record
+from zeit.cds.journal.sql import SQLJournal
+from zeit.cds.testing.contracts.journal import JournalContract
+from zeit.cds.testing.contracts.queries import QueriesContract
+from zeit.cds.testing.layers import POSTGRESQL_LAYER, ServerTestCase
+
+
+MEMORY = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
+
+
+class InFile:
+    """A journal in a file of SQLite."""
+
+    def setUp(self):
+        super().setUp()
+        self.directory = tempfile.mkdtemp(dir=MEMORY)
+        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        self.path = os.path.join(self.directory, 'journal')
+        self.journal = SQLJournal(self.path)
+
+    @contextlib.contextmanager
+    def failing(self):
+        with mock.patch.object(database, 'BUSY', 0.0):
+            self.journal = SQLJournal(self.path)
+            with self.journal.ask():
+                pass        # the tables are made
+        with contextlib.closing(sqlite3.connect(self.path, isolation_level=None)) as other:
+            other.execute('BEGIN IMMEDIATE')
+            yield
+            other.execute('ROLLBACK')
+
+
+class SQLite(InFile, JournalContract, QueriesContract, unittest.TestCase):
+    """Locked by somebody else when it is to fail."""
+
+
+class PostgreSQL(JournalContract, QueriesContract, ServerTestCase):
+    """Away when it is to fail."""
+
+    layer = POSTGRESQL_LAYER
+
+    def setUp(self):
+        super().setUp()
+        self.layer.server.clear()
+        self.journal = SQLJournal(self.layer.server.url)
+        self.addCleanup(lambda: self.journal.database.close())
+
+    @contextlib.contextmanager
+    def failing(self):
+        self.layer.server.kill()
+        yield
+        self.layer.server.restart()
+
+
+class Long(InFile, JournalContract, unittest.TestCase):
+    """All of it again, with runs that hand over what they have at each opportunity."""
+
+    def setUp(self):
+        super().setUp()
+        patched = mock.patch.object(record, 'EVERY', -1.0)
+        patched.start()
+        self.addCleanup(patched.stop)
+
+    def test_it_is_there_before_the_run_ends(self):
+        run = self.begin()
+        run.whole([self.spool.put('a')])
+        self.publish(run, 'a')
+        run.whole([self.spool.put('b')])
+        self.assertEqual([('a', 'published'), ('b', 'whole')], self.states())
+        with self.journal.ask() as queries:
+            self.assertEqual([None], [found.ended for found in queries.runs()])
+
+
+class Files(InFile, unittest.TestCase):
+
+    def load(self):
+        self.journal.load([[('run', 'r', 'wire', 'import', '/spool', 'host', 1, 2, 0)]])
+
+    def test_each_commit_is_synced(self):
+        with self.journal.database.writing() as connection:
+            asked = [connection.exec_driver_sql('PRAGMA ' + name).scalar()
+                     for name in ('journal_mode', 'synchronous')]
+        self.assertEqual(['wal', 2], asked)
+
+    def test_a_later_version(self):
+        self.load()
+        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+            connection.execute('UPDATE about SET version = 2')
+            connection.commit()
+        with self.assertRaisesRegex(JournalError, 'made by a later version'):
+            SQLJournal(self.path).load([])
+
+    def test_no_journal_at_all(self):
+        with open(self.path, 'w') as f:
+            f.write('No database, but a text of some length. ' * 10)
+        with self.assertRaisesRegex(JournalError, 'file is not a database'):
+            self.load()
+
+    def test_a_directory_that_is_missing(self):
+        with self.assertRaisesRegex(JournalError, 'unable to open database file'):
+            SQLJournal('sqlite:///%s/none/journal' % self.directory).load([])
+
+    def test_what_is_neither_sqlite_nor_postgresql(self):
+        for url in 'mysql://host/x', 'oracle://x', '://':
+            with self.assertRaises(ConfigurationError):
+                SQLJournal(url).load([])
+
+    def test_no_password_is_told(self):
+        journal = SQLJournal('postgresql://cds:secret@localhost:1/x')
+        with self.assertRaises(JournalError) as caught:
+            journal.load([])
+        self.assertNotIn('secret', str(caught.exception))
+
+    def test_some_is_forgotten_by_itself(self):
+        with mock.patch.object(self.journal, 'expire') as expire:
+            self.load()
+            self.load()
+        expire.assert_called_once_with(400.0, most=5000)
+
+
+def write(path, number):
+    """One of several processes."""
+    journal = SQLJournal(path)
+    for n in range(10):
+        run, now = '%d-%d' % (number, n), time.time_ns()
+        journal.load([[
+            ('run', run, 'wire', 'import', '/spool', 'host', number, now, 0),
+            *(('whole', '%s:%d' % (run, n), 'f%d' % n, 1, 2, None, '00' * 32, None, now, now)
+              for n in range(1, 5)),
+            *(('published', '%s:%d' % (run, n), now) for n in range(1, 5))]])
+
+
+class Several(InFile, unittest.TestCase):
+
+    def test_five_processes_at_once_lose_nothing(self):
+        context = multiprocessing.get_context('fork')
+        processes = [context.Process(target=write, args=(self.path, n)) for n in range(5)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(60)
+            self.assertEqual(0, process.exitcode)
+        with self.journal.ask() as queries:
+            self.assertEqual(50, len(queries.runs(limit=1000)))
+            self.assertEqual(200, len(queries.files()))
+
+
+class Names(unittest.TestCase):
+
+    def test_they_come_back(self):
+        for name in '', 'a', '\\', '\\\\x41', 'a\\x41b', '\udcff\\', '\\\udc80x', 'ü\udcff':
+            text = database.written(name)
+            text.encode('utf-8')
+            self.assertEqual(name, database.read(text))

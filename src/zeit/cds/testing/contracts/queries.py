@@ -1,0 +1,111 @@
+"""What every IQueries has to answer: see `journal` for how a journal gets to know it."""
+import time
+
+from zeit.cds.interfaces import Hour
+from zeit.cds.testing.contracts.journal import Feed, SECOND
+from zeit.cds.testing.noted import NotedSpool
+
+
+HOUR = 3600 * SECOND
+
+
+class QueriesContract:
+    """A mixin for a JournalContract, with which it shares the tools."""
+
+    def names(self, **question):
+        return [row.name for row in self.rows(**question)]
+
+    def of_another_feed(self, *names):
+        before = self.feed, self.spool
+        self.feed, self.spool = Feed('other', store_dir='/other'), NotedSpool()
+        self.exchange(*names)
+        self.feed, self.spool = before
+
+    def test_files_of_a_feed(self):
+        self.exchange('a')
+        self.of_another_feed('b')
+        self.assertEqual(['a'], self.names(feed='wire'))
+        self.assertEqual(['b', 'a'], self.names())
+
+    def test_files_since(self):
+        self.exchange('a')
+        now = time.time_ns()
+        self.exchange('b')
+        self.assertEqual(['b'], self.names(since=now))
+        self.assertEqual(['b', 'a'], self.names(since=now - HOUR))
+
+    def test_files_in_some_state(self):
+        self.exchange('a')
+        self.end(self.begin(), failed=[('b', 'it')], skipped=[('c', 'it')])
+        self.assertEqual(['b'], self.names(states=['failed']))
+        self.assertEqual({'a', 'c'}, set(self.names(states=['waiting', 'published'])))
+
+    def test_files_by_what_is_in_them(self):
+        self.exchange('a', 'b', data=b'same')
+        self.exchange('c', data=b'other')
+        digest = self.rows(name='a')[0].digest
+        self.assertEqual({'a', 'b'}, set(self.names(digest=digest)))
+
+    def test_the_newest_files(self):
+        for name in 'abc':
+            self.exchange(name)
+        self.assertEqual(['c', 'b'], self.names(limit=2))
+
+    def test_the_last_file_of_each_feed(self):
+        self.exchange('a')
+        self.exchange('b')
+        self.of_another_feed('c')
+        self.end(self.begin(), failed=[('d', 'it')])
+        with self.journal.ask() as queries:
+            self.assertEqual({('wire', 'import'): 'b', ('other', 'import'): 'c'}, {
+                key: row.name for key, row in queries.last().items()})
+            self.assertEqual([('wire', 'import')], list(queries.last('wire')))
+
+    def test_counts(self):
+        self.exchange('a', 'b')
+        self.end(self.begin(), failed=[('c', 'it')], skipped=[('d', 'it')])
+        self.of_another_feed('e')
+        with self.journal.ask() as queries:
+            counts = queries.counts('wire')
+            self.assertEqual(
+                {'published': 2, 'failed': 1, 'waiting': 1},
+                {state: number for (_, _, state), (number, _) in counts.items()})
+            self.assertEqual(4, len(queries.counts()))
+        self.assertEqual(min(row.seen for row in self.rows(states=['published'], feed='wire')),
+                         counts['wire', 'import', 'published'][1])
+
+    def test_runs_of_a_feed(self):
+        self.exchange('a')
+        self.of_another_feed('b')
+        self.exchange('c')
+        with self.journal.ask() as queries:
+            self.assertEqual(2, len(queries.runs('wire')))
+            self.assertEqual(['wire', 'other'], [run.feed for run in queries.runs(limit=2)])
+
+    def test_what_came_in_each_hour(self):
+        self.exchange('a', 'b', data=b'four')
+        self.of_another_feed('c')
+        now = time.time_ns()
+        with self.journal.ask() as queries:
+            hours = queries.hours('wire', 'import', now - 2 * HOUR, now)
+            self.assertEqual((2, 8), (sum(hour.files for hour in hours),
+                                      sum(hour.bytes for hour in hours)))
+            self.assertEqual(0, hours[0].begun % HOUR)
+            self.assertIsInstance(hours[0], Hour)
+            self.assertEqual([], queries.hours('wire', 'import', now - 9 * HOUR, now - 8 * HOUR))
+
+    def test_how_long_it_took(self):
+        now = time.time_ns()
+        for name, seconds in ('a', 10), ('b', 20), ('c', 1000):
+            self.exchange(name, modified=now - seconds * SECOND)
+        with self.journal.ask() as queries:
+            median, most = queries.delays('wire', 'import', now - HOUR, (0.5, 1.0))
+            self.assertEqual([None], queries.delays('none', 'import', now - HOUR, (0.5,)))
+        self.assertTrue(20 <= median < 900 <= most)
+
+    def test_what_is_old_is_forgotten(self):
+        self.exchange('a')
+        self.end(self.begin(), failed=[('b', 'it')])
+        self.assertEqual(0, self.journal.expire(1))
+        self.assertEqual(1, self.journal.expire(0))
+        self.assertEqual([('b', 'failed')], self.states())
