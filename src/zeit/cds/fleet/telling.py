@@ -73,8 +73,7 @@ def take(database, pause):
         about = connection.execute(select(files).where(
             files.c.key.in_([row['key'] for row in rows]))).mappings()
         about = {found['key']: dict(found) for found in about}
-    return [{**row, **about[row['key']], 'key': row['key']} if row['key'] in about else row
-            for row in rows]
+    return [{**about.get(row['key'], {}), **row} for row in rows]
 
 
 def give_back(database, rows):

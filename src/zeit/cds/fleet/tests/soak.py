@@ -10,13 +10,13 @@ import dataclasses
 import os
 import random
 import sys
-import tempfile
 import threading
 import time
 
 from zeit.cds.fleet.tests.application import noted
 from zeit.cds.fleet.tests.house import House, inside, put, wait_until
 from zeit.cds.testing.brokers import BROKERS
+from zeit.cds.testing.postgres import PostgreSQL
 from zeit.cds.testing.servers import SERVERS
 
 
@@ -237,13 +237,6 @@ class Locks:
                 del self.holders[one]
 
 
-@contextlib.contextmanager
-def database(url):
-    """The URL of a journal: this one, or that of a new one in SQLite."""
-    with tempfile.TemporaryDirectory(prefix='zeit.cds-soak-') as work:
-        yield url or 'sqlite:///%s/journal.db' % work
-
-
 def parser():
     found = argparse.ArgumentParser(
         prog='fleet-soak', description=__doc__.partition('\n\n')[0])
@@ -269,7 +262,7 @@ def main(arguments=None):
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(kind()) for kind in SERVERS]
         house = stack.enter_context(House(
-            servers, stack.enter_context(broker()), stack.enter_context(database(args.journal)),
+            servers, stack.enter_context(broker()), args.journal or stack.enter_context(PostgreSQL()).url,
             args.feeds, every=args.every))
         try:
             figures = Soak(house, args.files, args.seconds, chance).run(
