@@ -67,11 +67,11 @@ setup(
         'progress': progress,
         'sftp': [],     # the system's ssh does it
         'test': zcml + demo + progress + metrics + completion + docs + postgresql + celery + [
+            'celery[redis]',
             'hypothesis',
             'packaging',
             'pip',
             'PyOpenSSL',    # pyftpdlib speaks TLS by way of it
-            'redis',
             'ruff',
             'setuptools',
             'trustme',

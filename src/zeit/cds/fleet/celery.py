@@ -10,8 +10,7 @@ import celery
 import celery.signals
 
 from zeit.cds.fleet import site
-from zeit.cds.fleet.schedule import beat_schedule, route
-from zeit.cds.interfaces import ConfigurationError
+from zeit.cds.fleet.schedule import route
 
 
 # A run that takes longer is handed to a second worker, who finds it claimed. Redis only.
@@ -36,20 +35,4 @@ app.conf.update(
 @celery.signals.worker_init.connect
 def load_for_worker(sender, **_):
     if sender.app is app:
-        load()
-
-
-@celery.signals.beat_init.connect
-def load_for_beat(sender, **_):
-    """beat has read its schedule already when this comes."""
-    if sender.app is app:
-        load()
-        sender.scheduler.merge_inplace({**app.conf.beat_schedule, **beat_schedule(app)})
-
-
-def load():
-    """Load the feeds; without them the process ends."""
-    try:
-        site.load()
-    except ConfigurationError as e:
-        raise SystemExit(str(e))    # of others, Celery would tell in the log, and go on
+        site.load_or_exit()

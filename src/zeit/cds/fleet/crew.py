@@ -33,9 +33,9 @@ from zeit.cds.lock.token import Owner
 class Tuning(NamedTuple):
     """Seconds, float."""
 
-    beat: float = 10.0      # between two heartbeats of a worker that has a claim
-    fence: float = 30.0     # after so long without one that succeeded, it ends its run
-    dead: float = 60.0      # after so long, others take it for dead
+    beat: float = 7.5       # between two heartbeats of a worker that has a claim
+    fence: float = 22.5     # after so long without one that succeeded, it ends its run
+    dead: float = 45.0      # after so long, others take it for dead
     forget: float = 30 * 86400.0        # after so long, nobody asks for it any more
 
 

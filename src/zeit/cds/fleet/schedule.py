@@ -2,8 +2,7 @@
 
 An application with a Celery app of its own takes both over::
 
-    app.conf.task_routes = [zeit.cds.fleet.schedule.route]
-    app.conf.beat_schedule = zeit.cds.fleet.schedule.beat_schedule(app)
+    app.conf.task_routes = ['zeit.cds.fleet.schedule.route']
     app.conf.beat_scheduler = 'zeit.cds.fleet.schedule:Scheduler'
 """
 import datetime
@@ -78,9 +77,18 @@ def zope_arguments(app):
 
 
 class Scheduler(celery.beat.Scheduler):
-    """Sends by name, without the task's own class: z3c.celery's sends when a transaction commits,
-    and beat has none. It keeps no file, so that there may be two, on two hosts.
+    """Has the feeds beside what the application schedules, and keeps no file: there may be two, on
+    two hosts.
+
+    If no feeds are registered, those of the ZCML file are that CDS_ZCML names. It sends by name,
+    without the task's own class: z3c.celery's sends when a transaction commits, and beat has none.
     """
+
+    def setup_schedule(self):
+        super().setup_schedule()
+        if not site.feeds():
+            site.load_or_exit()
+        self.merge_inplace({**self.app.conf.beat_schedule, **beat_schedule(self.app)})
 
     def apply_async(self, entry, producer=None, advance=True, **kw):
         entry = self.reserve(entry) if advance else entry

@@ -24,6 +24,14 @@ def load():
     prepare()
 
 
+def load_or_exit():
+    """Load them, or end the process: of another exception, Celery tells in the log, and goes on."""
+    try:
+        load()
+    except ConfigurationError as e:
+        raise SystemExit(str(e))
+
+
 def prepare():
     """See to it that there is the journal that the environment names, and that locks of dead
     workers are known as such. May be called twice.

@@ -9,7 +9,7 @@ import time
 
 from celery import shared_task
 
-from zeit.cds.fleet import crew
+from zeit.cds.fleet import crew, tasks
 from zeit.cds.lock.lockfile import LockFile
 
 
@@ -51,6 +51,23 @@ class ObservedLock(LockFile):
     @staticmethod
     def _note(what, feed):
         note('locks', time.monotonic(), what, feed.name, socket.gethostname(), os.getpid())
+
+
+def observed_claim(name, claimed=tasks.claimed):
+    """See zeit.cds.fleet.tasks.claimed."""
+    claim = claimed(name)
+    if claim is not None:
+        note('locks', time.monotonic(), 'claimed', name, socket.gethostname(), os.getpid())
+        release = claim.release
+
+        def released():
+            note('locks', time.monotonic(), 'released', name, socket.gethostname(), os.getpid())
+            return release()
+        claim.release = released
+    return claim
+
+
+tasks.claimed = observed_claim
 
 
 @shared_task(name='application.arrived', acks_late=True)

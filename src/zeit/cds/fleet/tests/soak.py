@@ -211,7 +211,8 @@ class Locks:
         killed -- list of (time, host, process; None: all of them)
         """
         self.runs, self.overlaps, self.resumed = 0, [], []
-        self.holders = {}       # {feed: (host, process)}
+        self.holders = {}       # {feed: (host, process)} of locks, and of claims
+        self.claims = {}
         self.waiting = {}       # {feed: time at which its worker was killed}
         events = [tuple(event) for event in events]
         events += [(when, 'killed', None, host, pid) for when, host, pid in killed]
@@ -230,11 +231,19 @@ class Locks:
         if self.holders.get(feed) == (host, pid):
             del self.holders[feed]
 
+    def _claimed(self, when, feed, host, pid):
+        self.claims[feed] = host, pid
+
+    def _released(self, when, feed, host, pid):
+        if self.claims.get(feed) == (host, pid):
+            del self.claims[feed]
+
     def _killed(self, when, feed, host, pid):
-        for one, holder in list(self.holders.items()):
-            if holder[0] == host and pid in (None, holder[1]):
-                self.waiting[one] = when
-                del self.holders[one]
+        for found in self.holders, self.claims:
+            for one, holder in list(found.items()):
+                if holder[0] == host and pid in (None, holder[1]):
+                    self.waiting[one] = when
+                    del found[one]
 
 
 def parser():

@@ -164,7 +164,7 @@ class Judges(Case):
 
     def test_a_dead_worker_is_over(self):
         other = self.someone('dpa', Tuning().dead + 5)
-        self.assertEqual('that worker has shown no sign of life for 65 s', self.owners.over(other))
+        self.assertEqual('that worker has shown no sign of life for 50 s', self.owners.over(other))
 
     def test_a_living_worker_is_not(self):
         self.assertEqual('', self.owners.over(self.someone('dpa', Tuning().dead - 5)))

@@ -50,9 +50,9 @@ class Schedule(SiteCase):
     def test_an_application_takes_both_over(self):
         self.feed('dpa', queue='host-1', every=0.2)
         self.app.conf.task_routes = [route]
-        self.app.conf.beat_schedule = beat_schedule(self.app)
-        scheduler = Scheduler(self.app, lazy=True)
-        scheduler.setup_schedule()
+        self.app.conf.beat_schedule = {'own': {'task': 'app.task', 'schedule': 60.0}}
+        scheduler = Scheduler(self.app)
+        self.assertEqual({'own', 'zeit.cds: dpa'}, set(scheduler.schedule))
         scheduler.apply_async(scheduler.schedule['zeit.cds: dpa'])
         self.assertEqual([], self.messages())
         [message] = self.messages('host-1')
@@ -83,8 +83,7 @@ class Zope(SiteCase):
 
     def test_beat_sends_by_name(self):
         self.assertIsInstance(self.app.tasks[tasks.import_feed.name], self.Task)
-        scheduler = Scheduler(self.app, lazy=True)
-        scheduler.merge_inplace(beat_schedule(self.app))
+        scheduler = Scheduler(self.app)
         scheduler.apply_async(scheduler.schedule['zeit.cds: dpa'])
         [message] = self.messages()
         self.assertEqual({'_run_asynchronously_': True, '_principal_id_': 'zope.cds'},

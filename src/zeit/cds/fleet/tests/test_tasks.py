@@ -116,15 +116,15 @@ class DeadOwners(SiteCase):
     def test_dead(self):
         feed = self.feed()
         put(feed, 'foo.xml')
-        self.lock(feed, 65)
+        self.lock(feed, 50)
         with recorded() as log:
             self.assertEqual(1, tasks.import_feed('dpa')['files'])
         [text] = log.warnings
-        self.assertIn('that worker has shown no sign of life for 65 s. Removing it.', text)
+        self.assertIn('that worker has shown no sign of life for 50 s. Removing it.', text)
         self.assertEqual([], os.listdir(feed.ftp_dir))
 
     def test_alive_or_unknown(self):
-        for name, silent, known in ('a', 50, True), ('b', 0, False):
+        for name, silent, known in ('a', 40, True), ('b', 0, False):
             feed = self.feed(name)
             self.lock(feed, silent, known)
             with recorded():
