@@ -32,6 +32,7 @@ MAY_IMPORT = {
     'transfer': SESSIONS | {'net.scheduler', 'events'},
     'own': BELOW_ALL | {'feed'},
     'main': SETTINGS | {'own', 'transfer', 'logfile', 'registry'},
+    'fleet': SETTINGS | {'main', 'registry', 'journal', 'lock.token', 'cli.site'},
     'testing': SESSIONS | {'net.scheduler'},     # suites run what blocks, and what does not
 }
 LINES = 400             # a module at most

@@ -7,6 +7,7 @@ the feed of a killed worker went on?
 import argparse
 import contextlib
 import dataclasses
+import itertools
 import os
 import random
 import sys
@@ -80,6 +81,7 @@ class Soak:
         self.house, self.files, self.seconds, self.chance = house, files, seconds, chance
         self.figures = Figures(files)
         self.taken, self.put, self.killed = {}, {}, []
+        self.longest_pause = 10.0       # seconds until what was killed is started again, at most
         self._over = threading.Event()
         self._lock = threading.Lock()
 
@@ -129,9 +131,9 @@ class Soak:
                     self.taken.setdefault(name, []).append((feed, whole, time.monotonic()))
 
     def _kill(self, hosts, every):
+        ways = itertools.cycle([self._kill_host, self._kill_one, self._kill_broker])
         while not self._over.wait(self.chance.uniform(0.5, 1.5) * every):
-            self.chance.choice([self._kill_host, self._kill_one, self._kill_broker])(
-                self._chosen(hosts))
+            next(ways)(self._chosen(hosts))
 
     def _chosen(self, hosts):
         """A host, if possible one that holds a lock at this moment."""
@@ -145,7 +147,7 @@ class Soak:
         self._count('hosts')
         host.kill()
         self.killed.append((time.monotonic(), host.name, None))
-        self._over.wait(self.chance.uniform(0, 10))
+        self._over.wait(self.chance.uniform(0, self.longest_pause))
         host.start()
 
     def _kill_one(self, host):
@@ -161,7 +163,7 @@ class Soak:
     def _kill_broker(self, _):
         self._count('broker')
         self.house.broker.crash()
-        self._over.wait(self.chance.uniform(0, 10))
+        self._over.wait(self.chance.uniform(0, self.longest_pause))
         self.house.broker.start()
 
     # ------------------------------------------------------------ the end
@@ -195,7 +197,8 @@ class Soak:
         figures.untold = sorted(self.put.keys() - told.keys())
         figures.told_again = sum(len(keys) - 1 for keys in told.values())
         figures.doubled += sorted(name for name, keys in told.items() if len(set(keys)) > 1)
-        figures.latencies = [found[0][2] - self.put[name][1] for name, found in self.taken.items()]
+        figures.latencies = [found[0][2] - self.put[name][1]
+                             for name, found in self.taken.items()]
         locks = self._locks()
         figures.runs, figures.overlaps, figures.resumed = locks.runs, locks.overlaps, locks.resumed
         figures.locks_left = self._left() + sorted('killed: ' + feed for feed in locks.waiting)
@@ -271,8 +274,8 @@ def main(arguments=None):
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(kind()) for kind in SERVERS]
         house = stack.enter_context(House(
-            servers, stack.enter_context(broker()), args.journal or stack.enter_context(PostgreSQL()).url,
-            args.feeds, every=args.every))
+            servers, stack.enter_context(broker()),
+            args.journal or stack.enter_context(PostgreSQL()).url, args.feeds, every=args.every))
         try:
             figures = Soak(house, args.files, args.seconds, chance).run(
                 args.workers, args.kill_every, args.settle)
