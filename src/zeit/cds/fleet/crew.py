@@ -1,22 +1,27 @@
-"""What workers know among themselves: who lives, and who works on which feed.
+"""What workers know among themselves: who works on which feed, and who lives.
 
 ::
 
-    nobody's ──claim──▶ a worker's ──release──▶ nobody's
-                           │  ▲
-                           ▼  │ claim, by another, once the worker is known to be dead
-                     one more look wanted (by who would have claimed it)
+    nobody's ──claim──▶ a run's ──release──▶ nobody's
+                         │  ▲
+                         ▼  │ claim, by another, once that run is known to be dead
+                   one more look wanted (by who would have claimed it)
 
 A claim is no lock: it spares the server connections, and tells workers of each other. Who may work
 in a directory is decided by its lock file, and there alone.
 
-Each process beats while it has a claim, every `beat` seconds. One that could not for `fence`
-seconds ends its run (see `pulse`), long before others, after `dead` seconds, take it for dead: so
-nobody has to tell a dead worker from one that is cut off from the database.
+A run beats, every `beat` seconds. One that could not for `fence` seconds ends (see `pulse`), long
+before others, after `dead` seconds, take it for dead: so nobody has to tell a dead worker from one
+that is cut off from the database.
+
+A lock file names a process, and when it took the lock. It was left by a run that is dead or over if
+that process had such a run, and no other, at that time.
 """
+import calendar
 import contextlib
 import functools
 import os
+import time
 import uuid
 from typing import NamedTuple
 
@@ -25,18 +30,18 @@ from sqlalchemy.exc import IntegrityError
 
 from zeit.cds.fleet import tables
 from zeit.cds.fleet.pulse import clock, Pulse
-from zeit.cds.fleet.tables import claims, now, workers
-from zeit.cds.interfaces import JournalError
+from zeit.cds.fleet.tables import claims, now, runs
+from zeit.cds.interfaces import JournalError, Locked
 from zeit.cds.lock.token import Owner
 
 
 class Tuning(NamedTuple):
     """Seconds, float."""
 
-    beat: float = 7.5       # between two heartbeats of a worker that has a claim
-    fence: float = 22.5     # after so long without one that succeeded, it ends its run
+    beat: float = 7.5       # between two heartbeats of a run
+    fence: float = 22.5     # after so long without one that succeeded, it ends
     dead: float = 45.0      # after so long, others take it for dead
-    forget: float = 30 * 86400.0        # after so long, nobody asks for it any more
+    forget: float = 30 * 86400.0        # after so long, no lock of it is there any more
 
 
 TUNING = Tuning()
@@ -68,56 +73,83 @@ class Crew:
         self._database = database
         self.tuning = tuning or TUNING
 
-    def claim(self, feed):
-        """Claim a feed for this process: a Claim. None if another process works on it, or another
-        thread of this one; then that one knows that one more look is wanted.
+    def claim(self, feed, sent=None):
+        """Claim a feed for a run: a Claim. None if another run of it goes on, anywhere; that one
+        knows then that one more look is wanted. None as well if one has begun since it was asked
+        for: looks that pile up are one look.
 
         feed -- its name, str
+        sent -- when the look was asked for: seconds since 1970; None: it is to be now
         """
-        begun = clock()
-        with self.writing() as connection:
-            beat(connection, me())
-            run = uuid.uuid4().hex
-            if not (self._insert(connection, feed, run) or self._take_over(connection, feed, run)):
-                connection.execute(
-                    update(claims).where(claims.c.feed == feed).values(again=True))
+        begun, run = clock(), uuid.uuid4().hex
+        with self._writing() as connection:
+            held = self._held(connection, feed)
+            if sent is not None and held.looked is not None and held.looked > sent:
                 return None
+            of_feed = claims.c.feed == feed
+            if not self._is_free(connection, held.run):
+                connection.execute(update(claims).where(of_feed).values(again=True))
+                return None
+            connection.execute(update(claims).where(of_feed).values(
+                run=run, again=False, looked=time.time()))
+            connection.execute(insert(runs).values(
+                run=run, feed=feed, worker=identity(me()), host=me().host, begun=int(time.time()),
+                beaten=time.time(), seen=now(), over=False))
         return Claim(self, feed, run, begun)
 
-    def release(self, feed, run):
-        """It is nobody's any more. Is one more look wanted? bool"""
-        with self.writing() as connection:
+    def release(self, feed, run, clean):
+        """The run is over. Is one more look wanted? bool
+
+        clean -- has it certainly left no lock?
+        """
+        with self._writing() as connection:
             mine = (claims.c.feed == feed) & (claims.c.run == run)
             again = connection.scalar(select(claims.c.again).where(mine).with_for_update())
-            connection.execute(delete(claims).where(mine))
+            connection.execute(update(claims).where(mine).values(run=None, again=False))
+            if clean:
+                connection.execute(delete(runs).where(runs.c.run == run))
+            else:
+                connection.execute(update(runs).where(runs.c.run == run).values(over=True))
+                connection.execute(delete(runs).where(runs.c.seen < now() - self.tuning.forget))
             return bool(again)
 
     def beat(self, feed, run):
-        """Show that this process lives. Is the claim still its own? bool"""
-        with self.writing() as connection:
-            beat(connection, me())
+        """Show that the run goes on. Is the claim still its own? bool"""
+        with self._writing() as connection:
+            connection.execute(update(runs).where(runs.c.run == run).values(
+                seen=now(), beaten=time.time()))
             return run == connection.scalar(select(claims.c.run).where(claims.c.feed == feed))
 
-    def silence(self, owner):
-        """Seconds since the last heartbeat of a process that is dead (float); None: it lives, or it
-        is not known.
+    def verdict(self, owner):
+        """Why certainly nobody works under this lock any more: a phrase (str); '' if that is not
+        known.
 
         owner -- ILockOwner
         """
-        with self.reading() as connection:
-            silent = connection.scalar(
-                select(now() - workers.c.seen).where(workers.c.worker == identity(owner)))
-        return silent if silent is not None and silent > self.tuning.dead else None
+        since = seconds(owner.since)
+        with self._reading() as connection:
+            found = connection.execute(
+                select(now() - runs.c.seen, runs.c.over, runs.c.begun, runs.c.beaten)
+                .where(runs.c.worker == identity(owner))).all()
+        fitting = [(silent, over) for silent, over, begun, beaten in found
+                   if since is not None and begun <= since <= beaten + self.tuning.fence]
+        if not fitting or any(not over and silent <= self.tuning.dead for silent, over in fitting):
+            return ''
+        if all(over for _, over in fitting):
+            return 'that run is over, and could not remove it'
+        return 'that worker has shown no sign of life for %d s' % min(
+            silent for silent, over in fitting if not over)
 
     def working(self):
         """Who works on what: a list of (feed, host, seconds, is one more look wanted)."""
-        with self.reading() as connection:
-            return [tuple(row) for row in connection.execute(
-                select(claims.c.feed, workers.c.host, now() - claims.c.since, claims.c.again)
-                .join(workers, workers.c.worker == claims.c.worker).order_by(claims.c.feed))]
+        with self._reading() as connection:
+            return [(feed, host, time.time() - begun, again)
+                    for feed, host, begun, again in connection.execute(
+                        select(claims.c.feed, runs.c.host, runs.c.begun, claims.c.again)
+                        .join(runs, runs.c.run == claims.c.run).order_by(claims.c.feed))]
 
     @contextlib.contextmanager
-    def writing(self):
+    def _writing(self):
         """See Database. What a failure of the database itself undoes, the locks make up for: so
         nobody waits for its disk.
         """
@@ -126,59 +158,55 @@ class Crew:
                 connection.exec_driver_sql('SET LOCAL synchronous_commit TO off')
             yield connection
 
-    def reading(self):
+    def _reading(self):
         return tables.there(self._database).reading()
 
     # ------------------------------------------------------------ claiming
 
     @staticmethod
-    def _values(run):
-        return dict(run=run, worker=identity(me()), since=now(), again=False)
+    def _held(connection, feed):
+        """The feed's row, which nobody else changes until the transaction ends."""
+        wanted = select(claims).where(claims.c.feed == feed).with_for_update()
+        if (held := connection.execute(wanted).one_or_none()) is None:
+            with contextlib.suppress(IntegrityError), connection.begin_nested():
+                connection.execute(insert(claims).values(feed=feed, again=False))
+            held = connection.execute(wanted).one()
+        return held
 
-    def _insert(self, connection, feed, run):
-        try:
-            with connection.begin_nested():
-                connection.execute(insert(claims).values(feed=feed, **self._values(run)))
-        except IntegrityError:
-            return False
-        return True
-
-    def _take_over(self, connection, feed, run):
-        """From a process that is dead. Could it be done? bool"""
-        held = connection.execute(
-            select(claims.c.run, claims.c.worker, now() - workers.c.seen)
-            .outerjoin(workers, workers.c.worker == claims.c.worker)
-            .where(claims.c.feed == feed)).one_or_none()
-        if held is None:
-            return self._insert(connection, feed, run)
-        other, worker, silent = held
-        if not (silent is None or silent > self.tuning.dead or ended(worker)):
-            return False
-        done = connection.execute(update(claims).where(
-            (claims.c.feed == feed) & (claims.c.run == other)).values(**self._values(run)))
-        return done.rowcount == 1
+    def _is_free(self, connection, run):
+        """Does certainly nobody work on a feed that this run has claimed? bool"""
+        found = run and connection.execute(select(runs.c.worker, now() - runs.c.seen).where(
+            runs.c.run == run, ~runs.c.over)).one_or_none()
+        if not found:
+            return True
+        worker, silent = found
+        return silent > self.tuning.dead or ended(worker)
 
 
 class Claim:
-    """A feed that this process works on."""
+    """A feed that a run of this process works on."""
 
     def __init__(self, crew, feed, run, begun):
         self._crew, self._feed, self._run, self._begun = crew, feed, run, begun
 
     def watch(self, run):
-        """A context manager in whose block the process beats, and the run is ended if it can't.
+        """A context manager in whose block the run beats, and is ended if it can't.
 
         run -- zeit.cds.transfer.run.Run
         """
         return Pulse(run, lambda: self._crew.beat(self._feed, self._run), self._begun,
                      self._crew.tuning)
 
-    def release(self):
+    def release(self, outcome=None):
         """The run is over. Is one more look wanted? bool. Raises nothing: what was not released is
-        taken over, or released by the next run.
+        taken over in time.
+
+        outcome -- IOutcome; None: it did not get that far
         """
+        clean = outcome is not None and (
+            outcome.error is None or isinstance(outcome.error, Locked))
         try:
-            return self._crew.release(self._feed, self._run)
+            return self._crew.release(self._feed, self._run, clean)
         except JournalError:
             return False
 
@@ -189,7 +217,7 @@ class NoClaim:
     watch = contextlib.nullcontext
 
     @staticmethod
-    def release():
+    def release(outcome=None):
         return False
 
 
@@ -199,12 +227,9 @@ def ended(worker):
     return me()._replace(**fields).gone
 
 
-def beat(connection, owner):
-    """A heartbeat."""
-    worker = identity(owner)
-    done = connection.execute(
-        update(workers).where(workers.c.worker == worker).values(seen=now()))
-    if not done.rowcount:
-        connection.execute(insert(workers).values(worker=worker, host=owner.host, seen=now()))
-        # once for each process is often enough
-        connection.execute(delete(workers).where(workers.c.seen < now() - TUNING.forget))
+def seconds(since):
+    """Seconds since 1970, int, of the time in a token; None if it is none."""
+    try:
+        return calendar.timegm(time.strptime(since, '%Y%m%dT%H%M%SZ'))
+    except ValueError:
+        return None

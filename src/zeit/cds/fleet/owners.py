@@ -1,4 +1,4 @@
-"""Which owners of locks are dead, by the heartbeats of their processes."""
+"""Which owners of locks are dead, by the heartbeats of their runs."""
 import logging
 
 import zope.interface
@@ -25,8 +25,7 @@ class Owners:
         if database is None:
             return ''
         try:
-            silent = Crew(database).silence(owner)
+            return Crew(database).verdict(owner)
         except JournalError as e:
             log.debug('Whether %s lives cannot be told: %s', owner, e)
             return ''
-        return '' if silent is None else 'that worker has shown no sign of life for %d s' % silent

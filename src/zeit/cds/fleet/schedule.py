@@ -6,6 +6,7 @@ An application with a Celery app of its own takes both over::
     app.conf.beat_scheduler = 'zeit.cds.fleet.schedule:Scheduler'
 """
 import datetime
+import time
 import zlib
 
 import celery.beat
@@ -19,7 +20,8 @@ from zeit.cds.registry import registered_feed
 TASKS = {'import': 'zeit.cds.import_feed', 'export': 'zeit.cds.export_feed'}
 TELL = 'zeit.cds.tell'
 TELL_EVERY = 5.0        # seconds
-LEAST = 1.0             # seconds until a task that nobody took is dropped
+DROP_AFTER = 60.0, 600.0        # seconds until a task that nobody took is dropped: least and most
+SENT = 'cds_sent'       # header of a task: when beat sent it, seconds since 1970
 
 
 def beat_schedule(app, feeds=None):
@@ -37,16 +39,21 @@ def beat_schedule(app, feeds=None):
 
 
 def entry(app, feed):
-    """The entry of a feed in the schedule, a dict.
-
-    A task that nobody took until the next one comes is dropped: looks that pile up are one look.
-    """
+    """The entry of a feed in the schedule, a dict."""
     return {
         'task': TASKS[feed.direction], 'schedule': every(app, feed.every),
         'args': (feed.name,), 'kwargs': zope_arguments(app),
-        'options': {'expires': max(feed.every, LEAST)},
+        'options': {'expires': drop_after(feed)},
         'last_run_at': app.now() - datetime.timedelta(seconds=feed.every * phase(feed.name)),
     }
+
+
+def drop_after(feed):
+    """Seconds after which a task is dropped. Before that, those that pile up behind a slow run, or
+    because there are too few workers, are merged: so each feed has its turn.
+    """
+    least, most = DROP_AFTER
+    return max(feed.every, least, min(10 * feed.every, most))
 
 
 def every(app, seconds):
@@ -100,6 +107,7 @@ class Scheduler(celery.beat.Scheduler):
         entry = self.reserve(entry) if advance else entry
         try:
             return self.send_task(entry.task, list(entry.args or ()), dict(entry.kwargs or {}),
-                                  producer=producer, **entry.options)
+                                  producer=producer, headers={SENT: time.time()},
+                                  **entry.options)
         except Exception as e:
             raise celery.beat.SchedulingError('%s could not be sent: %s' % (entry.name, e)) from e

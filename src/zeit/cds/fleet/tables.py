@@ -1,6 +1,6 @@
 """What workers know among themselves: two tables in the journal's database.
 
-Times are seconds since 1970 by the database's clock, which is one for all hosts.
+Times are seconds since 1970. It is told whose clock it is: the database's is one for all hosts.
 """
 import weakref
 
@@ -13,21 +13,26 @@ from sqlalchemy.sql.expression import FunctionElement
 metadata = MetaData()
 _prepared = weakref.WeakSet()        # Databases that have the tables
 
-# Processes that work, or have worked, on feeds.
-workers = Table(
-    'fleet_workers', metadata,
-    Column('worker', Text, primary_key=True),       # see crew.identity
-    Column('host', Text, nullable=False),
-    Column('seen', Float(53), nullable=False, index=True))     # its last heartbeat
-
-# Feeds that are worked on.
+# All feeds that were ever worked on, and who does.
 claims = Table(
     'fleet_claims', metadata,
     Column('feed', Text, primary_key=True),
-    Column('run', Text, nullable=False),            # what tells this claim from others
-    Column('worker', Text, nullable=False),
-    Column('since', Float(53), nullable=False),
-    Column('again', Boolean, nullable=False))       # is one more look wanted afterwards?
+    Column('run', Text),                            # which of `runs`; NULL: nobody does
+    Column('again', Boolean, nullable=False),       # is one more look wanted afterwards?
+    Column('looked', Float(53)))        # when the last run began, by the worker's own clock
+
+# Runs that go on, and those that did not come to a good end. By these, the locks are judged that
+# they may have left.
+runs = Table(
+    'fleet_runs', metadata,
+    Column('run', Text, primary_key=True),
+    Column('feed', Text, nullable=False),
+    Column('worker', Text, nullable=False, index=True),     # see crew.identity
+    Column('host', Text, nullable=False),
+    Column('begun', Float(53), nullable=False),     # by the worker's own clock
+    Column('beaten', Float(53), nullable=False),    # its last heartbeat, by the same
+    Column('seen', Float(53), nullable=False, index=True),  # and by the database's clock
+    Column('over', Boolean, nullable=False))        # it has ended
 
 
 class now(FunctionElement):

@@ -7,7 +7,7 @@ from celery import shared_task
 from zeit.cds import main
 from zeit.cds.fleet import site, telling
 from zeit.cds.fleet.crew import Crew, NoClaim
-from zeit.cds.fleet.schedule import LEAST
+from zeit.cds.fleet.schedule import drop_after, SENT
 from zeit.cds.interfaces import JournalError, Locked
 from zeit.cds.registry import registered_feed
 from zeit.cds.text import printable
@@ -53,34 +53,38 @@ def exchange(task, name, direction):
     """
     feed = registered_feed(name, direction)
     site.prepare()
-    claim = claimed(name)
+    claim = claimed(name, (task.request.headers or {}).get(SENT))
     if claim is None:
         return None
     log.info('Feed: %s', printable(name))   # a worker's log has those of many
+    outcome = None
     try:
         outcome = RUNS[direction](feed, watch=claim.watch)
     finally:
-        again = claim.release()
+        again = claim.release(outcome)
     if outcome.files and feed.tell:
         send_quietly(tell)
     if again:
-        send_quietly(task, name, expires=max(feed.every, LEAST))
+        send_quietly(task, name, expires=drop_after(feed))
     return result(outcome)
 
 
-def claimed(name):
-    """The Claim of a feed; None if it is not to be looked at now."""
+def claimed(name, sent=None):
+    """The Claim of a feed; None if it is not to be looked at now.
+
+    sent -- when that was asked for: seconds since 1970; None: it is to be now
+    """
     database = site.database()
     if database is None:
         return NoClaim()
     try:
-        claim = Crew(database).claim(name)
+        claim = Crew(database).claim(name, sent)
     except JournalError as e:
         log.error('The feed %s is not looked at, for whether another worker does cannot be told: '
                   '%s', printable(name), e)
         return None
     if claim is None:
-        log.debug('Another worker is at the feed %s, and looks once more then.', printable(name))
+        log.debug('Another run of the feed %s goes on, or has been meanwhile.', printable(name))
     return claim
 
 

@@ -320,6 +320,8 @@ class ILockOwner(zope.interface.Interface):
     boot = zope.interface.Attribute('Changes with each start of the machine')
     pid = zope.interface.Attribute('The number of the process')
     start = zope.interface.Attribute('When the process began: with `pid`, and `boot`, it is unique')
+    since = zope.interface.Attribute(
+        "When it began to take the lock, by its machine's clock (UTC): YYYYMMDDTHHMMSSZ")
 
 
 class ILockOwners(zope.interface.Interface):

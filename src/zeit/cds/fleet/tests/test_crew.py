@@ -3,15 +3,18 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 import unittest
+import uuid
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, false, insert, select, update
 
+from zeit.cds.events import Outcome
 from zeit.cds.fleet import crew, tables
 from zeit.cds.fleet.crew import Crew, identity, me, Tuning
 from zeit.cds.fleet.owners import Owners
-from zeit.cds.fleet.tables import claims, now, workers
-from zeit.cds.interfaces import JournalError
+from zeit.cds.fleet.tables import claims, now, runs
+from zeit.cds.interfaces import JournalError, Locked
 from zeit.cds.journal.database import Database
 from zeit.cds.tests.importing import MEMORY
 
@@ -25,19 +28,32 @@ class Case(unittest.TestCase):
         self.addCleanup(self.database.close)
         self.crew = Crew(self.database)
 
-    def someone(self, feed, silent=0.0, **who):
-        """A worker that claimed the feed, and showed no sign of life for so many seconds."""
+    def someone(self, feed, silent=0.0, begun=None, beaten=None, over=False, **who):
+        """A run of a worker that claimed the feed, and showed no sign of life for so many seconds.
+
+        begun, beaten -- seconds since 1970, by its own clock; now, if not given
+        """
         other = me()._replace(**(who or {'machine': 'other'}))
-        with self.crew.writing() as connection:
-            connection.execute(insert(workers).values(
-                worker=identity(other), host='other', seen=now() - silent))
-            connection.execute(insert(claims).values(
-                feed=feed, run='theirs', worker=identity(other), since=now() - silent, again=False))
+        with self.crew._writing() as connection:
+            connection.execute(insert(runs).values(
+                run=uuid.uuid4().hex, feed=feed, worker=identity(other), host='other',
+                begun=int(begun or time.time()), beaten=beaten or time.time(),
+                seen=now() - silent, over=over))
+            connection.execute(delete(claims).where(claims.c.feed == feed))
+            connection.execute(insert(claims).from_select(
+                ['feed', 'run', 'again'],
+                select(runs.c.feed, runs.c.run, false()).where(runs.c.feed == feed)))
         return other
 
     def row(self, feed):
-        with self.crew.reading() as connection:
-            return connection.execute(select(claims).where(claims.c.feed == feed)).one_or_none()
+        with self.crew._reading() as connection:
+            return connection.execute(select(claims).where(claims.c.feed == feed)).one()
+
+    def worker(self, feed):
+        """Whose the claim is: an `identity`; None if it is nobody's."""
+        with self.crew._reading() as connection:
+            return connection.scalar(select(runs.c.worker).join(
+                claims, claims.c.run == runs.c.run).where(claims.c.feed == feed))
 
 
 class Claims(Case):
@@ -61,29 +77,29 @@ class Claims(Case):
     def test_that_of_a_living_worker_is_kept(self):
         self.someone('dpa', Tuning().dead - 5)
         self.assertIsNone(self.crew.claim('dpa'))
-        self.assertEqual('theirs', self.row('dpa').run)
+        self.assertNotEqual(identity(me()), self.worker('dpa'))
         self.assertTrue(self.row('dpa').again)
 
     def test_that_of_a_dead_worker_is_taken_over(self):
         self.someone('dpa', Tuning().dead + 5)
         claim = self.crew.claim('dpa')
         self.assertIsNotNone(claim)
-        self.assertEqual(identity(me()), self.row('dpa').worker)
+        self.assertEqual(identity(me()), self.worker('dpa'))
         self.assertFalse(claim.release())
 
     def test_that_of_a_process_of_this_host_that_has_ended_is_taken_over_at_once(self):
         self.someone('dpa', 0.0, start='1')
         self.assertIsNotNone(self.crew.claim('dpa'))
 
-    def test_that_of_a_worker_that_nobody_knows_is_taken_over(self):
+    def test_that_of_a_run_that_nobody_knows_is_taken_over(self):
         self.someone('dpa')
-        with self.crew.writing() as connection:
-            connection.execute(workers.delete())
+        with self.crew._writing() as connection:
+            connection.execute(runs.delete())
         self.assertIsNotNone(self.crew.claim('dpa'))
 
     def test_what_was_taken_over_is_not_released_by_its_former_owner(self):
         claim = self.crew.claim('dpa')
-        with self.crew.writing() as connection:
+        with self.crew._writing() as connection:
             connection.execute(update(claims).values(run='theirs'))
         self.assertFalse(claim.release())
         self.assertEqual('theirs', self.row('dpa').run)
@@ -114,34 +130,44 @@ class Claims(Case):
 
     def test_a_release_that_fails_raises_nothing(self):
         claim = self.crew.claim('dpa')
-        with self.crew.writing() as connection:
+        with self.crew._writing() as connection:
             tables.metadata.drop_all(connection)
         self.assertFalse(claim.release())
 
 
+    def test_one_that_could_not_be_released_is_taken_over_in_time(self):
+        """Its process lives, and works on other feeds."""
+        self.someone('dpa', Tuning().dead + 5, start=me().start)
+        self.crew.claim('ap')
+        self.assertIsNotNone(self.crew.claim('dpa'))
+
+    def test_a_look_that_was_asked_for_before_the_last_one_began_is_merged(self):
+        before = time.time()
+        self.crew.claim('dpa', before).release(Outcome())
+        self.assertIsNone(self.crew.claim('dpa', before))
+        self.assertIsNotNone(self.crew.claim('dpa', time.time()))
+        self.assertIsNone(self.crew.claim('dpa', before))
+        self.assertFalse(self.row('dpa').again)
+
+
 class Heartbeats(Case):
 
+    def seen(self):
+        with self.crew._reading() as connection:
+            return connection.scalar(select(now() - runs.c.seen))
+
     def test_a_beat_shows_life(self):
-        claim = self.crew.claim('dpa')
-        with self.crew.writing() as connection:
-            connection.execute(update(workers).values(seen=now() - 1000))
-        self.assertGreater(self.crew.silence(me()), 900)
+        self.crew.claim('dpa')
+        with self.crew._writing() as connection:
+            connection.execute(update(runs).values(seen=now() - 1000))
+        self.assertGreater(self.seen(), 900)
         self.assertTrue(self.crew.beat('dpa', self.row('dpa').run))
-        self.assertIsNone(self.crew.silence(me()))
-        claim.release()
+        self.assertLess(self.seen(), 900)
 
     def test_a_beat_tells_that_the_claim_is_lost(self):
         self.crew.claim('dpa')
         self.assertFalse(self.crew.beat('dpa', 'another'))
         self.assertFalse(self.crew.beat('ap', 'another'))
-
-    def test_of_who_was_never_seen_nothing_is_known(self):
-        self.assertIsNone(self.crew.silence(me()._replace(host='nobody')))
-
-    def test_workers_of_long_ago_are_forgotten(self):
-        old = self.someone('dpa', Tuning().forget + 10)
-        self.crew.claim('ap')
-        self.assertIsNone(self.crew.silence(old))
 
     def test_it_is_the_process_that_works_and_not_its_parent(self):
         parent = identity(me())
@@ -162,17 +188,56 @@ class Judges(Case):
         super().setUp()
         self.owners = Owners(lambda: self.database)
 
+    @staticmethod
+    def at(owner, seconds):
+        """The owner of a lock that was taken so many seconds from now."""
+        return owner._replace(since=time.strftime(
+            '%Y%m%dT%H%M%SZ', time.gmtime(time.time() + seconds)))
+
     def test_a_dead_worker_is_over(self):
         other = self.someone('dpa', Tuning().dead + 5)
-        self.assertEqual('that worker has shown no sign of life for 50 s', self.owners.over(other))
+        self.assertEqual('that worker has shown no sign of life for 50 s',
+                         self.owners.over(self.at(other, 0)))
 
     def test_a_living_worker_is_not(self):
-        self.assertEqual('', self.owners.over(self.someone('dpa', Tuning().dead - 5)))
+        other = self.someone('dpa', Tuning().dead - 5)
+        self.assertEqual('', self.owners.over(self.at(other, 0)))
+
+    def test_a_lock_of_another_time_is_none_of_that_run(self):
+        """Its process may do other things, by which nobody beats."""
+        fence, begun, beaten = Tuning().fence, time.time() - 500, time.time() - 400
+        other = self.someone('dpa', 1000, begun, beaten)
+        for seconds, known in ((-510, False), (-490, True), (-410, True), (-400 + fence - 5, True),
+                               (-400 + fence + 5, False), (0, False)):
+            self.assertEqual(known, bool(self.owners.over(self.at(other, seconds))), seconds)
+
+    def test_what_a_run_left_that_ended_is_over_at_once(self):
+        other = self.someone('dpa', 0, over=True)
+        self.assertEqual('that run is over, and could not remove it',
+                         self.owners.over(self.at(other, 0)))
+
+    def test_it_is_not_over_while_another_run_of_that_process_may_have_left_it(self):
+        self.someone('dpa', 0, over=True)
+        other = self.someone('ap', 0)
+        self.assertEqual('', self.owners.over(self.at(other, 0)))
+
+    def test_only_a_run_that_came_to_a_good_end_is_forgotten(self):
+        for error, left in ((None, False), (Locked('x'), False), (ValueError('x'), True)):
+            self.crew.claim('dpa').release(Outcome(error))
+            self.assertEqual(left, bool(self.owners.over(self.at(me(), 0))), error)
 
     def test_one_that_is_unknown_is_not(self):
-        self.someone('dpa', Tuning().dead + 5)
-        for change in {'pid': '1'}, {'start': '1'}, {'boot': '1'}, {'machine': '1'}, {'host': '1'}:
-            self.assertEqual('', self.owners.over(me()._replace(**{'machine': 'other', **change})))
+        other = self.at(self.someone('dpa', Tuning().dead + 5), 0)
+        self.assertNotEqual('', self.owners.over(other))
+        for field in 'pid', 'start', 'boot', 'machine', 'host':
+            self.assertEqual('', self.owners.over(other._replace(**{field: '1'})))
+        for since in '', 'never', '99999999T999999Z', '\0':
+            self.assertEqual('', self.owners.over(other._replace(since=since)))
+
+    def test_runs_of_long_ago_are_forgotten(self):
+        old = self.someone('ap', Tuning().forget + 10)
+        self.crew.claim('dpa').release(Outcome(ValueError('x')))
+        self.assertEqual('', self.owners.over(self.at(old, 0)))
 
     def test_without_its_database_nobody_is(self):
         for database in None, Database('sqlite:////nowhere/journal.db'):

@@ -1,5 +1,6 @@
 """beat's schedule, and the queues."""
 import datetime
+import time
 
 import celery
 
@@ -16,10 +17,14 @@ class Schedule(SiteCase):
         found = beat_schedule(self.app)
         self.assertEqual(['zeit.cds: dpa', 'zeit.cds: partner'], sorted(found))
         self.assertEqual(
-            [('zeit.cds.import_feed', ('dpa',), 30.0, {'expires': 30.0}),
-             ('zeit.cds.export_feed', ('partner',), 0.2, {'expires': 1.0})],
+            [('zeit.cds.import_feed', ('dpa',), 30.0, {'expires': 300.0}),
+             ('zeit.cds.export_feed', ('partner',), 0.2, {'expires': 60.0})],
             [(each['task'], each['args'], each['schedule'].run_every.total_seconds(),
               each['options']) for _, each in sorted(found.items())])
+
+    def test_a_task_that_nobody_took_is_dropped_in_time(self):
+        for every, seconds in (1, 60), (5, 60), (30, 300), (120, 600), (3600, 3600):
+            self.assertEqual(seconds, schedule.drop_after(self.feed(str(every), every=every)))
 
     def test_they_are_not_looked_at_all_at_once(self):
         for number in range(100):
@@ -58,6 +63,7 @@ class Schedule(SiteCase):
         [message] = self.messages('host-1')
         self.assertEqual(('zeit.cds.import_feed', [['dpa'], {}]),
                          (message.headers['task'], message.payload[:2]))
+        self.assertLess(abs(time.time() - message.headers[schedule.SENT]), 60)
 
 
 class Zope(SiteCase):

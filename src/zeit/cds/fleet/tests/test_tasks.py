@@ -1,12 +1,14 @@
 """The tasks: a run of a feed, once at a time, and once more for who came meanwhile."""
 import os
+import time
 
 import zope.component
 from sqlalchemy import insert, select, update
 
 from zeit.cds.fleet import tasks
 from zeit.cds.fleet.crew import Crew, identity, me
-from zeit.cds.fleet.tables import claims, now, workers
+from zeit.cds.fleet.schedule import SENT
+from zeit.cds.fleet.tables import claims, now, runs
 from zeit.cds.fleet.tests.site import put, SiteCase
 from zeit.cds.interfaces import ConfigurationError, IFileImported, IJournal, ILockOwners
 from zeit.cds.journal.sql import SQLJournal
@@ -71,6 +73,19 @@ class Tasks(SiteCase):
         tasks.import_feed('dpa')
         self.assertEqual([], self.messages())
 
+    def test_looks_that_pile_up_are_one(self):
+        feed = self.feed()
+        task, now = self.app.tasks['zeit.cds.import_feed'], time.time()
+        looks = []
+        for sent in now - 9, now - 6, now - 3, now + 3600:
+            put(feed, '%d.xml' % sent)
+            task.push_request(headers={SENT: sent})
+            looks.append(task('dpa'))
+            task.pop_request()
+        self.assertEqual([True, False, False, True], [look is not None for look in looks])
+        self.assertEqual(3, looks[-1]['files'])
+        self.assertEqual([], self.messages())
+
     def test_a_broker_that_is_away_is_no_failure(self):
         feed = self.feed(tell='app.arrived')
         put(feed, 'foo.xml')
@@ -109,9 +124,12 @@ class DeadOwners(SiteCase):
         with open(os.path.join(feed.ftp_dir, 'read'), 'w') as f:
             f.write(other.token)
         if known:
-            with Crew(self.journal.database).writing() as connection:
-                connection.execute(insert(workers).values(
-                    worker=identity(other), host='other', seen=now() - silent))
+            crew = Crew(self.journal.database)
+            crew.claim('another').release()
+            with self.journal.database.writing() as connection:
+                connection.execute(insert(runs).values(
+                    run='theirs', feed='dpa', worker=identity(other), host='other', over=False,
+                    begun=int(time.time()), beaten=time.time(), seen=now() - silent))
 
     def test_dead(self):
         feed = self.feed()
@@ -146,8 +164,8 @@ class Utilities(SiteCase):
         seen = []
 
         def look(event):
-            with Crew(self.journal.database).reading() as connection:
-                seen.append(connection.execute(select(claims.c.feed, claims.c.worker)).all())
+            with self.journal.database.reading() as connection:
+                seen.append(connection.execute(select(runs.c.feed, runs.c.worker)).all())
         zope.component.provideHandler(look, [IFileImported])
         tasks.import_feed('dpa')
         self.assertEqual([[('dpa', identity(me()))]], seen)
@@ -157,9 +175,9 @@ class Utilities(SiteCase):
         put(feed, 'foo.xml')
 
         def lose(event):
-            with Crew(self.journal.database).writing() as connection:
+            with self.journal.database.writing() as connection:
                 connection.execute(update(claims).values(run='theirs'))
         zope.component.provideHandler(lose, [IFileImported])
         tasks.import_feed('dpa')
-        with Crew(self.journal.database).reading() as connection:
+        with self.journal.database.reading() as connection:
             self.assertEqual(['theirs'], list(connection.scalars(select(claims.c.run))))
