@@ -6,6 +6,7 @@ import unittest
 import zope.component.testing
 
 import zeit.cds.testing
+from zeit.cds.testing.brokers import Redis
 from zeit.cds.testing.layers import in_ci
 from zeit.cds.testing.servers import PyFTPD
 from zeit.cds.testing.sshd import SSHD
@@ -18,7 +19,7 @@ from zeit.cds.tests.importing import put
 # as in an interpreter that loaded no ZCML.
 LAYERS = {}
 OF_COMMANDS = ('commands.txt',)     # what a shell is typed
-NEEDED = {'sftp.txt': SSHD}
+NEEDED = {'fleet.txt': Redis, 'sftp.txt': SSHD}
 
 
 class CommandLines(Parser):
