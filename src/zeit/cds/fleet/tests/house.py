@@ -12,6 +12,7 @@ import tempfile
 import time
 from xml.sax.saxutils import quoteattr
 
+from zeit.cds.testing.layers import in_ci
 from zeit.cds.testing.process import Process, tree
 from zeit.cds.tests.importing import new_spool
 
@@ -156,6 +157,13 @@ def inside(pid):
             return next(int(line.split()[-1]) for line in f if line.startswith('NSpid'))
     except (OSError, StopIteration):
         return None
+
+
+def need(test, *kinds):
+    """Skip a test where the program of one of these servers is missing; with CI=true, it fails."""
+    for kind in kinds:
+        if missing := kind.missing():
+            (test.fail if in_ci() else test.skipTest)(missing)
 
 
 def put(directory, name, data):

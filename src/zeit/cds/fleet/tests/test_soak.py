@@ -10,7 +10,7 @@ import sys
 import unittest
 
 from zeit.cds.fleet.crew import Tuning
-from zeit.cds.fleet.tests.house import House
+from zeit.cds.fleet.tests.house import House, need
 from zeit.cds.fleet.tests.soak import Locks, Soak
 from zeit.cds.testing.layers import RABBITMQ_LAYER, REDIS_LAYER, ServerTestCase
 from zeit.cds.testing.postgres import PostgreSQL
@@ -26,6 +26,7 @@ class Short:
     files, seconds, kill_every = 120, 30, 4
 
     def test_nothing_is_lost_or_doubled_and_all_is_told(self):
+        need(self, PostgreSQL, *self.kinds)
         with contextlib.ExitStack() as stack:
             house = stack.enter_context(House(
                 [stack.enter_context(kind()) for kind in self.kinds], self.server,
