@@ -15,7 +15,7 @@ from sphinx.util.nodes import make_refnode
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'src'))
 
-from zeit.cds.cli import manual, options  # noqa: E402
+from zeit.cds.cli import log, manual, options  # noqa: E402
 
 
 project = 'zeit.cds'
@@ -77,7 +77,9 @@ class Help(Directive):
 
     def run(self):
         os.environ['COLUMNS'] = '80'
-        text = options.parser(self.arguments[0]).format_help()
+        name = self.arguments[0]
+        parser = log.parser() if name == 'cds-log' else options.parser(name)
+        text = parser.format_help()
         return [nodes.literal_block(text, text, language='none', classes=['drawing'])]
 
 

@@ -11,6 +11,8 @@ import zope.interface
 
 from zeit.cds.feed import without_password
 from zeit.cds.interfaces import (
+    IFeedSilent,
+    IFeedSpeaksAgain,
     IFileExported,
     IFileImported,
     IFileSkipped,
@@ -82,6 +84,25 @@ class _Skipped(NamedTuple):
 @zope.interface.implementer(IFileSkipped)
 class FileSkipped(_Discreet, _Skipped):
     """See IFileSkipped."""
+
+    __slots__ = ()
+
+
+class _Heard(NamedTuple):
+    feed: object
+    last: int | None
+
+
+@zope.interface.implementer(IFeedSilent)
+class FeedSilent(_Discreet, _Heard):
+    """See IFeedSilent."""
+
+    __slots__ = ()
+
+
+@zope.interface.implementer(IFeedSpeaksAgain)
+class FeedSpeaksAgain(_Discreet, _Heard):
+    """See IFeedSpeaksAgain."""
 
     __slots__ = ()
 

@@ -15,17 +15,17 @@ from zeit.cds.text import printable
 
 
 PROG = 'cds-log'
-USAGE = ('cds-log [OPTION...] {--journal URL | --zcml FILE} [NAME]\n'
-         '       cds-log [OPTION...] {--journal URL | --zcml FILE} --runs')
 EPILOG = '''\
 WHEN is a time (UTC) such as 2026-11-26 or "2026-11-26 03:00", or how long ago:
-90m, 12h, 3d. Exit status: 0 found; 1 there is none, or another error; 2 wrong
-usage; 78 wrong configuration.
+90m, 12h, 3d.
+Exit status: 0 found; 1 there is none, or another error; 2 wrong usage;
+78 wrong configuration.
 '''
 WAITING = 'waiting', 'failed', 'whole'
 FAILED_STATES = 'failed', 'unknown'
 UNITS = {'m': 60, 'h': 3600, 'd': 86400}
 SECOND = 10**9          # nanoseconds
+LATEST = 2**63 - 1      # a database knows no later time
 LIFE = (('modified', "the server's time"), ('seen', 'seen first'), ('whole', 'whole, and durable'),
         ('published', 'published'), ('taken', 'taken by the consumer (noticed)'))
 
@@ -54,7 +54,7 @@ def look(arguments):
         return OK
     with journal_of(options).ask() as queries:
         if options.runs:
-            found = queries.runs(options.feed, options.limit)
+            found = queries.runs(options.feed, options.most)
             show, title = show_run, RUNS
         else:
             found = files(queries, options)
@@ -72,7 +72,7 @@ def files(queries, options):
     """What the options ask for: a list of FileRow, newest first."""
     states = (*(WAITING if options.waiting else ()), *(FAILED_STATES if options.failed else ()))
     return queries.files(options.name, options.feed, options.since, states, options.digest,
-                         options.limit)
+                         options.most)
 
 
 def journal_of(options):
@@ -89,9 +89,9 @@ def journal_of(options):
 
 
 def parser():
-    from zeit.cds.cli.options import Parser
+    from zeit.cds.cli.options import Parser, PURPOSE, USAGE
     result = Parser(
-        prog=PROG, usage=USAGE, description='Show what became of files, by the journal.',
+        prog=PROG, usage=USAGE[PROG], description=PURPOSE[PROG],
         epilog=EPILOG, add_help=False, allow_abbrev=False, formatter_class=functools.partial(
             argparse.RawDescriptionHelpFormatter, max_help_position=27))
     add = result.add_argument_group('what to show').add_argument
@@ -102,7 +102,7 @@ def parser():
     add('--waiting', action='store_true', help='Only those that wait for their publication')
     add('--digest', metavar='HEX', type=digest, help='Only those with this SHA-256')
     add('--runs', action='store_true', help='Show runs instead of files')
-    add('--limit', metavar='N', type=int, default=1000, help='The newest N (1000)')
+    add('--limit', metavar='N', type=int, default=1000, dest='most', help='The newest N (1000)')
     add = result.add_argument_group('the journal and the output').add_argument
     add('--journal', metavar='URL', help='The journal, or the path of its file')
     add('--zcml', metavar='FILE', help='The ZCML file that declares the journal')
@@ -124,14 +124,14 @@ def parser():
 def moment(text):
     """Nanoseconds since 1970 of a WHEN."""
     if ago := re.fullmatch(r'(\d+)([mhd])', text):
-        return int((time.time() - int(ago[1]) * UNITS[ago[2]]) * SECOND)
+        return max(0, time.time_ns() - int(ago[1]) * UNITS[ago[2]] * SECOND)
     try:
         when = datetime.datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError('%r is no time' % text) from None
     if when.tzinfo is None:
-        when = when.replace(tzinfo=datetime.timezone.utc)
-    return int(when.timestamp()) * SECOND
+        when = when.replace(tzinfo=datetime.UTC)
+    return min(max(0, int(when.timestamp()) * SECOND), LATEST)
 
 
 def digest(text):

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 
-from zeit.cds.cli.options import PASSWORDS, shown, STATUSES, USAGE
+from zeit.cds.cli.options import shown, USAGE
 from zeit.cds.feed import SETTINGS
 from zeit.cds.interfaces import ConfigurationError
 
@@ -25,16 +25,17 @@ def completion(parser, shell):
 def man_page(parser):
     """The manual page of the parser's command (man(7)), str."""
     purpose = parser.description[0].lower() + parser.description[1:].rstrip('.')
+    about, _, statuses = parser.epilog.partition('Exit status: ')
     lines = ['.TH %s 1 "" "%s" "User Commands"' % (parser.prog.upper(), version('zeit.cds')),
              '.SH NAME', escaped('%s - %s' % (parser.prog, purpose)),
              '.SH SYNOPSIS', '.nf', escaped(USAGE[parser.prog].replace('\n       ', '\n')), '.fi',
-             '.SH DESCRIPTION', escaped(parser.description), '.PP', escaped(PASSWORDS)]
+             '.SH DESCRIPTION', escaped(parser.description), '.PP', escaped(about)]
     for group in parser._action_groups:
         if options := [action for action in group._group_actions if action.option_strings]:
             lines += ['.SH ' + group.title.upper()]
             for action in options:
                 lines += ['.TP', '.B ' + escaped(invocation(action)), escaped(explained(action))]
-    return '\n'.join([*lines, '.SH EXIT STATUS', escaped(STATUSES.removeprefix('Exit status: '))])
+    return '\n'.join([*lines, '.SH EXIT STATUS', escaped(statuses)])
 
 
 def invocation(action):

@@ -21,7 +21,7 @@ LOCAL = ('file',)       # those of directories on this machine: no host, no user
 SHELLS = ('bash', 'zsh', 'tcsh')
 
 IN_URL = ('hostname', 'port', 'user', 'ftp_dir', 'security')
-NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'password')     # the last one never is an argument
+NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'expect_within', 'password')     # the last one never is an argument
 ONLY_EXPORT = ('replace', 'keep')
 OF_LOCK = ('name', 'password_file', 'ca_file', 'logfile', 'timeout', 'quirks', 'connection',
            'lock')
@@ -51,11 +51,14 @@ USAGE = {
                   '       cds-export [OPTION...] --zcml FILE {--all | NAME...}',
     'cds-lock': 'cds-lock [OPTION...] [--break LOCK | --probe] URL\n'
                 '       cds-lock [OPTION...] [--break LOCK] --zcml FILE {--all | NAME...}',
+    'cds-log': 'cds-log [OPTION...] {--journal URL | --zcml FILE} [NAME]\n'
+               '       cds-log [OPTION...] {--journal URL | --zcml FILE} --runs',
 }
 PURPOSE = {
     'cds-import': 'Import the files of a CDS directory on an FTP server into the new of a spool.',
     'cds-export': 'Export the files in the new of a spool into a CDS directory on an FTP server.',
     'cds-lock': 'Show who holds which lock of a CDS directory since when.',
+    'cds-log': 'Show what became of files, by the journal.',
 }
 
 
@@ -184,8 +187,7 @@ def add_own(group, command):
             action='store_true',
             help='Only list what a run would take; no lock, no change',
         )
-        add('--journal', metavar='URL',
-            help='Keep a journal there, such as sqlite:////var/lib/cds/journal')
+        add('--journal', metavar='URL', help='Keep a journal there: a file, or a database')
         add('--metrics', metavar='FILE', help='Write a text file for the Prometheus node exporter')
     add('--probe', action='store_true',
         help='Only tell what the server is, for a bug report')

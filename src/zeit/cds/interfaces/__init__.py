@@ -42,6 +42,8 @@ from zeit.cds.interfaces.errors import (
     UntrustedServer,
 )
 from zeit.cds.interfaces.events import (
+    IFeedSilent,
+    IFeedSpeaksAgain,
     IFileExchanged,
     IFileExported,
     IFileImported,
@@ -103,6 +105,8 @@ __all__ = [
     'IComparison',
     'IDeadline',
     'IFeed',
+    'IFeedSilent',
+    'IFeedSpeaksAgain',
     'IFileExchanged',
     'IFileExported',
     'IFileImported',

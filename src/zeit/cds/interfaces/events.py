@@ -35,6 +35,21 @@ class IFileSkipped(zope.interface.Interface):
         'True: something is wrong; False: it is merely not its turn. bool')
 
 
+class IFeedSilent(zope.interface.Interface):
+    """A feed brought no file for longer than its `expect_within` allows. Told once each time."""
+
+    feed = zope.interface.Attribute('The IFeed, without its password')
+    last = zope.interface.Attribute(
+        'When its last file came, nanoseconds since 1970. int, or None: none ever did')
+
+
+class IFeedSpeaksAgain(zope.interface.Interface):
+    """A feed that was told of as silent brought a file."""
+
+    feed = zope.interface.Attribute('The IFeed, without its password')
+    last = zope.interface.Attribute('When its last file came, nanoseconds since 1970. int')
+
+
 class IRunFinished(zope.interface.Interface):
     """An import or export came to its end, whatever the end was."""
 

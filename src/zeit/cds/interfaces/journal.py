@@ -1,13 +1,13 @@
 """The journal: what became of each file, and of each run.
 
-A run writes, and never waits for the journal but where it says so; people and pages ask::
+A run tells, people and pages ask::
 
     IJournal.open(feed, spool)  ->  IRecord, what one run has to tell
     IJournal.ask()              ->  IQueries, answers about all of them
 
-The spool keeps what was told until the journal has it (`INoted` of its interfaces), so that a journal which is away
-costs nothing but time, and a killed run can be made up for: before a file is published, its spool
-has a durable note that it is whole. What became of it then, the next run sees from the spool.
+The spool keeps what was told until the journal has it (`INoted`), so that a journal may be away,
+and a killed run can be made up for: before a file is published, its spool has a durable note that it
+is whole. What became of it then, the next run sees from the spool.
 
 Times are int, nanoseconds since 1970 (UTC).
 """
@@ -87,6 +87,12 @@ class IJournal(zope.interface.Interface):
     def ask():
         """Returns an IQueries, a context manager. Raises JournalError."""
 
+    def heed(feed, direction, silent):
+        """Remember whether a feed (str, its name) is silent, bool. Returns whether that is news.
+
+        Of several who tell so, one has the news. Raises JournalError.
+        """
+
     def expire(days):
         """Remove what came to its end so many days ago (float). Returns how many files (int).
 
@@ -97,9 +103,8 @@ class IJournal(zope.interface.Interface):
 class IRecord(zope.interface.Interface):
     """What a run tells the journal.
 
-    No verb raises an exception, nor waits for the journal itself but for `close`: an exchange goes
-    on whatever happens to it. What can't be written is told once, in the log, and written by a later
-    run, or counted as missing.
+    No verb raises an exception: an exchange goes on whatever happens to the journal. What can't be
+    written is told once, in the log, and written by a later run.
     """
 
     def begin(leftovers):
@@ -154,9 +159,14 @@ class IQueries(zope.interface.Interface):
     def last(feed=None):
         """The FileRow that was published last, of each feed: {(feed, direction): FileRow}."""
 
+    def known_since(feed, direction):
+        """When the first run of a feed began, as far as it is remembered: int, or None."""
+
     def counts(feed=None):
         """How many files are in a state that is no end: {(feed, direction, state): (number,
-        time of the oldest)}. The states are waiting, failed, whole, and, of imports, published."""
+        time of the oldest)}. The states are waiting, failed, whole, unknown, and, of imports,
+        published.
+        """
 
     def hours(feed, direction, since, until):
         """What was published in each hour of a time: a list of Hour, those with files only."""

@@ -23,6 +23,11 @@ def _one_line(value):
     return not set(value) & {'\r', '\n', '\0'}
 
 
+def _is_expectation(value):
+    from zeit.cds.interfaces.expectation import entries  # few feeds have it
+    return entries(value) is not None
+
+
 class IFeed(zope.interface.Interface):
     """All settings of one exchange. This is the only place where a setting is named, typed,
     explained and defaulted.
@@ -130,6 +135,12 @@ class IFeed(zope.interface.Interface):
         title='Age of exported files to remove from cur',
         description='For an export only. By default, none is ever removed.',
         min=0.0, default=None, required=False)
+    expect_within = zope.schema.TextLine(
+        title='Seconds within which a file is expected',
+        description='Or a table, for wires that sleep at night, such as mon-fri 06-22 900; sat-sun '
+                    '08-20 3600. Who is silent for longer is told by cds-status, if a journal is '
+                    'kept. By default nothing is expected.',
+        default=None, required=False, constraint=_is_expectation)
     quirks = zope.schema.Tuple(
         title='What has to be known of the server',
         description='Most servers need none: what they bear and lack is found out. Words, which '

@@ -8,18 +8,16 @@ import sqlalchemy.event
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
 from zeit.cds.interfaces import ConfigurationError, JournalError
+from zeit.cds.journal.url import WANTED
 from zeit.cds.text import phrase
 
 
 VERSION = 1         # of the tables
 BUSY = 5.0          # seconds to wait for others who write
-# States of files that are no end. A published file of an import is waited for by its consumer.
+# States of files that are no end
 OPEN = 'waiting', 'failed', 'whole'
 ENDS = 'published', 'taken', 'gone', 'unknown'
-MISSING = {
-    'sqlalchemy': 'pip install "zeit.cds[journal]"',
-    'psycopg': 'pip install "zeit.cds[postgresql]"',
-}
+PENDING = *OPEN, 'unknown'     # what somebody may have to look after
 
 
 class Words(sqlalchemy.types.TypeDecorator):
@@ -79,12 +77,19 @@ runs = Table(
     Column('noted', Integer, nullable=False),       # so many of its lines are in the journal
     Index('runs_feed', 'feed', 'begun'), Index('runs_begun', 'begun'))
 
+silences = Table(       # feeds that were told of as silent
+    'silences', metadata,
+    Column('feed', Words, primary_key=True), Column('direction', Text, primary_key=True))
+
 files = Table(
     'files', metadata,
     Column('id', Id, primary_key=True, autoincrement=True),
     Column('key', Text, nullable=False, unique=True),
     Column('feed', Words, nullable=False), Column('direction', Text, nullable=False),
     Column('name', Words, nullable=False), Column('state', Text, nullable=False),
+    # the state, if it is one of PENDING, or published and waited for: few files, with an index of
+    # their own
+    Column('pending', Text),
     Column('size', BigInteger), Column('digest', LargeBinary(32)),
     Column('modified', BigInteger), Column('seen', BigInteger), Column('whole', BigInteger),
     Column('published', BigInteger), Column('taken', BigInteger),
@@ -103,15 +108,13 @@ _untold = outbox.c.told.is_(None)
 Index('outbox_due', outbox.c.due, sqlite_where=_untold, postgresql_where=_untold)
 
 for _name, _columns, _where in (
-        ('files_name', ('name',), None),
+        ('files_name', ('name', 'changed'), None),
         ('files_digest', ('digest',), None),
         ('files_changed', ('changed',), None),
         ('files_feed', ('feed', 'changed'), None),
         ('files_published', ('feed', 'direction', 'published', 'size', 'modified'), None),
-        ('files_open', ('feed', 'direction', 'state', 'seen'),
-         files.c.state.in_(OPEN)),
-        ('files_untaken', ('feed', 'seen'),
-         (files.c.state == 'published') & (files.c.direction == 'import'))):
+        ('files_open', ('feed', 'direction', 'pending', 'name'), files.c.pending.is_not(None)),
+        ('files_pending', ('pending', 'feed', 'direction', 'seen'), files.c.pending.is_not(None))):
     Index(_name, *(files.c[column] for column in _columns),
           sqlite_where=_where, postgresql_where=_where)
 
@@ -132,16 +135,9 @@ def engine_of(url):
                 hide_parameters=True)
             _prepare_sqlite(engine)
         else:
-            raise ConfigurationError(
-                'A journal is kept in SQLite or PostgreSQL, not in %s: '
-                'sqlite:////DIRECTORY/FILE, or postgresql://USER@HOST/DATABASE.' % kind)
-    except sqlalchemy.exc.ArgumentError as e:
-        raise ConfigurationError(
-            'The URL of the journal is none: sqlite:////DIRECTORY/FILE is wanted, or '
-            'postgresql://USER@HOST/DATABASE.') from e
-    except ModuleNotFoundError as e:
-        raise ConfigurationError('The journal needs %s: %s' % (
-            e.name, MISSING.get(e.name, 'it is missing'))) from None
+            raise sqlalchemy.exc.ArgumentError(kind)
+    except (sqlalchemy.exc.ArgumentError, ValueError):      # the latter of a port
+        raise ConfigurationError(WANTED) from None
     return engine
 
 

@@ -1,9 +1,9 @@
 """What runs noted, put into the tables: each line once, however often it is handed over."""
 import time
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, bindparam, func, select
 
-from zeit.cds.journal.database import files, OPEN, runs
+from zeit.cds.journal.database import files, OPEN, PENDING, runs, silences, written
 
 
 GONE = 'it is not there any more'
@@ -15,7 +15,7 @@ NEW = files.insert()
 CHANGE = files.update().where(files.c.id == bindparam('of_id')).values(
     {name: bindparam(name) for name in COLUMNS if name != 'id'})
 TAKE = files.update().where(files.c.id == bindparam('of_id')).values(
-    state='taken', taken=bindparam('now'))
+    state='taken', pending=None, taken=bindparam('now'))
 
 
 def load(connection, sections, untaken=None):
@@ -24,10 +24,30 @@ def load(connection, sections, untaken=None):
     sections -- list of lists of events, see `notes`
     untaken -- names in new, a set of str; None: not known
     """
+    take_turns(connection, {section[0][2] for section in sections})
     for section in sections:
         Section(connection, dict(zip(RUN, section[0][1:])), section[1:]).load()
     if sections and untaken is not None:
         take(connection, dict(zip(RUN, sections[-1][0][1:])), untaken)
+
+
+def take_turns(connection, feeds):
+    """Hosts that tell of one feed do so one after the other; in SQLite all writers do."""
+    if connection.dialect.name == 'postgresql':
+        for feed in sorted(feeds):
+            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(written(feed)))))
+
+
+def heed(connection, feed, direction, silent):
+    """See IJournal."""
+    take_turns(connection, [feed])
+    ours = silences.c.feed == feed, silences.c.direction == direction
+    was_silent = connection.scalar(select(func.count()).select_from(silences).where(*ours)) > 0
+    if silent and not was_silent:
+        connection.execute(silences.insert(), dict(feed=feed, direction=direction))
+    elif was_silent and not silent:
+        connection.execute(silences.delete().where(*ours))
+    return silent != was_silent
 
 
 class Section:
@@ -72,7 +92,7 @@ class Section:
         keys = {event[1] for event in events
                 if event[0] in ('whole', 'published', 'back', 'unknown')}
         for some in parts(names):
-            self._remember(and_(*self._of_feed, files.c.state.in_(OPEN), files.c.name.in_(some)))
+            self._remember(and_(*self._of_feed, files.c.pending.in_(OPEN), files.c.name.in_(some)))
         for some in parts(keys):
             self._remember(files.c.key.in_(some))
 
@@ -152,6 +172,8 @@ class Section:
 
     def _write(self):
         rows = list(self._changed.values())
+        for row in rows:
+            row['pending'] = pending(row['state'], row['direction'])
         if new := [row for row in rows if row['id'] is None]:
             for row in new:
                 del row['id']
@@ -174,9 +196,9 @@ class Section:
         """What was left earlier, and is not told of any more, is gone."""
         ours = [files.c.host == self._run['host']] if self._run['direction'] == 'export' else []
         self._connection.execute(files.update().where(
-            *self._of_feed, *ours, files.c.state.in_(('waiting', 'failed')),
+            *self._of_feed, *ours, files.c.pending.in_(('waiting', 'failed')),
             files.c.run != self._run['run'], files.c.changed < self._run['begun']).values(
-                state='gone', reason=GONE, changed=self._end['ended']))
+                state='gone', pending=None, reason=GONE, changed=self._end['ended']))
 
 
 def take(connection, run, untaken):
@@ -188,13 +210,19 @@ def take(connection, run, untaken):
     for found in connection.execute(
             select(files.c.id, files.c.name).where(
                 files.c.feed == run['feed'], files.c.direction == 'import',
-                files.c.state == 'published', files.c.host == run['host'],
+                files.c.pending == 'published', files.c.host == run['host'],
                 files.c.spool == run['spool']).order_by(files.c.id.desc())):
         if found.name not in untaken or found.name in seen:     # an older one of that name
             taken.append(dict(of_id=found.id, now=time.time_ns()))
         seen.add(found.name)
     if taken:
         connection.execute(TAKE, taken)
+
+
+def pending(state, direction):
+    """The column of this name."""
+    is_waited_for = (state, direction) == ('published', 'import')
+    return state if state in PENDING or is_waited_for else None
 
 
 def parts(names):

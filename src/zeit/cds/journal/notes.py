@@ -12,13 +12,16 @@ Each run has a section; the lines of a section are numbered, so that the journal
     ["left", NAME, REASON, FAILED, TIME]
     ["end", TIME, FILES, BYTES, SKIPPED, FAILED, WAITING, ERROR]
     ["back", KEY]                                       a power failure undid its publication
-    ["open", KEY, NAME, INODE, SIZE, TEMPORARY, PUBLISHED]  of an earlier section that the journal has,
-                                                        not settled
+    ["open", KEY, NAME, INODE, SIZE, TEMPORARY, PUBLISHED]  of an earlier section, which the journal
+                                                            has: not settled
 
 Keys are RUN:NUMBER.
 """
 import json
 from typing import NamedTuple
+
+
+ENCODE = json.JSONEncoder(separators=(',', ':')).encode      # json.dumps would make one each time
 
 
 class Version(NamedTuple):
@@ -33,7 +36,7 @@ class Version(NamedTuple):
 
 
 def line_of(event):
-    return json.dumps(event, separators=(',', ':')).encode('ascii') + b'\n'
+    return ENCODE(event).encode('ascii') + b'\n'
 
 
 def parsed(data):

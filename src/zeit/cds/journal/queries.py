@@ -5,7 +5,7 @@ import zope.interface
 from sqlalchemy import func, select
 
 from zeit.cds.interfaces import FileRow, Hour, IQueries, RunRow
-from zeit.cds.journal.database import files, OPEN, runs
+from zeit.cds.journal.database import files, PENDING, runs
 
 
 HOUR = 3600 * 10**9         # nanoseconds
@@ -33,8 +33,11 @@ class Queries:
         return self._connection.execute(query)
 
     def files(self, name=None, feed=None, since=None, states=(), digest=None, limit=1000):
-        query = select(files).limit(limit)
-        if states:
+        query, order = select(files).limit(limit), files.c.changed.desc()
+        if states and set(states) <= set(PENDING):
+            # These are few: no index of all files in this order is of use.
+            query, order = query.where(files.c.pending.in_(states)), (files.c.changed + 0).desc()
+        elif states:
             query = query.where(files.c.state.in_(states))
         if name is not None:
             query = query.where(files.c.name == name)
@@ -44,7 +47,7 @@ class Queries:
             query = query.where(files.c.feed == feed)
         if since is not None:
             query = query.where(files.c.changed >= since)
-        return [file_row(row) for row in self._rows(query.order_by(files.c.changed.desc()))]
+        return [file_row(row) for row in self._rows(query.order_by(order))]
 
     def runs(self, feed=None, limit=100):
         query = select(runs).order_by(runs.c.begun.desc()).limit(limit)
@@ -67,18 +70,18 @@ class Queries:
                 found[row.feed, row.direction] = file_row(last)
         return found
 
+    def known_since(self, feed, direction):
+        return self._connection.scalar(select(func.min(runs.c.begun)).where(
+            runs.c.feed == feed, runs.c.direction == direction))
+
     def counts(self, feed=None):
-        columns = files.c.feed, files.c.direction, files.c.state
-        found = {}
-        for condition in (
-                files.c.state.in_(OPEN),
-                (files.c.state == 'published') & (files.c.direction == 'import')):
-            query = select(*columns, func.count(), func.min(files.c.seen)).where(condition)
-            if feed is not None:
-                query = query.where(files.c.feed == feed)
-            for *key, number, oldest in self._rows(query.group_by(*columns)):
-                found[tuple(key)] = number, oldest
-        return found
+        columns = files.c.feed, files.c.direction, files.c.pending
+        query = select(*columns, func.count(), func.min(files.c.seen)).where(
+            files.c.pending.is_not(None))
+        if feed is not None:
+            query = query.where(files.c.feed == feed)
+        return {tuple(key): (number, oldest)
+                for *key, number, oldest in self._rows(query.group_by(*columns))}
 
     def hours(self, feed, direction, since, until):
         hour = files.c.published - files.c.published % HOUR

@@ -170,7 +170,8 @@ class Record:
                 self._told.add('unknown', version.key, REPLACED)
                 key = self._key()
         self._open[name] = Version(key, name, inode, size, temporary)
-        self._told.add('whole', key, name, inode, size, temporary, digest, modified, self._seen, now())
+        self._told.add('whole', key, name, inode, size, temporary, digest, modified, self._seen,
+                       now())
 
     def published(self, name):
         version = self._open.get(name)

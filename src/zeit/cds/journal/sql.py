@@ -8,6 +8,7 @@ import zope.interface
 
 from zeit.cds.interfaces import ConfigurationError, IJournal, INoted
 from zeit.cds.journal.record import Record
+from zeit.cds.journal.url import checked
 
 
 DAY = 86400 * 10**9         # nanoseconds
@@ -25,9 +26,10 @@ class SQLJournal:
     def __init__(self, url, keep_days=400.0):
         """
         url -- str, as SQLAlchemy has them; a path stands for a file of SQLite
-        keep_days -- files that came to their end so long ago are forgotten
+        keep_days -- files that came to their end so long ago are forgotten; 0: none ever
+        Raises ConfigurationError.
         """
-        self.url, self.keep_days = url, keep_days
+        self.url, self.keep_days = checked(url), keep_days
         self._database = self._process = None
         self._lock = threading.Lock()
         self._expired = 0.0         # value of time.monotonic() when that was last done
@@ -63,14 +65,21 @@ class SQLJournal:
             if tell:
                 from zeit.cds.journal.outbox import add
                 add(connection, sections, tell)
-        if self.keep_days and not self._expired or time.monotonic() - self._expired > 3600:
-            self._expired = time.monotonic()
+        now = time.monotonic()
+        if self.keep_days and (not self._expired or now - self._expired > 3600):
+            self._expired = now
             self.expire(self.keep_days, most=SOME)
 
     def ask(self):
         database = self.database
         from zeit.cds.journal.queries import Queries
         return Queries(database)
+
+    def heed(self, feed, direction, silent):
+        database = self.database
+        from zeit.cds.journal.loading import heed
+        with database.writing() as connection:
+            return heed(connection, feed, direction, silent)
 
     def expire(self, days, most=None):
         """See IJournal. most -- no more files than that, int; None: all"""

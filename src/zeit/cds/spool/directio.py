@@ -74,6 +74,31 @@ class Blocks:
                 self._free.append(block)
 
 
+class Hashing:
+    """Takes the digest of blocks while they are written, in a thread of its own."""
+
+    def __init__(self, digest):
+        from concurrent.futures import ThreadPoolExecutor  # without a journal it is not needed
+        self._digest, self._pool = digest, ThreadPoolExecutor(1, 'zeit.cds-hash')
+
+    @contextlib.contextmanager
+    def of(self, data):
+        """All of it is in the digest at the end of the block."""
+        try:
+            future = self._pool.submit(self._digest.update, data)
+        except RuntimeError:        # there are too many threads
+            self._digest.update(data)
+            yield
+            return
+        try:
+            yield
+        finally:
+            future.result()
+
+    def end(self):
+        self._pool.shutdown()
+
+
 class BlockWriter:
     """Writes one file block by block, in a thread of its own.
 
@@ -90,7 +115,7 @@ class BlockWriter:
         blocks -- Blocks
         digest -- hashlib object that is to get all of it, or None
         """
-        self._digest = digest
+        self._hashing = Hashing(digest) if digest is not None else None
         self._fd, self._offset, self._blocks = fd, offset, blocks
         self._flags = fcntl.fcntl(fd, fcntl.F_GETFL)
         self._is_direct = False
@@ -184,9 +209,11 @@ class BlockWriter:
             return False
         block, count = item
         try:
-            if self._digest is not None:
-                self._digest.update(block[:count])      # Python's lock is free meanwhile
-            self._write(block[:count])
+            if self._hashing is None:
+                self._write(block[:count])
+            else:
+                with self._hashing.of(block[:count]):
+                    self._write(block[:count])
         except Exception as e:
             self._error = e
             with contextlib.suppress(OSError):      # nobody wants it now, and others need the room
@@ -196,6 +223,8 @@ class BlockWriter:
         return True
 
     def _finish(self):
+        if self._hashing is not None:
+            self._hashing.end()
         with contextlib.suppress(OSError):
             self._be_direct(False)
         while self._free:

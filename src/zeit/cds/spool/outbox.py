@@ -219,6 +219,9 @@ class Outbox(Store):
             target = numbered(name, number)
         return 'unknown'
 
+    def identify(self, name):
+        raise NotImplementedError("There is no tmp/%s in an export." % name)
+
     def untaken(self):
         return None
 

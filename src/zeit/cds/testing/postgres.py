@@ -20,12 +20,13 @@ from zeit.cds.testing.server import ACCOUNT, libraries, START_LIMIT, StartError,
 
 # It has to outlive its own process, but no power failure: no time is spent on syncing.
 SETTINGS = ('fsync=off', 'full_page_writes=off', 'listen_addresses=',
-            'jit=off', 'max_connections=50', 'shared_buffers=16MB', 'dynamic_shared_memory_type=mmap')
+            'jit=off', 'max_connections=50', 'shared_buffers=16MB',
+            'dynamic_shared_memory_type=mmap')
 DATABASE = 'postgres'
 
 
 def programs():
-    """The directory of the newest version's programs, unpacked or installed; None: there is none."""
+    """The directory of the programs of the newest version, unpacked or installed; or None."""
     found = [path for top in (unpacked() + '/usr', '/usr')
              for path in glob.glob(top + '/lib/postgresql/*/bin')
              if all(os.path.exists(os.path.join(path, name)) for name in ('initdb', 'postgres'))]

@@ -37,6 +37,9 @@ class Killed:
     def test_there_is_a_newer_file_of_the_same_name(self):
         self.assert_all_is_well(renew=True)
 
+    def test_a_journal_is_true(self):
+        self.assert_all_is_well(renew=True, journal='sqlite')
+
     def test_several_sessions_and_all_of_that(self):
         self.assert_all_is_well(connections=4, consume=True, renew=True)
 

@@ -2,6 +2,8 @@
 import unittest
 import unittest.mock
 
+from zeit.cds.journal.record import Record
+from zeit.cds.spool.inbox import Spool
 from zeit.cds.testing.layers import on_servers, PYFTPDLIB_LAYER, SSHD_LAYER, VSFTPD_LAYER
 from zeit.cds.tests.crash.kills import kill_everywhere, Matrix
 from zeit.cds.transfer.importing import Import
@@ -33,6 +35,9 @@ class Runs(Kills):
     def test_several_sessions(self):
         self.check(self.matrix(9, connections=4), 6)
 
+    def test_a_journal_is_true(self):
+        self.check(self.matrix(2, consume=True, renew=True, journal='sqlite'), 8)
+
     def test_several_sessions_with_a_new_version(self):
         self.check(self.matrix(9, connections=4, renew=True), 6)
 
@@ -52,6 +57,22 @@ class Checks(Kills):
     def test_recovery_that_takes_every_file_for_another(self):
         with unittest.mock.patch.object(Import, '_same', lambda *args: False):
             self.assert_seen('published twice')
+
+    def assert_journal_is_wrong(self, text):
+        """After a kill in the second half of a run, when files are whole and not published yet."""
+        matrix = self.matrix(2, journal='sqlite')
+        steps = matrix.steps()
+        self.assertTrue(any(
+            matrix.kill_at(step) and text in ''.join(matrix.wrong)
+            for step in range(steps // 2, steps)))
+
+    def test_a_journal_that_does_not_ask_what_became_of_files(self):
+        with unittest.mock.patch.object(Record, '_resolve', lambda self, version: None):
+            self.assert_journal_is_wrong('which is whole')
+
+    def test_a_journal_that_takes_all_that_is_whole_for_published(self):
+        with unittest.mock.patch.object(Spool, 'fate', lambda *args: 'done'):
+            self.assert_journal_is_wrong('false row')
 
 
 def test_suite():

@@ -29,11 +29,13 @@ MAY_IMPORT = {
     'file': BELOW_ALL,
     'lock': SESSIONS | {'net', 'registry'},
     'spool': BELOW_ALL | {'net'},
+    'journal': BELOW_ALL | {'feed', 'events', 'net.scheduler'},
     'transfer': SESSIONS | {'net.scheduler', 'events'},
     'own': BELOW_ALL | {'feed'},
     'main': SETTINGS | {'own', 'transfer', 'logfile', 'registry'},
     'fleet': SETTINGS | {'main', 'registry', 'journal', 'lock.token', 'cli.site'},
-    'testing': SESSIONS | {'net.scheduler'},     # suites run what blocks, and what does not
+    # suites run what blocks, and what does not; a journal is told an outcome
+    'testing': SESSIONS | {'net.scheduler', 'events'},
 }
 LINES = 400             # a module at most
 TOP = 12                # modules at the package's top at most

@@ -8,12 +8,14 @@ from pathlib import Path
 import zope.component
 import zope.component.testing
 from zope.configuration import xmlconfig
+from zope.configuration.xmlconfig import ZopeXMLConfigurationError
 
 from zeit.cds import main
 from zeit.cds.cli import site
 from zeit.cds.feed import Feed, SETTINGS
 from zeit.cds.interfaces import ConfigurationError, IFeed
 from zeit.cds.own import configured
+from zeit.cds.registry import registered_journal
 from zeit.cds.tests.bucket import BucketSink
 from zeit.cds.zcml import IFeedDirective
 
@@ -26,6 +28,23 @@ FRAME = """\
 </configure>
 """
 LEAST = 'store_dir="spool" hostname="ftp.example.com" user="cds"'
+
+
+class Journals(unittest.TestCase):
+
+    def setUp(self):
+        zope.component.testing.setUp()
+        self.addCleanup(zope.component.testing.tearDown)
+
+    def test_a_journal_is_registered(self):
+        self.assertIsNone(registered_journal())
+        xmlconfig.string(FRAME % '<cds:journal url="/var/lib/cds/journal" keep_days="7" />')
+        journal = registered_journal()
+        self.assertEqual(('/var/lib/cds/journal', 7.0), (journal.url, journal.keep_days))
+
+    def test_a_wrong_url(self):
+        with self.assertRaisesRegex(ZopeXMLConfigurationError, 'SQLite or PostgreSQL'):
+            xmlconfig.string(FRAME % '<cds:journal url="mysql://x" />')
 
 
 class Feeds(unittest.TestCase):

@@ -1,10 +1,7 @@
 """Journals in SQLite and PostgreSQL keep what every journal has to keep."""
 import contextlib
 import multiprocessing
-import os
-import shutil
 import sqlite3
-import tempfile
 import time
 import unittest
 from unittest import mock
@@ -12,48 +9,54 @@ from unittest import mock
 from zeit.cds.interfaces import ConfigurationError, JournalError
 from zeit.cds.journal import database, record
 from zeit.cds.journal.sql import SQLJournal
+from zeit.cds.journal.tests.infile import InFile
 from zeit.cds.testing.contracts.journal import JournalContract
 from zeit.cds.testing.contracts.queries import QueriesContract
 from zeit.cds.testing.layers import POSTGRESQL_LAYER, ServerTestCase
 
 
-MEMORY = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None
+def write(url, number):
+    """One of several processes."""
+    journal = SQLJournal(url)
+    for n in range(10):
+        run, now = '%d-%d' % (number, n), time.time_ns()
+        journal.load([[
+            ('run', run, 'wire', 'import', '/spool', 'host', number, now, 0),
+            *(('whole', '%s:%d' % (run, n), 'f%d' % n, 1, 2, None, '00' * 32, None, now, now)
+              for n in range(1, 5)),
+            *(('published', '%s:%d' % (run, n), now) for n in range(1, 5)),
+            ('left', 'failing', 'it', True, now)]])
+    journal.database.close()
 
 
-class InFile:
-    """A journal in a file of SQLite."""
+class Several:
 
-    def setUp(self):
-        super().setUp()
-        self.directory = tempfile.mkdtemp(dir=MEMORY)
-        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
-        self.path = os.path.join(self.directory, 'journal')
-        self.journal = SQLJournal(self.path)
-
-    @contextlib.contextmanager
-    def failing(self):
-        with mock.patch.object(database, 'BUSY', 0.0):
-            self.journal = SQLJournal(self.path)
-            with self.journal.ask():
-                pass        # the tables are made
-        with contextlib.closing(sqlite3.connect(self.path, isolation_level=None)) as other:
-            other.execute('BEGIN IMMEDIATE')
-            yield
-            other.execute('ROLLBACK')
+    def test_five_processes_at_once_lose_nothing(self):
+        context = multiprocessing.get_context('fork')
+        processes = [context.Process(target=write, args=(self.journal.url, n)) for n in range(5)]
+        for process in processes:
+            process.start()
+        for process in processes:
+            process.join(60)
+            self.assertEqual(0, process.exitcode)
+        with self.journal.ask() as queries:
+            self.assertEqual(50, len(queries.runs(limit=1000)))
+            self.assertEqual(200, len(queries.files(states=['published'])))
+            [failing] = queries.files(states=['failed'])
+        self.assertEqual(50, failing.tries)
 
 
-class SQLite(InFile, JournalContract, QueriesContract, unittest.TestCase):
+class SQLite(InFile, Several, JournalContract, QueriesContract, unittest.TestCase):
     """Locked by somebody else when it is to fail."""
 
 
-class PostgreSQL(JournalContract, QueriesContract, ServerTestCase):
+class PostgreSQL(Several, JournalContract, QueriesContract, ServerTestCase):
     """Away when it is to fail."""
 
     layer = POSTGRESQL_LAYER
 
     def setUp(self):
         super().setUp()
-        self.layer.server.clear()
         self.journal = SQLJournal(self.layer.server.url)
         self.addCleanup(lambda: self.journal.database.close())
 
@@ -113,9 +116,18 @@ class Files(InFile, unittest.TestCase):
             SQLJournal('sqlite:///%s/none/journal' % self.directory).load([])
 
     def test_what_is_neither_sqlite_nor_postgresql(self):
-        for url in 'mysql://host/x', 'oracle://x', '://':
-            with self.assertRaises(ConfigurationError):
-                SQLJournal(url).load([])
+        for url in 'mysql://host/x', 'oracle://x', '://', '':
+            with self.assertRaisesRegex(ConfigurationError, 'SQLite or PostgreSQL'):
+                SQLJournal(url)
+        with self.assertRaisesRegex(ConfigurationError, 'SQLite or PostgreSQL'):
+            SQLJournal('postgresql://host:port/x').load([])
+
+    def test_what_is_not_installed(self):
+        for url, module in ('/x', 'sqlalchemy'), ('postgresql:///x', 'psycopg'):
+            with mock.patch('importlib.util.find_spec', lambda name, module=module: (
+                    None if name == module else name)):
+                with self.assertRaisesRegex(ConfigurationError, module + ': pip install'):
+                    SQLJournal(url)
 
     def test_no_password_is_told(self):
         journal = SQLJournal('postgresql://cds:secret@localhost:1/x')
@@ -128,33 +140,6 @@ class Files(InFile, unittest.TestCase):
             self.load()
             self.load()
         expire.assert_called_once_with(400.0, most=5000)
-
-
-def write(path, number):
-    """One of several processes."""
-    journal = SQLJournal(path)
-    for n in range(10):
-        run, now = '%d-%d' % (number, n), time.time_ns()
-        journal.load([[
-            ('run', run, 'wire', 'import', '/spool', 'host', number, now, 0),
-            *(('whole', '%s:%d' % (run, n), 'f%d' % n, 1, 2, None, '00' * 32, None, now, now)
-              for n in range(1, 5)),
-            *(('published', '%s:%d' % (run, n), now) for n in range(1, 5))]])
-
-
-class Several(InFile, unittest.TestCase):
-
-    def test_five_processes_at_once_lose_nothing(self):
-        context = multiprocessing.get_context('fork')
-        processes = [context.Process(target=write, args=(self.path, n)) for n in range(5)]
-        for process in processes:
-            process.start()
-        for process in processes:
-            process.join(60)
-            self.assertEqual(0, process.exitcode)
-        with self.journal.ask() as queries:
-            self.assertEqual(50, len(queries.runs(limit=1000)))
-            self.assertEqual(200, len(queries.files()))
 
 
 class Names(unittest.TestCase):

@@ -30,7 +30,8 @@ from zeit.cds.testing.noted import NotedSpool
 
 
 SECOND = 10**9
-NAMES = 'a b.xml', 'Köln', '\udcff', 'a\\b', 'a\\x41', '\\', '%s', "'; drop", '_', 'n' * 255, '\u202e'
+NAMES = ('a b.xml', 'Köln', '\udcff', 'a\\b', 'a\\x41', '\\', '%s', "'; drop", '_', 'n' * 255,
+         '\u202e')
 
 
 class Feed:

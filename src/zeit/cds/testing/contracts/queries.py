@@ -103,6 +103,12 @@ class QueriesContract:
             self.assertEqual([None], queries.delays('none', 'import', now - HOUR, (0.5,)))
         self.assertTrue(20 <= median < 900 <= most)
 
+    def test_news_of_silence_is_news_once(self):
+        self.assertEqual([False, True, False, True, False], [
+            self.journal.heed('wire', 'import', silent)
+            for silent in (False, True, True, False, False)])
+        self.assertTrue(self.journal.heed('wire', 'export', True))
+
     def test_what_is_old_is_forgotten(self):
         self.exchange('a')
         self.end(self.begin(), failed=[('b', 'it')])

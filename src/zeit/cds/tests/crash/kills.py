@@ -283,8 +283,8 @@ def main():
         if missing := kind.missing():
             parser.error(missing)
         for connections, renew in (1, False), (1, True), (4, False), (4, True):
-            with kind() as server, contextlib.closing(
-                    Matrix(server, options.files, connections, renew, renew, options.journal)) as matrix:
+            with kind() as server, contextlib.closing(Matrix(
+                    server, options.files, connections, renew, renew, options.journal)) as matrix:
                 begun = time.monotonic()
                 count, steps = kill_everywhere(matrix, options.points)
             total, bad = total + count, bad + len(matrix.wrong)
