@@ -176,7 +176,7 @@ class Crew:
     def _is_free(self, connection, run):
         """Does certainly nobody work on a feed that this run has claimed? bool"""
         found = run and connection.execute(select(runs.c.worker, now() - runs.c.seen).where(
-            runs.c.run == run, ~runs.c.over)).one_or_none()
+            runs.c.run == run)).one_or_none()
         if not found:
             return True
         worker, silent = found
