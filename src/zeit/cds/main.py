@@ -63,7 +63,7 @@ def run_import(feed, watch=contextlib.nullcontext, ask=None, journal=None):
     journal -- IJournal; by default the registered one, if there is one
     """
     from zeit.cds.transfer.importing import Import  # what a run doesn't need, it doesn't load
-    return _run(Import, feed, watch, ask, journal or registered_journal())
+    return _run(Import, feed, watch, ask, _journal(feed, journal))
 
 
 def preview(feed, watch=contextlib.nullcontext, ask=None):
@@ -134,7 +134,17 @@ def export_feed(name):
 def run_export(feed, watch=contextlib.nullcontext, ask=None, journal=None):
     """Export by the settings of an IFeed, see `run_import`."""
     from zeit.cds.transfer.exporting import Export
-    return _run(Export, feed, watch, ask, journal or registered_journal())
+    return _run(Export, feed, watch, ask, _journal(feed, journal))
+
+
+def _journal(feed, journal):
+    """The journal that is kept of the feed, or None. Raises ConfigurationError."""
+    journal = journal or registered_journal()
+    if journal is None and getattr(feed, 'tell', ''):
+        raise ConfigurationError(
+            'The feed %s wants a task for each file (tell), which takes a journal: --journal, '
+            '<cds:journal>, or CDS_JOURNAL for the fleet.' % printable(feed.name or feed.store_dir))
+    return journal
 
 
 def _run(procedure, feed, watch, ask, journal=None):

@@ -91,7 +91,7 @@ def claimed(name, sent=None):
 def send_quietly(task, *args, **options):
     """Send a task. If it can't be done, beat's next one does as well."""
     try:
-        task.apply_async(args, **options)
+        task.apply_async(args, retry=False, **options)
     except (kombu.exceptions.OperationalError, OSError) as e:
         log.debug('%s is not sent: %s', task.name, e)
 

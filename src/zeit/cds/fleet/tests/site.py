@@ -37,6 +37,7 @@ class SiteCase(ServerTestCase):
         self.app = celery.Celery('test', broker=self.server.url)
         self.app.set_current()
         self.app.conf.broker_connection_timeout = 1
+        self.app.conf.broker_transport_options = {'max_retries': 1, 'interval_start': 0}
         self.addCleanup(self.app.close)
 
     def feed(self, name='dpa', **settings):

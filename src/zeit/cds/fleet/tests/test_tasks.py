@@ -1,12 +1,14 @@
 """The tasks: a run of a feed, once at a time, and once more for who came meanwhile."""
 import os
+import sqlite3
+import threading
 import time
 
 import zope.component
 from sqlalchemy import insert, select, update
 
-from zeit.cds.fleet import tasks
-from zeit.cds.fleet.crew import Crew, identity, me
+from zeit.cds.fleet import crew, tasks
+from zeit.cds.fleet.crew import Crew, identity, me, Tuning
 from zeit.cds.fleet.schedule import SENT
 from zeit.cds.fleet.tables import claims, now, runs
 from zeit.cds.fleet.tests.site import put, SiteCase
@@ -14,6 +16,7 @@ from zeit.cds.interfaces import ConfigurationError, IFileImported, IJournal, ILo
 from zeit.cds.journal.sql import SQLJournal
 from zeit.cds.lock.token import Owner
 from zeit.cds.testing import recorded
+from zeit.cds.testing.faulty import FaultyServer, On
 
 
 class Tasks(SiteCase):
@@ -90,7 +93,6 @@ class Tasks(SiteCase):
         feed = self.feed(tell='app.arrived')
         put(feed, 'foo.xml')
         self.app.conf.broker_url = 'redis://127.0.0.1:1/0'
-        self.app.conf.task_publish_retry = False
         self.assertEqual(1, tasks.import_feed('dpa')['files'])
 
     def test_the_claim_is_released_whatever_happens(self):
@@ -116,6 +118,55 @@ class Tasks(SiteCase):
         self.assertEqual(1, tasks.import_feed('dpa')['files'])
 
 
+    def test_nobody_can_be_told_without_a_journal(self):
+        feed = self.feed(tell='app.arrived')
+        put(feed, 'foo.xml')
+        zope.component.getGlobalSiteManager().unregisterUtility(provided=IJournal)
+        with self.assertRaisesRegex(ConfigurationError, 'feed dpa wants .* takes a journal'):
+            tasks.import_feed('dpa')
+        self.assertEqual(['foo.xml'], os.listdir(feed.ftp_dir))
+
+
+class CutOff(SiteCase):
+    """A worker that can't reach the database ends its run, and leaves no lock."""
+
+    TUNING = Tuning(beat=0.1, fence=0.5, dead=1.0)
+
+    def setUp(self):
+        super().setUp()
+        self.ftp = FaultyServer(files={'foo.xml': b'foo', 'bar.xml': b'bar'})
+        self.ftp.start()
+        self.addCleanup(self.ftp.stop)
+        former, crew.TUNING = crew.TUNING, self.TUNING
+        self.addCleanup(setattr, crew, 'TUNING', former)
+        self.dpa = self.feed(
+            connection='', hostname=self.ftp.host, port=self.ftp.port, user='test',
+            password='testpw', ftp_dir='/', connections=1)
+
+    def occupy(self):
+        """Nobody else gets into the database until the lock is gone on the server."""
+        self.ftp.wait_until(lambda: self.ftp.commands('RETR'), 30)
+        database = sqlite3.connect(self.journal.url)
+        database.execute('BEGIN EXCLUSIVE')
+        self.ftp.wait_until(lambda: 'read' not in self.ftp.files, 30)
+        database.rollback()
+        database.close()
+
+    def test_in_the_middle_of_a_file(self):
+        self.ftp.script = [On('RETR').stall()]
+        occupying = threading.Thread(target=self.occupy)
+        occupying.start()
+        with recorded() as log:
+            found = tasks.import_feed('dpa')
+        occupying.join()
+        self.assertIn('Interrupted: this worker could not show', found['error'])
+        self.assertIn('Is the database of the journal within reach?', log.of('ERROR')[0])
+        self.assertEqual(['bar.xml', 'foo.xml'], sorted(self.ftp.files))
+        self.ftp.behave()
+        with recorded():
+            self.assertEqual(2, tasks.import_feed('dpa')['files'])
+
+
 class DeadOwners(SiteCase):
     """The lock of a worker on another host, which is known to be dead, is broken."""
 
@@ -124,8 +175,7 @@ class DeadOwners(SiteCase):
         with open(os.path.join(feed.ftp_dir, 'read'), 'w') as f:
             f.write(other.token)
         if known:
-            crew = Crew(self.journal.database)
-            crew.claim('another').release()
+            Crew(self.journal.database).claim('another').release()
             with self.journal.database.writing() as connection:
                 connection.execute(insert(runs).values(
                     run='theirs', feed='dpa', worker=identity(other), host='other', over=False,

@@ -156,6 +156,9 @@ class Done(SiteCase):
         del self.message.headers[telling.HEADER]
         self.do()
         self.assertFalse(self.told())
+        zope.component.getGlobalSiteManager().unregisterUtility(provided=IJournal)
+        self.do()
+        self.assertEqual([], self.messages())
 
     def test_a_worker_without_a_journal_sends_a_task_that_notes_it(self):
         zope.component.getGlobalSiteManager().unregisterUtility(provided=IJournal)
