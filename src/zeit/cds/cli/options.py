@@ -21,7 +21,8 @@ LOCAL = ('file',)       # those of directories on this machine: no host, no user
 SHELLS = ('bash', 'zsh', 'tcsh')
 
 IN_URL = ('hostname', 'port', 'user', 'ftp_dir', 'security')
-NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'expect_within', 'password')     # the last one never is an argument
+# The last one never is an argument.
+NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'expect_within', 'queue', 'tell', 'password')
 ONLY_EXPORT = ('replace', 'keep')
 OF_LOCK = ('name', 'password_file', 'ca_file', 'logfile', 'timeout', 'quirks', 'connection',
            'lock')

@@ -38,6 +38,8 @@ OWN = {
 }
 OWN_OF_LOCK = OWN - {'dry-run', 'journal', 'metrics'} | {'break', 'yes'}
 BY_OTHER_WAYS = {
+    'queue',
+    'tell',
     'store_dir',
     'hostname',
     'port',
@@ -70,7 +72,8 @@ class FromIFeed(unittest.TestCase):
 
     def test_what_the_url_gives_are_settings(self):
         found = options.url_settings('ftps://cds@host:9/in')
-        self.assertEqual({'store_dir', 'direction', 'expect_within', 'password'}, BY_OTHER_WAYS - found.keys())
+        self.assertEqual({'store_dir', 'direction', 'expect_within', 'queue', 'tell', 'password'},
+                         BY_OTHER_WAYS - found.keys())
         self.assertLessEqual(found.keys(), SETTINGS.keys())
 
     def test_help_shows_each_option_and_no_other(self):
