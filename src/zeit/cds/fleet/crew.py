@@ -20,12 +20,13 @@ that process had such a run, and no other, at that time.
 import calendar
 import contextlib
 import functools
+import logging
 import os
 import time
 import uuid
 from typing import NamedTuple
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from zeit.cds.fleet import tables
@@ -33,6 +34,10 @@ from zeit.cds.fleet.pulse import clock, Pulse
 from zeit.cds.fleet.tables import claims, now, runs
 from zeit.cds.interfaces import JournalError, Locked
 from zeit.cds.lock.token import Owner
+from zeit.cds.text import printable
+
+
+log = logging.getLogger('zeit.cds')
 
 
 class Tuning(NamedTuple):
@@ -41,10 +46,13 @@ class Tuning(NamedTuple):
     beat: float = 7.5       # between two heartbeats of a run
     fence: float = 22.5     # after so long without one that succeeded, it ends
     dead: float = 45.0      # after so long, others take it for dead
+    recent: float = 600.0   # deaths within that time count
+    rest: float = 60.0      # after too many, so long passes until the next run
     forget: float = 30 * 86400.0        # after so long, no lock of it is there any more
 
 
 TUNING = Tuning()
+DEATHS = 3      # at one feed, are too many
 
 
 def identity(owner):
@@ -87,7 +95,7 @@ class Crew:
             if sent is not None and held.looked is not None and held.looked > sent:
                 return None
             of_feed = claims.c.feed == feed
-            if not self._is_free(connection, held.run):
+            if not self._is_free(connection, feed, held.run):
                 connection.execute(update(claims).where(of_feed).values(again=True))
                 return None
             connection.execute(update(claims).where(of_feed).values(
@@ -173,14 +181,26 @@ class Crew:
             held = connection.execute(wanted).one()
         return held
 
-    def _is_free(self, connection, run):
-        """Does certainly nobody work on a feed that this run has claimed? bool"""
+    def _is_free(self, connection, feed, run):
+        """Does certainly nobody work on the feed, which this run has claimed? bool"""
         found = run and connection.execute(select(runs.c.worker, now() - runs.c.seen).where(
             runs.c.run == run)).one_or_none()
         if not found:
             return True
         worker, silent = found
-        return silent > self.tuning.dead or ended(worker)
+        return (silent > self.tuning.dead or ended(worker)) and (
+            silent > self.tuning.rest or not self._kills(connection, feed))
+
+    def _kills(self, connection, feed):
+        """Does whoever works on it die, again and again? bool"""
+        count = connection.scalar(select(func.count()).where(
+            runs.c.feed == feed, ~runs.c.over, runs.c.seen > now() - self.tuning.recent))
+        if count < DEATHS:
+            return False
+        log.error('Workers died %d times within %d s at the feed %s: it is not looked at for a '
+                  'while. Does the memory suffice? See what the kernel says.', count,
+                  self.tuning.recent, printable(feed))
+        return True
 
 
 class Claim:

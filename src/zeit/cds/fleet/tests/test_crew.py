@@ -16,6 +16,7 @@ from zeit.cds.fleet.owners import Owners
 from zeit.cds.fleet.tables import claims, now, runs
 from zeit.cds.interfaces import JournalError, Locked
 from zeit.cds.journal.database import Database
+from zeit.cds.testing import recorded
 from zeit.cds.tests.importing import MEMORY
 
 
@@ -148,6 +149,20 @@ class Claims(Case):
         self.assertIsNotNone(self.crew.claim('dpa', time.time()))
         self.assertIsNone(self.crew.claim('dpa', before))
         self.assertFalse(self.row('dpa').again)
+
+
+    def test_a_feed_at_which_workers_die_again_and_again_has_a_rest(self):
+        for _ in range(crew.DEATHS):
+            self.assertIsNotNone(self.crew.claim('dpa'))
+            with self.crew._writing() as connection:    # it is killed
+                connection.execute(update(runs).where(~runs.c.over).values(
+                    worker=identity(me()._replace(start='1'))))
+        with recorded() as log:
+            self.assertIsNone(self.crew.claim('dpa'))
+        self.assertIn('Workers died 3 times within 600 s at the feed dpa', log.complaints[0])
+        with self.crew._writing() as connection:
+            connection.execute(update(runs).values(seen=now() - Tuning().rest - 5))
+        self.assertIsNotNone(self.crew.claim('dpa'))
 
 
 class Heartbeats(Case):
