@@ -20,6 +20,9 @@ def clock():
     return time.clock_gettime(getattr(time, 'CLOCK_BOOTTIME', time.CLOCK_MONOTONIC))
 
 
+WAIT = 0.5      # seconds for a heartbeat under way; then the thread is left to end by itself
+
+
 class Pulse:
     """A context manager around a run."""
 
@@ -33,16 +36,20 @@ class Pulse:
         self._run, self._beat, self._tuning = run, beat, tuning
         self._last = last
         self._over = threading.Event()
+        self._threads = []
 
     def __enter__(self):
         for target in self._go, self._watch:
             thread = threading.Thread(target=target, daemon=True, name='zeit.cds-pulse')
             thread.parent = threading.current_thread()      # it logs for this thread's run
             thread.start()
+            self._threads.append(thread)
         return self
 
     def __exit__(self, *_):
-        self._over.set()        # the threads end by themselves: a run waits for no database
+        self._over.set()
+        for thread in self._threads:
+            thread.join(WAIT)
 
     def _go(self):
         while not self._over.wait(self._tuning.beat):

@@ -133,11 +133,13 @@ class Done(SiteCase):
         tasks.tell()
         self.message = self.messages()[-1]
 
+        @self.app.task(name='app.arrived', shared=False)
+        def arrived(**_):
+            pass
+
     def do(self):
         """A worker gets the message, and does its task."""
-        @self.app.task(name='app.arrived', shared=False)
-        def task(**_):
-            pass
+        task = self.app.tasks['app.arrived']
         task.push_request(headers=self.message.headers)
         try:
             celery.signals.task_success.send(sender=task, result=None)
