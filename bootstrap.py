@@ -126,6 +126,15 @@ def write_script():
     os.chmod(path, 0o755)
 
 
+def forget_metadata():
+    """What pip left here of an older version: buildout would believe it, and
+    miss an extra that came since."""
+    import glob
+    import shutil
+    for path in glob.glob(os.path.join(TOP, 'src', '*.egg-info')):
+        shutil.rmtree(path)
+
+
 def compile_sources():
     """Leave bytecode here: whoever runs the commands may not be allowed to
     write it, and would compile all of them at each start."""
@@ -139,6 +148,7 @@ def main():
     if not is_complete(versions):
         make_venv(versions)
     write_script()
+    forget_metadata()
     compile_sources()
     print('bootstrap.py: now run bin/buildout')
 

@@ -9,6 +9,8 @@ demo = ['pyftpdlib']
 progress = ['tqdm']
 metrics = ['prometheus_client']
 completion = ['shtab']
+http = ['waitress'] + metrics       # the watch works without; not every machine wants a web server
+watch = ['inotify_simple'] + zcml
 journal = ['SQLAlchemy']
 postgresql = journal + ['psycopg[binary]']
 celery = zcml + journal + ['celery']
@@ -61,12 +63,13 @@ setup(
         'completion': completion,
         'demo': demo,
         'docs': docs,
+        'http': http,
         'journal': journal,
         'metrics': metrics,
         'postgresql': postgresql,
         'progress': progress,
         'sftp': [],     # the system's ssh does it
-        'test': zcml + demo + progress + metrics + completion + docs + postgresql + celery + [
+        'test': zcml + demo + progress + http + completion + docs + watch + postgresql + celery + [
             'celery[redis]',
             'hypothesis',
             'packaging',
@@ -81,6 +84,7 @@ setup(
             'zope.testing',
             'zope.testrunner',
         ],
+        'watch': watch,
         'zcml': zcml,
     },
     entry_points={
@@ -89,7 +93,9 @@ setup(
             'cds-export = zeit.cds.cli.exchange:export',
             'cds-import = zeit.cds.cli.exchange:import_',
             'cds-lock = zeit.cds.cli.lock:lock',
+            'cds-watch = zeit.cds.cli.watch:watch',
             'cds-log = zeit.cds.cli.log:log_',
+            'cds-status = zeit.cds.cli.status:status',
         ],
     },
 )

@@ -24,7 +24,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))      # a buildout
 import compare  # noqa: E402
 
 
-OPTIONS = ['-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=yes', '-F', os.devnull]
+CIPHERS = 'Ciphers=^aes128-gcm@openssh.com'     # what rclone has first; ssh by itself takes longer
+OPTIONS = ['-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=yes', '-o', CIPHERS,
+           '-F', os.devnull]
 
 
 # ---------------------------------------------------------------- the programs
@@ -37,11 +39,14 @@ def ssh(server):
 
 def cds(connections):
     def command(server, store):
+        config = os.path.join(os.path.dirname(server.identity), 'ssh_config')
+        with open(config, 'w') as f:
+            f.write(CIPHERS + '\n')
         return [sys.executable, '-c',
                 'import sys; from zeit.cds.cli import exchange; sys.exit(exchange.import_())',
                 store, 'sftp://%s@%s:%d%s' % (server.user, server.host, server.port,
                                               server.directory),
-                '--connections', str(connections), '-q', '--set', 'connection.ssh_config=/dev/null',
+                '--connections', str(connections), '-q', '--set', 'connection.ssh_config=' + config,
                 '--set', 'connection.identity=' + server.identity,
                 '--set', 'connection.known_hosts=' + server.known_hosts,
                 ], {'PYTHONPATH': os.pathsep.join(sys.path)}

@@ -15,7 +15,7 @@ from sphinx.util.nodes import make_refnode
 
 sys.path.insert(0, str(Path(__file__).parents[1] / 'src'))
 
-from zeit.cds.cli import log, manual, options  # noqa: E402
+from zeit.cds.cli import log, manual, options, status  # noqa: E402
 
 
 project = 'zeit.cds'
@@ -78,7 +78,8 @@ class Help(Directive):
     def run(self):
         os.environ['COLUMNS'] = '80'
         name = self.arguments[0]
-        parser = log.parser() if name == 'cds-log' else options.parser(name)
+        own = {'cds-log': log, 'cds-status': status}
+        parser = own[name].parser() if name in own else options.parser(name)
         text = parser.format_help()
         return [nodes.literal_block(text, text, language='none', classes=['drawing'])]
 
@@ -141,7 +142,7 @@ class Links(SphinxPostTransform):
         if self.env.current_document.docname in self.REFERENCE:
             self.link_plain_names()
         for node in list(self.document.findall(nodes.literal)):
-            if len(node.astext()) < 25 and ' ' not in node.astext():
+            if max(map(len, node.astext().split()), default=0) < 25:
                 node['classes'].append('whole')
             if not self.is_linked(node) and (target := self.target(node.astext())):
                 link = nodes.reference('', '', internal=True, refuri=target)

@@ -57,7 +57,8 @@ def from_file(path):
         log.warning('Others may read or change the password file %s. Take that right away: '
                     'chmod 600 %s', path, path)
     if not password:
-        raise ConfigurationError('The password file %s is empty.' % path)
+        raise ConfigurationError(
+            'The first line of the password file %s is empty: the password belongs there.' % path)
     return password
 
 
@@ -83,7 +84,11 @@ def _why(error):
     # The text of an error of syntax quotes the file, and perhaps the password.
     if getattr(error, 'lineno', None):
         return 'line %d makes no sense.' % error.lineno
-    return error
+    if isinstance(error, OSError):
+        return error.strerror
+    if 'permissive' in error.msg:
+        return 'others may read it. Take that right away: chmod 600 ~/.netrc'
+    return error.msg
 
 
 def from_terminal(feed):

@@ -8,6 +8,7 @@ may write to one file. Each run's file gets the lines of that run only::
 """
 import collections
 import contextlib
+import errno
 import fcntl
 import logging
 import math
@@ -23,6 +24,7 @@ from zeit.cds.interfaces import CDSError, ConfigurationError
 log = logging.getLogger('zeit.cds')
 
 WEEKS_KEPT = 5
+NO_SUCH_PLACE = errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG
 FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
@@ -131,16 +133,14 @@ def log_to(path, label=''):
 
     path -- str, or None for no file
     label -- stands before the process id in each line: str
-    Raises ConfigurationError if it can't be written.
+    Raises ConfigurationError if there can't be a file. If it merely can't be written (it is another
+    user's, the disk is full or read-only), that is told, and the run goes on without.
     """
-    if path is None:
+    handler = None if path is None else opened(path, label)
+    if handler is None:
         with run_of_this_thread():
             yield
         return
-    try:
-        handler = LogFile(path, label)
-    except OSError as e:
-        raise ConfigurationError('The log file cannot be written: %s' % e) from e
     with run_of_this_thread(), _level:
         log.addHandler(handler)
         try:
@@ -148,6 +148,18 @@ def log_to(path, label=''):
         finally:
             log.removeHandler(handler)
             handler.close()
+
+
+def opened(path, label):
+    """A LogFile, or None if it can't be written, which is told. Raises ConfigurationError."""
+    try:
+        return LogFile(path, label)
+    except OSError as e:
+        if e.errno in NO_SUCH_PLACE:
+            error = ConfigurationError('The log file cannot be written: %s' % e)
+            error.add_note('Make its directory first, or name another file as logfile.')
+            raise error from e
+        log.error('The log file %s cannot be written, this run has none: %s', path, e.strerror)
 
 
 class LogFile(logging.Handler):

@@ -24,6 +24,7 @@ __all__ = [
     'import_feed',
     'inspect_locks',
     'log_to',
+    'look',
     'preview',
     'probe',
     'registered_feed',
@@ -54,16 +55,17 @@ def import_feed(name):
     return run_import(registered_feed(name, 'import'))
 
 
-def run_import(feed, watch=contextlib.nullcontext, ask=None, journal=None):
+def run_import(feed, watch=contextlib.nullcontext, ask=None, connection=None, journal=None):
     """Import by the settings of an IFeed. Returns an IOutcome; raises ConfigurationError.
 
     watch -- called with the run, a zeit.cds.transfer.run.Run, before it begins; gives a context
         manager around it
     ask -- called with the feed if no password can be found; returns one (str), or ''
+    connection -- IKeptConnection instead of the utility that the feed names
     journal -- IJournal; by default the registered one, if there is one
     """
     from zeit.cds.transfer.importing import Import  # what a run doesn't need, it doesn't load
-    return _run(Import, feed, watch, ask, _journal(feed, journal))
+    return _run(Import, feed, watch, ask, connection, _journal(feed, journal))
 
 
 def preview(feed, watch=contextlib.nullcontext, ask=None):
@@ -73,6 +75,16 @@ def preview(feed, watch=contextlib.nullcontext, ask=None):
     """
     from zeit.cds.transfer.dryrun import ExportPreview, ImportPreview  # for a person, not for cron
     return _run(ImportPreview if feed.direction == 'import' else ExportPreview, feed, watch, ask)
+
+
+def look(feed, ask=None, connection=None):
+    """What looks whether there is anything to exchange: a zeit.cds.transfer.look.Look.
+
+    See `run_import` for the arguments. Raises ConfigurationError.
+    """
+    from zeit.cds.transfer.look import ExportLook, ImportLook  # for the watch
+    return _prepared(ImportLook if feed.direction == 'import' else ExportLook, feed, ask,
+                     connection)
 
 
 def inspect_locks(feed, ask=None):
@@ -106,8 +118,9 @@ def probe(feed, ask=None):
     connection = utility(ICDSConnection, feed.connection)
     probed = IProbedConnection(connection, None)
     if probed is None:
-        raise ConfigurationError('The connection %r cannot tell about its server.' % (
-            feed.connection,))
+        raise ConfigurationError(
+            'The connection %r cannot tell about its server. For a bug report, send what a dry run '
+            'prints with -vv.' % feed.connection)
     with _session(feed, ask) as session:
         return probed.describe(session)
 
@@ -131,10 +144,10 @@ def export_feed(name):
     return run_export(registered_feed(name, 'export'))
 
 
-def run_export(feed, watch=contextlib.nullcontext, ask=None, journal=None):
+def run_export(feed, watch=contextlib.nullcontext, ask=None, connection=None, journal=None):
     """Export by the settings of an IFeed, see `run_import`."""
     from zeit.cds.transfer.exporting import Export
-    return _run(Export, feed, watch, ask, _journal(feed, journal))
+    return _run(Export, feed, watch, ask, connection, _journal(feed, journal))
 
 
 def _journal(feed, journal):
@@ -147,16 +160,21 @@ def _journal(feed, journal):
     return journal
 
 
-def _run(procedure, feed, watch, ask, journal=None):
+def _run(procedure, feed, watch, ask, connection=None, journal=None):
     with log_to(feed.logfile, feed.name):
-        spools = utility(procedure.spools, feed.sink)
-        _check_spool(feed, spools)
-        connection = utility(ICDSConnection, feed.connection)
-        lock = utility(ILockFile, feed.lock)
-        run = procedure(_ready(feed, ask, connection=connection, lock=lock, sink=spools),
-                        connection, lock, spools, journal=journal)
+        run = _prepared(procedure, feed, ask, connection, journal=journal)
         with watch(run):
             return run()
+
+
+def _prepared(procedure, feed, ask, connection=None, **more):
+    """A Run of that kind, with all that it needs; `more` goes to it."""
+    spools = utility(procedure.spools, feed.sink)
+    _check_spool(feed, spools)
+    connection = connection or utility(ICDSConnection, feed.connection)
+    lock = utility(ILockFile, feed.lock)
+    return procedure(_ready(feed, ask, connection=connection, lock=lock, sink=spools),
+                     connection, lock, spools, **more)
 
 
 def _session(feed, ask, **utilities):

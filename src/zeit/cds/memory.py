@@ -1,4 +1,4 @@
-"""Small files in memory: an IByteSink for what is read whole."""
+"""Small files in memory: an IByteSink for what is read whole, and how such a one is handed on."""
 import zope.interface
 
 from zeit.cds.interfaces import IByteSink
@@ -31,3 +31,14 @@ def read(session, name, limit=65536):
     sink = Memory(limit)
     session.read(name, sink)
     return bytes(sink.data)
+
+
+def deliver(data, sink):
+    """Hand bytes to an IByteSink."""
+    left = memoryview(data)
+    while left:
+        buffer = sink.buffer()
+        count = min(len(buffer), len(left))
+        buffer[:count] = left[:count]
+        sink.advance(count)
+        left = left[count:]

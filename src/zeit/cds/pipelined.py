@@ -91,7 +91,7 @@ class AtOnce:
             heard(len(entries))
         return self._end(entries, also)
 
-    def read(self, entry, sink, offset=0, also=None):
+    def read(self, entry, sink, offset=0, also=None, then=None):
         return self._end(self.session.read(entry.name, sink, offset), also)
 
     def write(self, name, source, offset=0, also=None):

@@ -23,6 +23,17 @@ def phrase(text):
     return str(text).rstrip(' .')
 
 
+def duration(seconds):
+    """How long that is, without reckoning: '90 s', '5 min', '3 h', '2 days'."""
+    if seconds < 120:
+        return '%d s' % seconds
+    if seconds < 120 * 60:
+        return '%d min' % (seconds // 60)
+    if seconds < 48 * 3600:
+        return '%d h' % (seconds // 3600)
+    return '%d days' % (seconds // 86400)
+
+
 # ---------------------------------------------------------------- names of lock files
 
 LOCKS = ('read', 'write')

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 
 from zeit.cds import credentials
 from zeit.cds.cli.console import silence
@@ -89,6 +90,20 @@ class Handler(logging.StreamHandler):
         prefix = '%s: %s: ' % (self._prog, name) if name else '%s: ' % self._prog
         self.setFormatter(Formatter(prefix.replace('%', '%%') + '%(levelname)s: '))
 
+    def name_feeds(self):
+        """Several are at work at once: each line names the one that its thread works for.
+
+        A thread that does so has an attribute `label`, str, or an attribute `parent`, the thread
+        that started it.
+        """
+        def note(record):
+            name = name_of_feed()
+            record.feed = '%s: ' % name if name else ''
+            return True
+
+        self.addFilter(note)
+        self.setFormatter(Formatter('%s: %%(feed)s%%(levelname)s: ' % self._prog))
+
     def emit(self, record):
         with self.make_room():
             super().emit(record)
@@ -98,6 +113,14 @@ class Handler(logging.StreamHandler):
             silence(2)      # nobody listens any more, or the disk is full; the run goes on
         else:
             super().handleError(record)
+
+
+def name_of_feed():
+    """The feed that the present thread works for, str; None if it works for all of them."""
+    thread = threading.current_thread()
+    while thread is not None and not hasattr(thread, 'label'):
+        thread = getattr(thread, 'parent', None)
+    return thread and thread.label
 
 
 @contextlib.contextmanager
@@ -144,11 +167,14 @@ class Command:
         self.unprinted = False      # is something missing on standard output?
         self._feed = feed
         self._typed = {}            # the address of a feed: its password
+        self._asking = threading.Lock()
         if feed is not None and not arguments:      # cron's runs start sooner
             self.options = NothingAsked()
             return
         from zeit.cds.cli import options
         self._parser = options.parser(prog)
+        if feed is not None:
+            self._parser.usage = '%s [OPTION...]' % os.path.basename(sys.argv[0])
         self.options = self._parser.parse(arguments)
         self._check_options()
 
@@ -163,14 +189,18 @@ class Command:
         level = logging.ERROR if self.options.quiet else LEVELS[
             min(self.options.verbose, len(LEVELS) - 1)]
         with logged(self.prog, level) as self.handler:
-            feeds = self._feeds()
-            work = self._probe if self.options.probe else self.work
-            statuses = [work(feed) for feed in self._each(feeds)]
-            if len(statuses) < len(feeds):
-                statuses.append(BY_SIGNAL + self.signals.number)
+            statuses = self._statuses(self._feeds())
             if self.unprinted:
                 statuses.append(FAILED)
             return most_serious(statuses)
+
+    def _statuses(self, feeds):
+        """Do what is to be done for these feeds; returns the status of each, at least one."""
+        work = self._probe if self.options.probe else self.work
+        statuses = [work(feed) for feed in self._each(feeds)]
+        if len(statuses) < len(feeds):
+            statuses.append(BY_SIGNAL + self.signals.number)
+        return statuses
 
     def work(self, feed):
         """What is to be done for one feed; returns its status."""
@@ -218,18 +248,24 @@ class Command:
             return [self._feed_of_script(given)]
         if self.options.zcml is None:
             return [self._feed_of_line(given)]
-        if bool(self.options.all) == bool(self.options.arguments):
-            self._parser.error('after --zcml give either names of feeds, or --all')
         if 'name' in given:
             self._parser.error('--name is for a feed that is given by its URL')
-        from zeit.cds.cli import site
-        names = None if self.options.all else self.options.arguments
-        feeds = [replaced(feed, **given)
-                 for feed in site.feeds(self.options.zcml, names, self.direction)]
+        feeds = [replaced(feed, **given) for feed in self._declared(self._names())]
         if len(feeds) > 1 and os.environ.pop(credentials.VARIABLE, None):
             log.warning('%s is ignored: one password for several feeds may be told to the wrong '
                         'server.', credentials.VARIABLE)
         return feeds
+
+    def _declared(self, names):
+        """The feeds of the ZCML file: those of these names, a list; None: all."""
+        from zeit.cds.cli import site
+        return site.feeds(self.options.zcml, names, self.direction)
+
+    def _names(self):
+        """Of the feeds in the ZCML file that are wanted: a list; None: all."""
+        if bool(self.options.all) == bool(self.options.arguments):
+            self._parser.error('after --zcml give either names of feeds, or --all')
+        return None if self.options.all else self.options.arguments
 
     def _feed_of_script(self, given):
         if self.options.arguments or self.options.zcml or self.options.all:
@@ -237,9 +273,9 @@ class Command:
         return replaced(self._feed, **given)
 
     def _feed_of_line(self, given):
-        positional = () if self.options.probe else self.positional
+        positional = () if vars(self.options).get('probe') else self.positional
         arguments = self.options.arguments
-        if len(arguments) != len(positional) + 1 or self.options.all:
+        if len(arguments) != len(positional) + 1 or vars(self.options).get('all'):
             self._parser.error('%s wanted, or --zcml FILE and names of feeds' % ' and '.join(
                 [*(name.upper() for name in positional), 'URL']))
         from zeit.cds.cli.options import url_settings
@@ -254,7 +290,8 @@ class Command:
         """The password that the person at the terminal types, once for each place; '' if none."""
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return ''
-        if address(feed) not in self._typed:
-            with contextlib.suppress(EOFError):
-                self._typed[address(feed)] = credentials.from_terminal(feed)
-        return self._typed.get(address(feed), '')
+        with self._asking:
+            if address(feed) not in self._typed:
+                with contextlib.suppress(EOFError):
+                    self._typed[address(feed)] = credentials.from_terminal(feed)
+            return self._typed.get(address(feed), '')

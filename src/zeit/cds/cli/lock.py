@@ -12,7 +12,7 @@ from zeit.cds.cli.console import open_standard_files
 from zeit.cds.feed import label
 from zeit.cds.interfaces import CDSError
 from zeit.cds.logfile import in_words
-from zeit.cds.text import printable
+from zeit.cds.text import duration, printable
 
 
 def lock():
@@ -74,5 +74,5 @@ def described(feed, lock):
         text += ', written ' + time.strftime(
             '%Y-%m-%d %H:%M:%S UTC', time.gmtime(lock.since // 10**9))
     if lock.age is not None:
-        text += ' (%d s ago)' % (lock.age // 10**9)
+        text += ' (%s ago)' % duration(lock.age // 10**9)
     return text

@@ -4,8 +4,10 @@ Several commands may share one file: each run writes the series of its own feed,
 of the others.
 """
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 
 from prometheus_client import CollectorRegistry, write_to_textfile
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -48,9 +50,12 @@ def write(path, feed, outcome, status, lock_age, ended):
 
     lock_age -- seconds
     ended -- when the run ended, seconds since 1970
-    Raises OSError.
+    Raises OSError, also for what is no file (a rename would put one in the place of /dev/null).
     """
     path = os.path.abspath(path)
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise OSError(errno.EINVAL, 'That is no file', path)
     with locked(os.path.dirname(path)):
         series = read(path)
         mine = label(feed), feed.direction

@@ -21,9 +21,10 @@ LOCAL = ('file',)       # those of directories on this machine: no host, no user
 SHELLS = ('bash', 'zsh', 'tcsh')
 
 IN_URL = ('hostname', 'port', 'user', 'ftp_dir', 'security')
-# The last one never is an argument.
-NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'expect_within', 'queue', 'tell', 'password')
+NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'expect_within', 'queue', 'tell',
+             'password')     # which never is an argument
 ONLY_EXPORT = ('replace', 'keep')
+ONLY_WATCH = ('every', 'idle')
 OF_LOCK = ('name', 'password_file', 'ca_file', 'logfile', 'timeout', 'quirks', 'connection',
            'lock')
 
@@ -52,14 +53,19 @@ USAGE = {
                   '       cds-export [OPTION...] --zcml FILE {--all | NAME...}',
     'cds-lock': 'cds-lock [OPTION...] [--break LOCK | --probe] URL\n'
                 '       cds-lock [OPTION...] [--break LOCK] --zcml FILE {--all | NAME...}',
+    'cds-watch': 'cds-watch [OPTION...] [--once] --zcml FILE [NAME...]\n'
+                 '       cds-watch [OPTION...] [--once] STORE_DIR URL',
     'cds-log': 'cds-log [OPTION...] {--journal URL | --zcml FILE} [NAME]\n'
                '       cds-log [OPTION...] {--journal URL | --zcml FILE} --runs',
+    'cds-status': 'cds-status [OPTION...] --zcml FILE [NAME...]',
 }
 PURPOSE = {
     'cds-import': 'Import the files of a CDS directory on an FTP server into the new of a spool.',
     'cds-export': 'Export the files in the new of a spool into a CDS directory on an FTP server.',
     'cds-lock': 'Show who holds which lock of a CDS directory since when.',
+    'cds-watch': 'Import and export, for all feeds, as soon as files are there.',
     'cds-log': 'Show what became of files, by the journal.',
+    'cds-status': 'Show how feeds are, by the journal.',
 }
 
 
@@ -78,12 +84,16 @@ def fields(command):
     """The names of the settings that are options of the command, list of str."""
     if command == 'cds-lock':
         return list(OF_LOCK)
-    unfit = NO_OPTION if command == 'cds-export' else (*NO_OPTION, *ONLY_EXPORT)
+    unfit = NO_OPTION
+    if command == 'cds-watch':
+        unfit = tuple(name for name in NO_OPTION if name != 'direction')
+    else:
+        unfit += ONLY_WATCH if command == 'cds-export' else (*ONLY_EXPORT, *ONLY_WATCH)
     return [name for name in SETTINGS if name not in unfit]
 
 
 def parser(command):
-    """The Parser of 'cds-import', 'cds-export' or 'cds-lock'."""
+    """The Parser of 'cds-import', 'cds-export', 'cds-lock' or 'cds-watch'."""
     result = Parser(
         prog=command,
         usage=USAGE[command],
@@ -161,6 +171,23 @@ def own_setting(text):
     return name, Written(value, public=True)
 
 
+def place(text):
+    """Where to listen, see zeit.cds.web.server.place: the text as it is."""
+    from zeit.cds.web import server  # most commands don't
+    try:
+        server.place(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError('%r is no PORT or HOST:PORT' % text) from None
+    return text
+
+
+def jobs(text):
+    """How many feeds at once, int."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError('%r is no whole number from 1' % text)
+    return int(text)
+
+
 def possible(field):
     """What a value must be, in words."""
     if words := possible_words(field):
@@ -178,11 +205,17 @@ def add_own(group, command):
     """The options that belong to the command, not to the feed."""
     add = group.add_argument
     add('--zcml', metavar='FILE', help='Take the feeds NAME... from this ZCML file')
-    add('--all', action='store_true', help='All feeds of the ZCML file, in the order of names')
+    if command == 'cds-watch':
+        add('--once', action='store_true', help='One run for each feed, all side by side')
+        add('--http', metavar='[HOST:]PORT', type=place,
+            help='Answer there: a table, /health, /metrics')
+        add('--journal', metavar='URL', help='Keep a journal there: a file, or a database')
+    else:
+        add('--all', action='store_true', help='All feeds of the ZCML file, in the order of names')
     if command == 'cds-lock':
         add('--break', metavar='LOCK', dest='break_', help='Remove this lock, after asking')
         add('--yes', action='store_true', help='Do not ask')
-    else:
+    elif command != 'cds-watch':
         add(
             '--dry-run',
             action='store_true',
@@ -190,9 +223,11 @@ def add_own(group, command):
         )
         add('--journal', metavar='URL', help='Keep a journal there: a file, or a database')
         add('--metrics', metavar='FILE', help='Write a text file for the Prometheus node exporter')
-    add('--probe', action='store_true',
-        help='Only tell what the server is, for a bug report')
-    add('--json', action='store_true', help='Print an object (JSON) for each feed')
+        add('--jobs', metavar='N', type=jobs, help='So many of the feeds at once (1)')
+    if command != 'cds-watch':
+        add('--probe', action='store_true',
+            help='Only tell what the server is, for a bug report')
+        add('--json', action='store_true', help='Print an object (JSON) for each feed')
     add(
         '-v',
         '--verbose',

@@ -2,6 +2,7 @@
 import contextlib
 import logging
 import sys
+import threading
 import time
 
 import zope.event
@@ -11,8 +12,8 @@ from zeit.cds.cli.command import Command, command, FAILED, OK, status_of
 from zeit.cds.events import Outcome
 from zeit.cds.feed import Feed
 from zeit.cds.interfaces import CDSError, ConfigurationError, IFileExchanged, Locked
-from zeit.cds.logfile import in_words
-from zeit.cds.text import printable
+from zeit.cds.logfile import in_words, thread_of_run
+from zeit.cds.text import duration, printable
 
 
 log = logging.getLogger('zeit.cds')
@@ -70,52 +71,74 @@ class Exchange(Command):
         return super().run()
 
     def work(self, feed):
+        return self.exchange(feed, self._watch, self.put)
+
+    def _statuses(self, feeds):
+        if len(feeds) == 1 or (self.options.jobs or 1) == 1 or self.options.probe:
+            return super()._statuses(feeds)
+        from zeit.cds.cli import jobs  # mostly one feed comes after the other
+        return jobs.statuses(self, feeds, self.options.jobs)
+
+    def exchange(self, feed, watch, put):
+        """Exchange one feed; returns its status.
+
+        watch -- see `main.run_import`
+        put -- called with the text that goes to standard output
+        """
         names = []
         with heard(names) if self.options.json else contextlib.nullcontext():
-            outcome = self._outcome(feed)
+            outcome = self._outcome(feed, watch)
+        return self.tell(feed, outcome, names, put)
+
+    def tell(self, feed, outcome, names, put):
+        """Tell what came of a run; returns its status."""
         ended = time.time()
         status = status_of(outcome.error, self.signals) or (
             FAILED if outcome.failed or outcome.unheard else OK)
-        self._report(feed, outcome, status, names)
+        self._report(feed, outcome, status, names, put)
         age = self._lock_age(feed, outcome)
         if self.options.quiet and age > feed.stale_after:   # a warning would not be seen
-            log.error('Somebody has held the lock for %d s, longer than stale_after (%d s). '
-                      'cds-lock shows who.', age, feed.stale_after)
+            log.error('Somebody has held the lock for %s, longer than stale_after (%s). '
+                      'cds-lock shows who.', duration(age), duration(feed.stale_after))
         if self._metrics is not None and not self._write_metrics(
                 feed, outcome, status, age, ended):
             return status or FAILED
         return status
 
-    def _outcome(self, feed):
+    def _outcome(self, feed, watch):
         verb = main.run_import if self.direction == 'import' else main.run_export
         try:
             if self.options.dry_run:
-                return main.preview(feed, self._watch, self.ask)
-            return verb(feed, self._watch, self.ask, self._journal)
+                return main.preview(feed, watch, self.ask)
+            return verb(feed, watch, self.ask, journal=self._journal)
         except ConfigurationError as e:
             log.error('%s', in_words(e))
             return Outcome(error=e)
 
+    @property
+    def shows_progress(self):
+        return not (self.options.quiet or self.options.dry_run) and sys.stderr.isatty()
+
     @contextlib.contextmanager
     def _watch(self, run):
         with self.signals.watch(run):
-            if self.options.quiet or self.options.dry_run or not sys.stderr.isatty():
+            if not self.shows_progress:
                 yield
                 return
             from zeit.cds.cli import progress
             with progress.shown(run, self.handler):
                 yield
 
-    def _report(self, feed, outcome, status, names):
+    def _report(self, feed, outcome, status, names, put):
         entries = getattr(outcome, 'entries', ())
         if self.options.json:
             from zeit.cds.cli import report
-            self.put(report.line(
+            put(report.line(
                 report.of_preview(feed, entries, outcome, status) if self.options.dry_run
                 else report.of_run(feed, outcome, status, names)))
         elif entries:
-            self.put(''.join('%12s  %s\n' % ('' if entry.size is None else entry.size,
-                                             printable(entry.name)) for entry in entries))
+            put(''.join('%12s  %s\n' % ('' if entry.size is None else entry.size,
+                                        printable(entry.name)) for entry in entries))
 
     def _write_metrics(self, *run):
         """Returns whether they could be written."""
@@ -143,11 +166,12 @@ class Exchange(Command):
 
 @contextlib.contextmanager
 def heard(names):
-    """The names of the files that are exchanged in the block are added to the list."""
+    """The names of the files that this thread exchanges in the block are added to the list."""
     from zeit.cds.cli.report import AT_MOST
+    me = threading.get_ident()
 
     def hear(event):
-        if len(names) < AT_MOST and IFileExchanged.providedBy(event):
+        if len(names) < AT_MOST and IFileExchanged.providedBy(event) and thread_of_run() == me:
             names.append(event.name)
 
     zope.event.subscribers.append(hear)

@@ -43,6 +43,7 @@ class Signals:
         self._grace = grace
         self._run = None
         self._before = {}
+        self._actions = {}      # of signals that end nothing
         self._watcher = None
         self._over = False
 
@@ -78,12 +79,25 @@ class Signals:
 
     @contextlib.contextmanager
     def watch(self, run):
-        """In the block, signals stop `run`, a zeit.cds.transfer.run.Run."""
+        """In the block, signals stop `run`, a zeit.cds.transfer.run.Run, or an IWatch."""
         self._run = run
         try:
             yield
         finally:
             self._run = None
+
+    def hear(self, actions):
+        """From now on, some signals end nothing, but have something done.
+
+        actions -- {number: function without arguments}. It is called in another thread, and has to
+            return at once
+        """
+        if self._watcher is not None:
+            self._actions = actions
+            for number in actions:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    before = signal.signal(number, lambda *_: None)     # what counts is the pipe
+                    self._before.setdefault(number, before)
 
     @property
     def error(self):
@@ -107,9 +121,10 @@ class Signals:
             return      # it came when nobody was to hear of it any more
         if (run := self._run) is not None:
             run.stop(self.error)
-            if not run.connecting:
-                log.warning('%s: the file in hand is finished first. The next signal drops it.',
-                            signal.Signals(self.number).name)
+            if not run.connecting and getattr(run, 'busy', True):
+                log.warning('%s: the file in hand is finished first, if that takes no longer than '
+                            '%g s. The next signal drops it.',
+                            signal.Signals(self.number).name, self._grace)
         try:
             if self._next(self._grace) is None:
                 return
@@ -130,7 +145,9 @@ class Signals:
             number = os.read(self._reading, 1)
             if not number:
                 return None
-            if number[0] in self._before and number[0] != NUDGE:
+            if (act := self._actions.get(number[0])) is not None:
+                act()
+            elif number[0] in self._before and number[0] != NUDGE:
                 return number[0]
 
     def _wake_main_thread(self):

@@ -16,7 +16,7 @@ import uuid
 
 import celery.signals
 import kombu.exceptions
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from zeit.cds.fleet import site
 from zeit.cds.fleet.schedule import zope_arguments
@@ -27,10 +27,13 @@ from zeit.cds.journal.database import files, outbox
 log = logging.getLogger('zeit.cds')
 
 SECOND = 10 ** 9
-FIRST_PAUSE, LONGEST_PAUSE = 120, 3600      # seconds until a task is sent again
+# Seconds until a task is sent again. By then a broker has given what a dead worker had to another.
+FIRST_PAUSE, LONGEST_PAUSE = 300, 3600
 MOST = 500                                  # rows at once
 HEADER = 'cds_key'
 TASK_IDS = uuid.UUID('6a0b4c1e-52a5-4f6b-9b9e-2f1f4d6f8a57')
+CHANGE = update(outbox).where(outbox.c.key == bindparam('of')).values(
+    due=bindparam('due'), tries=bindparam('tries'))
 COLUMNS = 'feed', 'direction', 'name', 'spool', 'size', 'modified', 'published'
 
 
@@ -66,10 +69,10 @@ def take(database, pause):
             outbox.c.told.is_(None), outbox.c.due <= now).order_by(outbox.c.due).limit(MOST)
         rows = [dict(row) for row in connection.execute(
             found.with_for_update(skip_locked=True)).mappings()]
-        for row in rows:
-            seconds = min(pause * 2 ** min(row['tries'], 20), LONGEST_PAUSE)
-            connection.execute(update(outbox).where(outbox.c.key == row['key']).values(
-                due=now + int(seconds * SECOND), tries=row['tries'] + 1))
+        if rows:
+            connection.execute(CHANGE, [dict(
+                of=row['key'], tries=row['tries'] + 1, due=now + int(SECOND * min(
+                    pause * 2 ** min(row['tries'], 20), LONGEST_PAUSE))) for row in rows])
         about = connection.execute(select(files).where(
             files.c.key.in_([row['key'] for row in rows]))).mappings()
         about = {found['key']: dict(found) for found in about}
@@ -79,9 +82,8 @@ def take(database, pause):
 def give_back(database, rows):
     """They could not be sent: they are due as before."""
     with database.writing() as connection:
-        for row in rows:
-            connection.execute(update(outbox).where(outbox.c.key == row['key']).values(
-                due=time.time_ns(), tries=row['tries']))
+        connection.execute(CHANGE, [
+            dict(of=row['key'], tries=row['tries'], due=time.time_ns()) for row in rows])
 
 
 def send_one(app, producer, row):

@@ -24,17 +24,16 @@ def done(reply):
 
 @zope.interface.implementer(IPending)
 class Known:
-    """An outcome that needs no command; or a ValueError, for a name that can't be sent."""
+    """It needs no command: None, or a ValueError for a name that can't be sent."""
 
-    __slots__ = ('_value', '_error')
+    __slots__ = ('_error',)
 
-    def __init__(self, value, error=None):
-        self._value, self._error = value, error
+    def __init__(self, error=None):
+        self._error = error
 
     def get(self):
         if self._error is not None:
             raise self._error
-        return self._value
 
 
 @zope.interface.implementer(IPending)
@@ -194,6 +193,7 @@ class FTPBatch:
         return described
 
     def remove(self, name):
+        self._session.note_removed(name)
         return self._later(done, 'DELE', name)
 
     def rename(self, source, target):
@@ -209,7 +209,7 @@ class FTPBatch:
             protocol.command('RNFR', source)    # both, or none
             protocol.command('RNTO', target)
         except ValueError as e:
-            return Known(None, e)
+            return Known(e)
         self._later(replies.append, 'RNFR', source)
         return self._later(renamed, 'RNTO', target)
 
@@ -224,7 +224,7 @@ class FTPBatch:
                       lambda error: self._session.existence.judged(verb, name, error))
 
     def stored_name(self, name):
-        return self._later(called, 'MLST', name) if self._session.knows_mlst else Known(None)
+        return self._later(called, 'MLST', name) if self._session.knows_mlst else Known()
 
 
 def outcome(session, pending, verb, name):

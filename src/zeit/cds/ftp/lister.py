@@ -18,11 +18,13 @@ LOOKED_AT = 20      # so many lines that led to no file are looked at: are they 
 class Lister:
     """Lists the directory of a session."""
 
-    def __init__(self, session):
+    def __init__(self, session, bounds):
         """
         session -- FTPSession
+        bounds -- Bounds of a listing
         """
         self._session, self._findings = session, session.findings
+        self._bounds = bounds
 
     def entries(self, transfer, heard=None):
         """What there is: a list of Entry. Arguments as below.
@@ -85,7 +87,7 @@ class Lister:
         raise first
 
     def _confirmed(self, verb, transfer, heard, argument=None, type='I', shares=True):
-        listing = Listing(verb, heard)
+        listing = Listing(verb, heard, self._bounds)
         if type == 'I':
             entries = transfer(verb, listing, argument, shares)
         else:
@@ -158,15 +160,15 @@ class Lister:
         """Names of what is in a directory below this one: a list."""
         session = self._session
         if session.knows_mlsd and 'NLST' in self._findings.lacks:
-            return _names_of(transfer('MLSD', Listing('MLSD'), directory))
+            return _names_of(transfer('MLSD', Listing('MLSD', bounds=self._bounds), directory))
         try:
-            listing = Listing('NLST')
+            listing = Listing('NLST', bounds=self._bounds)
             entries = transfer('NLST', listing, directory)
             return _names_of(entries + [guess.entries[0] for guess in listing.guesses])
         except NotSupported:
             if 'MLSD' in self._findings.lacks:
                 raise
-            listed = transfer('MLSD', Listing('MLSD'), directory)
+            listed = transfer('MLSD', Listing('MLSD', bounds=self._bounds), directory)
             session.lacks('NLST')
             return _names_of(listed)
 

@@ -2,6 +2,7 @@
 import logging
 import os
 import re
+from typing import NamedTuple
 
 import zope.interface
 
@@ -12,8 +13,6 @@ from zeit.cds.text import printable
 
 log = logging.getLogger('zeit.cds')
 
-MAX_ENTRIES = 2_000_000
-MAX_BYTES = 512 * 2**20
 NONSENSE = 10           # lines without sense that are told of one by one
 BUFFER = 64 * 1024      # bytes
 
@@ -24,20 +23,30 @@ _DENIED = (r"(?i)fail|denied|unable|cannot|can't|could not|not open|permission|n
            r'not allowed|forbidden|unauthori[sz]ed')
 
 
+class Bounds(NamedTuple):
+    """How long a listing may be that may still have an end."""
+
+    entries: int = 2_000_000
+    bytes: int = 512 * 2**20
+
+
+BOUNDS = Bounds()
+
+
 @zope.interface.implementer(IByteSink)
 class Listing:
     """The entries of one listing, in `entries`; what has to be confirmed, in `guesses`."""
 
-    def __init__(self, verb, heard=None, max_entries=MAX_ENTRIES, max_bytes=MAX_BYTES):
+    def __init__(self, verb, heard=None, bounds=BOUNDS):
         """
         verb -- 'MLSD', 'NLST' or 'LIST'
         heard -- called with the number of entries so far, as they come
-        max_entries, max_bytes -- of a listing that may still have an end
+        bounds -- Bounds
         """
         self.entries, self.guesses = [], []
         self._verb, self._parse = verb, PARSERS[verb]
         self._heard = heard
-        self._max_entries, self._max_bytes = max_entries, max_bytes
+        self._bounds = bounds
         self._lines = protocol.Lines()
         self._size = self._nonsense = 0
         self._first = None      # line that makes no sense
@@ -51,7 +60,7 @@ class Listing:
         self._size += count
         self._add(self._lines.receive(bytes(self._buffer[:count])))
         lines = len(self.entries) + len(self.guesses) + self._nonsense
-        if lines > self._max_entries or self._size > self._max_bytes:
+        if lines > self._bounds.entries or self._size > self._bounds.bytes:
             error = FTPError('The listing of the directory seems to be without end: there are %d '
                              'entries already, in %d bytes.' % (len(self.entries), self._size))
             error.add_note('If there are so many files, move some out of the directory.')

@@ -66,6 +66,10 @@ class Login:
                              *((password,) if self._findings.wants_password else ()))
             else:
                 self._log_in()
+        except ConnectionLost as e:
+            self.close()
+            from zeit.cds.ftp import advice  # few runs need it
+            raise advice.of_loss(e, self._feed, self.greeting) from e.__cause__
         except BaseException:
             self.close()
             raise
@@ -167,6 +171,9 @@ class Login:
         if reply.code // 100 == 2:
             self.control.logged_in = True
             return self._tell_of_account(reply)
+        from zeit.cds.ftp import advice  # few runs need it
+        if advice.wants_tls(reply.text, feed):
+            raise advice.unprotected(str(reply))
         if reply.code // 100 == 4:
             raise protocol.error(reply)
         if says_full(reply):

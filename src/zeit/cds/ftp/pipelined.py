@@ -114,7 +114,7 @@ class Pipelined:
 
     # ------------------------------------------------------------ downloads
 
-    def read(self, entry, sink, offset=0, also=None):
+    def read(self, entry, sink, offset=0, also=None, then=None):
         try:
             count = self.machine.guarded(self._read, entry, sink, offset, also)
         except TemporaryError as e:

@@ -300,7 +300,6 @@ class Machine:
     def start_begun(self):
         """Read the replies for it; returns as `ask`."""
         (_, listener), self.begun = self.begun, None
-        self._control.before = None
         try:
             arranged, reply = self._control.reply(), self._control.reply()
             if arranged.code != 200:

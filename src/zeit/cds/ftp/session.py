@@ -11,7 +11,7 @@ import zope.interface
 from zeit.cds.ftp.batch import done, FTPBatch, modified, outcome
 from zeit.cds.ftp.existence import Existence
 from zeit.cds.ftp.lister import Lister
-from zeit.cds.ftp.listing import says_empty
+from zeit.cds.ftp.listing import BOUNDS, says_empty
 from zeit.cds.ftp.login import Login
 from zeit.cds.ftp.pipelined import Pipelined
 from zeit.cds.ftp.quirks import Findings
@@ -22,6 +22,7 @@ from zeit.cds.interfaces import (
     FTPError,
     ICDSConnection,
     ICDSSession,
+    IChangeDetection,
     IPipelined,
     IProbedConnection,
     ReplyError,
@@ -40,6 +41,12 @@ class FTPConnection:
     """FTP, and FTP over TLS, as the feed's `security` says."""
 
     needs_password = True
+
+    def __init__(self, bounds=BOUNDS):
+        """
+        bounds -- Bounds of a listing
+        """
+        self._bounds = bounds
 
     def __conform__(self, interface):
         return self if interface is IProbedConnection else None
@@ -62,11 +69,10 @@ class FTPConnection:
                     raise
                 log.debug('%s. Once more.', e)
 
-    @staticmethod
-    def _open(feed, deadline, findings, at_once):
+    def _open(self, feed, deadline, findings, at_once):
         login = Login(feed, deadline, findings)
         login(at_once)
-        return FTPSession(login, findings)
+        return FTPSession(login, findings, self._bounds)
 
     def describe(self, session):
         """See IProbedConnection."""
@@ -80,15 +86,16 @@ class FTPSession:
 
     blocking = False
 
-    def __init__(self, login, findings):
+    def __init__(self, login, findings, bounds):
         """
         login -- Login, done
         findings -- Findings, of all sessions of the run
+        bounds -- Bounds of a listing
         """
         self.control, self.data, self.quirks = login.control, login.data, login.quirks
         self.findings = findings
         self.transfers = Transfers(self.control, self.data)
-        self.lister, self.existence = Lister(self), Existence(self)
+        self.lister, self.existence = Lister(self, bounds), Existence(self)
         self.stored = None      # name of a file that we stored, which listings should show
         self.greeting, self.features = login.greeting, login.features
         self._pipelined = None
@@ -98,6 +105,9 @@ class FTPSession:
             if self._pipelined is None:
                 self._pipelined = Pipelined(self)
             return self._pipelined
+        if interface is IChangeDetection and 'MLST' in self.features and self.knows_mlst:
+            from zeit.cds.ftp.changes import ChangeDetection  # for the watch
+            return ChangeDetection(self)
 
     def __enter__(self):
         return self
@@ -200,6 +210,7 @@ class FTPSession:
         return Entry(name) if there or name in self.listed_names() else None
 
     def remove(self, name):
+        self.note_removed(name)
         self._ask('DELE', name)
 
     def rename(self, source, target):
@@ -266,6 +277,11 @@ class FTPSession:
         """This file was stored: see Lister.entries."""
         if not name.startswith('.'):
             self.stored = name
+
+    def note_removed(self, name):
+        """This file is about to go: listings need not show it."""
+        if name == self.stored:
+            self.stored = None
 
     # ------------------------------------------------------------ listings
 

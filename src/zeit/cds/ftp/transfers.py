@@ -4,6 +4,7 @@ import logging
 import zope.interface
 
 from zeit.cds.interfaces import ConnectionLost, IByteSink, TemporaryError
+from zeit.cds.memory import deliver
 from zeit.cds.text import printable
 
 
@@ -61,7 +62,6 @@ class Transfers:
                 count += n
             return count
         except _Broken as e:
-            data.close()
             reply = self._control.final()
             raise TemporaryError('The data connection broke: %s (%s)' % (e, reply)) from e
         except BaseException:
@@ -199,10 +199,4 @@ class Kept:
 
     def hand_on(self, sink):
         """To an IByteSink."""
-        data = memoryview(self.data)
-        while data:
-            buffer = sink.buffer()
-            count = min(len(buffer), len(data))
-            buffer[:count] = data[:count]
-            sink.advance(count)
-            data = data[count:]
+        deliver(self.data, sink)

@@ -58,7 +58,9 @@ from zeit.cds.interfaces.remote import (
     IByteSink,
     ICDSConnection,
     ICDSSession,
+    IChangeDetection,
     IDeadline,
+    IKeptConnection,
     ILock,
     ILockFile,
     ILockOwner,
@@ -102,6 +104,7 @@ __all__ = [
     'IByteSink',
     'ICDSConnection',
     'ICDSSession',
+    'IChangeDetection',
     'IComparison',
     'IDeadline',
     'IFeed',
@@ -115,6 +118,7 @@ __all__ = [
     'IFileSource',
     'IIncoming',
     'IJournal',
+    'IKeptConnection',
     'ILock',
     'ILockFile',
     'ILockOwner',
@@ -132,6 +136,8 @@ __all__ = [
     'IRecord',
     'IRunFinished',
     'ISpool',
+    'IWatch',
+    'IWatched',
     'JournalError',
     'Locked',
     'LockInfo',
@@ -153,24 +159,29 @@ __all__ = [
     'UntrustedServer',
 ]
 
-_OF_JOURNAL = ('FileRow', 'Hour', 'IJournal', 'IQueries', 'IRecord', 'JournalError', 'RunRow')
-
-
-def _named_here(names):
-    """Tracebacks, pickles and ZCML know them by the names above."""
-    for name in names:
-        if isinstance(globals()[name], type):
-            globals()[name].__module__ = __name__
+OF_OUTER_CIRCLES = {    # a plain run does not load them
+    'FileRow': 'journal',
+    'Hour': 'journal',
+    'IJournal': 'journal',
+    'IQueries': 'journal',
+    'IRecord': 'journal',
+    'IWatch': 'watch',
+    'IWatched': 'watch',
+    'JournalError': 'journal',
+    'RunRow': 'journal',
+}
 
 
 def __getattr__(name):
-    """A run of which no journal is kept does without what belongs to it."""
-    if name not in _OF_JOURNAL:
+    if name not in OF_OUTER_CIRCLES:
         raise AttributeError('module %r has no attribute %r' % (__name__, name))
-    from zeit.cds.interfaces import journal
-    globals().update((each, getattr(journal, each)) for each in _OF_JOURNAL)
-    _named_here(_OF_JOURNAL)
-    return globals()[name]
+    import importlib  # few need these
+    module = importlib.import_module('%s.%s' % (__name__, OF_OUTER_CIRCLES[name]))
+    value = globals()[name] = getattr(module, name)
+    value.__module__ = __name__
+    return value
 
 
-_named_here(name for name in __all__ if name not in _OF_JOURNAL)
+for _name in __all__:       # tracebacks, pickles and ZCML know them by the names above
+    if isinstance(globals().get(_name), type):
+        globals()[_name].__module__ = __name__

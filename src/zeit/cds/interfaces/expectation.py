@@ -1,6 +1,6 @@
 """How the setting `expect_within` is written.
 
-Seconds, or several entries of days, hours and seconds, the first of which that fits an hour counts::
+Seconds, or several entries of days, hours and seconds; the first that fits an hour counts::
 
     900
     mon-fri 06-22 900; sat-sun 08-20 3600

@@ -6,8 +6,8 @@ A run tells, people and pages ask::
     IJournal.ask()              ->  IQueries, answers about all of them
 
 The spool keeps what was told until the journal has it (`INoted`), so that a journal may be away,
-and a killed run can be made up for: before a file is published, its spool has a durable note that it
-is whole. What became of it then, the next run sees from the spool.
+and a killed run can be made up for: before a file is published, its spool has a durable note that
+it is whole. What became of it then, the next run sees from the spool.
 
 Times are int, nanoseconds since 1970 (UTC).
 """

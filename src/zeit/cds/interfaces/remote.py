@@ -64,6 +64,18 @@ class ICDSConnection(zope.interface.Interface):
         """
 
 
+class IKeptConnection(ICDSConnection):
+    """What is given to runs, one after the other, instead of a feed's connection, so that the
+    session with which one ends is that with which the next begins.
+    """
+
+    def give_back(session):
+        """The run has come to its end, and does not need its first session any more.
+
+        session -- ICDSSession that `open` gave, alive and with nothing underway; it is not closed
+        """
+
+
 class IProbedConnection(zope.interface.Interface):
     """What some connections can be adapted to: it tells about their servers."""
 
@@ -72,6 +84,21 @@ class IProbedConnection(zope.interface.Interface):
 
         Returns a list of pairs of a subject and a text (str), in printable words, without a
         password. Nothing changes in the directory but what is removed again.
+        """
+
+
+class IChangeDetection(zope.interface.Interface):
+    """What some sessions can be adapted to: they tell in one round trip whether anything has come
+    to the directory, or gone, since they were asked before.
+    """
+
+    resolution = zope.interface.Attribute(
+        'Of two changes in so many seconds, the second one may not show. float')
+
+    def version():
+        """An object that is equal to the one before as long as nothing has changed. None if it
+        can't be told. Whether it is kept up to date, is up to the server. Raises ReplyError,
+        ConnectionLost.
         """
 
 
@@ -180,7 +207,10 @@ class IByteSink(zope.interface.Interface):
 # ---------------------------------------------------------------- several things to a round trip
 
 class IPending(zope.interface.Interface):
-    """The outcome of an operation of a batch."""
+    """The outcome of an operation of a batch.
+
+    It may have an attribute `done` (bool): False while `get` would have to wait for an answer.
+    """
 
     def get():
         """What the session's verb of that name returns, or raises.
@@ -228,6 +258,12 @@ class IPipelined(zope.interface.Interface):
     (or sent); its operations are done after the transfer, or in spite of its failure. It
     returns the Entry of the file that is transferred next, as far as that is known, or None:
     a hint, for what can be prepared. An Entry without a size stands for any transfer.
+
+    `then`, an argument of `read`, is an iterator of Entry: the files that are read after that one,
+    a hint for a session that can begin several before their turn. It is drawn from in, or after,
+    the call of `also`, as far as that is of use: what was drawn is read in this session and no
+    other. With it, what `also` has put into the batch may be done with what this session does
+    next, and the `get` of these IPending sees to it that it is.
     """
 
     session = zope.interface.Attribute('The ICDSSession')
@@ -249,7 +285,7 @@ class IPipelined(zope.interface.Interface):
         heard -- called with the number of entries so far (int), as they come
         """
 
-    def read(entry, sink, offset=0, also=None):
+    def read(entry, sink, offset=0, also=None, then=None):
         """ICDSSession.read.
 
         entry -- Entry: what is known of the file

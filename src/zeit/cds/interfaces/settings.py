@@ -100,8 +100,9 @@ class IFeed(zope.interface.Interface):
         description='A lost connection, or a reply that says "try later" (4yz).',
         min=0, max=100, default=3)
     every = Seconds(
-        title='Time between two looks of the watch',
-        description='For cds-watch only. A look that finds files is followed by a run.',
+        title='Time between two looks',
+        description='For cds-watch, and for the fleet. A look of the former that finds files is '
+                    'followed by a run.',
         min=0.2, default=5.0)
     idle = Seconds(
         title='Time without files after which the watch closes its session',

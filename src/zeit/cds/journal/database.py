@@ -75,7 +75,8 @@ runs = Table(
     Column('failed', Integer, nullable=False, default=0),
     Column('waiting', Integer), Column('error', Words),
     Column('noted', Integer, nullable=False),       # so many of its lines are in the journal
-    Index('runs_feed', 'feed', 'begun'), Index('runs_begun', 'begun'))
+    Index('runs_feed', 'feed', 'begun'), Index('runs_begun', 'begun'),
+    Index('runs_direction', 'feed', 'direction', 'begun'))
 
 silences = Table(       # feeds that were told of as silent
     'silences', metadata,

@@ -21,6 +21,11 @@ import json
 from typing import NamedTuple
 
 
+# Of each kind, with its name
+FIELDS = {'run': 9, 'whole': 10, 'published': 3, 'settled': 1, 'unknown': 3, 'back': 2, 'left': 5,
+          'end': 8, 'open': 7}
+NOTHING = ['']
+
 ENCODE = json.JSONEncoder(separators=(',', ':')).encode      # json.dumps would make one each time
 
 
@@ -40,16 +45,17 @@ def line_of(event):
 
 
 def parsed(data):
-    """The events of notes (bytes): a list of lists. What was half-written is none."""
-    found = []
-    for line in data.splitlines():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, list) and event:
-            found.append(event)
-    return found
+    """The events of notes (bytes): a list of lists. What is none keeps its number, as NOTHING."""
+    return [_event(line) for line in data.splitlines()]
+
+
+def _event(line):
+    try:
+        event = json.loads(line)
+    except ValueError:      # half-written
+        return NOTHING
+    is_one = isinstance(event, list) and event and isinstance(event[0], str)
+    return event if is_one and len(event) == FIELDS.get(event[0]) else NOTHING
 
 
 def unsettled(events):

@@ -2,7 +2,7 @@
 import contextlib
 
 import zope.interface
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select, tuple_
 
 from zeit.cds.interfaces import FileRow, Hour, IQueries, RunRow
 from zeit.cds.journal.database import files, PENDING, runs
@@ -57,18 +57,25 @@ class Queries:
                 for row in self._rows(query).mappings()]
 
     def last(self, feed=None):
-        query = select(runs.c.feed, runs.c.direction).distinct()
-        if feed is not None:
-            query = query.where(runs.c.feed == feed)
         found = {}
-        for row in self._rows(query).all():
+        for name, direction in self._feeds() if feed is None else [
+                (feed, 'import'), (feed, 'export')]:
             last = self._rows(select(files).where(
-                files.c.feed == row.feed, files.c.direction == row.direction,
-                files.c.published.is_not(None)).order_by(
+                *of(name, direction), files.c.published.is_not(None)).order_by(
                     files.c.published.desc()).limit(1)).first()
             if last is not None:
-                found[row.feed, row.direction] = file_row(last)
+                found[name, direction] = file_row(last)
         return found
+
+    def _feeds(self):
+        """Each (feed, direction). There are many runs of each, so each is looked for by itself."""
+        columns = runs.c.feed, runs.c.direction
+        query = select(*columns).order_by(*columns).limit(1)
+        row = self._rows(query).first()
+        while row is not None:
+            yield tuple(row)
+            row = self._rows(query.where(tuple_(*columns) > tuple_(*(
+                literal(value, column.type) for value, column in zip(row, columns))))).first()
 
     def known_since(self, feed, direction):
         return self._connection.scalar(select(func.min(runs.c.begun)).where(

@@ -1,4 +1,5 @@
 """What a run tells the journal."""
+import functools
 import logging
 import os
 import socket
@@ -20,6 +21,11 @@ MOST_LEFT = 1000    # files that were left, and are told of: a hostile listing m
 NOT_THERE = ("the run was killed when it was on its way, and it is not in 'new' or 'cur' any more: "
              'whether it arrived is not known')
 REPLACED = 'a newer file took its place before it was exported'
+
+
+def place_of(feed):
+    """The spool of a feed, the same whatever directory a command begins in: str."""
+    return feed.store_dir if '://' in feed.store_dir else os.path.abspath(feed.store_dir)
 
 
 def now():
@@ -72,6 +78,17 @@ class Told:
             self._are_notes = bool(versions)
 
 
+def guarded(verb):
+    """What goes wrong in a verb of a Record is told; the exchange goes on."""
+    @functools.wraps(verb)
+    def call(self, *args):
+        try:
+            verb(self, *args)
+        except Exception as e:
+            self._fail(e)
+    return call
+
+
 @zope.interface.implementer(IRecord)
 class Record:
     """See IRecord."""
@@ -85,13 +102,14 @@ class Record:
         """
         self._spool, self._load = spool, load
         self._run = '%x-%s' % (int(time.time()), os.urandom(4).hex())
-        self._told = Told(spool.notes, self._run, label(feed), feed.direction, feed.store_dir,
+        self._told = Told(spool.notes, self._run, label(feed), feed.direction, place_of(feed),
                           socket.gethostname(), os.getpid(), now())
         self._open = {}             # {name: Version}: whole, and not settled
         self._doubtful = {}         # {temporary name: Version}, see IRecord
         self._seen = now()
         self._handed_over = time.monotonic()
         self._failed = False        # was that told?
+        self._has_begun = False     # is it known what earlier runs left?
         spool.hash_files()
 
     def _key(self):
@@ -99,20 +117,19 @@ class Record:
 
     # ------------------------------------------------------------ what earlier runs left
 
+    @guarded
     def begin(self, leftovers):
         told = self._told
-        try:
-            told.read()
-            before = len(told.events)
-            for version in unsettled(told.earlier).values():
-                self._resolve(version)
-            self._adopt([
-                left for left in leftovers
-                if left.name not in self._open or self._open[left.name].published])
-            if len(told.events) > before:
-                told.note(durable=True)
-        except SpoolError as e:
-            self._fail(e)
+        told.read()
+        before = len(told.events)
+        for version in unsettled(told.earlier).values():
+            self._resolve(version)
+        self._adopt([
+            left for left in leftovers
+            if left.name not in self._open or self._open[left.name].published])
+        if len(told.events) > before:
+            told.note(durable=True)
+        self._has_begun = True
 
     def _resolve(self, version):
         """Find out what became of a file that an earlier run had noted."""
@@ -137,6 +154,7 @@ class Record:
     def doubtful(self):
         return list(self._doubtful)
 
+    @guarded
     def decide(self, arrived):
         for temporary, version in self._doubtful.items():
             if temporary in arrived:
@@ -152,6 +170,7 @@ class Record:
     def seen(self):
         self._seen = now()
 
+    @guarded
     def whole(self, files):
         for file in files:
             self._whole(file.name, file.inode, file.size, getattr(file, 'temporary', None),
@@ -173,12 +192,14 @@ class Record:
         self._told.add('whole', key, name, inode, size, temporary, digest, modified, self._seen,
                        now())
 
+    @guarded
     def published(self, name):
         version = self._open.get(name)
         if version is not None:
             self._open[name] = version._replace(published=True)
             self._told.add('published', version.key, now())
 
+    @guarded
     def settled(self):
         unpublished = {
             name: version for name, version in self._open.items() if not version.published}
@@ -194,6 +215,7 @@ class Record:
 
     # ------------------------------------------------------------ the end
 
+    @guarded
     def close(self, outcome):
         self._tell_of_left(outcome)
         error = outcome.error
@@ -221,11 +243,13 @@ class Record:
         """Returns whether the journal has all of it now, and nothing is missing in the notes."""
         told = self._told
         self._handed_over = time.monotonic()
+        if not self._has_begun:     # what is noted must not be forgotten
+            return False
         count, versions = len(told.events), list(self._open.values())   # others go on meanwhile
         try:
             self._load([*sections(told.earlier), told.events[:count]], untaken)
             told.handed_over(count, versions)
-        except CDSError as e:
+        except Exception as e:      # also a mistake of ours is no reason to stop an exchange
             self._fail(e)
             return False
         return True
@@ -233,5 +257,6 @@ class Record:
     def _fail(self, error):
         log.log(logging.DEBUG if self._failed else logging.WARNING,
                 'The journal misses something: %s. The exchange goes on; a later run makes up for '
-                'it.', phrase(error))
+                'it.', phrase(error) or type(error).__name__,
+                exc_info=None if isinstance(error, CDSError) else error)
         self._failed = True

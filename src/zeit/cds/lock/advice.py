@@ -21,6 +21,8 @@ def not_stored(name, feed, error, no_mutex=None):
     code = getattr(error.reply, 'code', None)
     if code is None and isinstance(error, PermanentError):
         code = NO_RIGHT     # a server without codes of FTP
+    if code == NAME and no_mutex is not None:
+        code = NO_RIGHT     # it allows no name: vsftpd says so where nobody may write
     text = 'The lock file %s could not be stored in the directory %s. Nothing was exchanged. %s' % (
         name, printable(feed.ftp_dir), _remedy(code, str(error).lower(), feed))
     if no_mutex is not None and code not in NO_ROOM:

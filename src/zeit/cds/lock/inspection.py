@@ -54,6 +54,9 @@ def mutex(session):
     """The LockInfo of the mutex; None if there is none."""
     if not session.exists(MUTEX):
         return None
+    if (entry := session.stat(MUTEX)) is not None:
+        return LockInfo(MUTEX, 'nobody (it is a file, and keeps all others out)', False,
+                        entry.modified, contents=b'')
     try:
         names = sorted(session.names(MUTEX))
     except ReplyError as e:
@@ -81,7 +84,7 @@ def break_(session, lock):
             printable(lock.name), now.owner))
         error.add_note('See who holds it now, and decide again.')
         raise error
-    if lock.name == MUTEX:
+    if lock.name == MUTEX and lock.ours:
         for name in filter(None, names_in(lock)):
             session.remove_directory('%s/%s' % (MUTEX, name))
         session.remove_directory(MUTEX)

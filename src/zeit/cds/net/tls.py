@@ -8,6 +8,20 @@ from zeit.cds.net.scheduler import READ, WRITE
 from zeit.cds.net.stream import Stream
 
 
+# What to do about a certificate, by OpenSSL's X509_V_ERR_...
+UNKNOWN = 'If it is right, give the file of its certificate authority as ca_file.'
+OTHER_NAME = ('It was made for another name. Give the host by the name that is in the certificate; '
+              'ca_file does not help.')
+NOT_NOW = ("Ask the server's operator for a new one, unless it is this machine's clock that is "
+           'wrong; ca_file does not help.')
+UNTRUSTED = {62: OTHER_NAME, 64: OTHER_NAME, 9: NOT_NOW, 10: NOT_NOW}
+# What to do where there is no TLS, by the reason that OpenSSL gives
+NO_TLS = {'WRONG_VERSION_NUMBER': (
+    'What answers there does not speak TLS. If it is to be agreed upon on the usual port, let the '
+    'URL begin with ftpes:// (security="explicit").')}
+TOO_OLD = 'TLS 1.2 or newer is wanted: ask the operator of the server what it speaks.'
+
+
 class TLSStream(Stream):
     """A Stream inside TLS."""
 
@@ -85,8 +99,9 @@ class Tunnel:
         try:
             self._context = ssl.create_default_context(cafile=feed.ca_file)
         except (OSError, ssl.SSLError) as e:
-            raise UntrustedServer(
-                'The CA file %s cannot be used: %s' % (feed.ca_file, e)) from e
+            error = UntrustedServer('The CA file %s cannot be used: %s' % (feed.ca_file, e))
+            error.add_note('It has to have certificates, in the format PEM.')
+            raise error from e
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
         if tls12:
             self._context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -108,14 +123,16 @@ class Tunnel:
             tls.close()
             error = UntrustedServer('The certificate of %s cannot be trusted: %s' % (
                 self._hostname, e.verify_message))
-            error.add_note('If it is right, give the file of its certificate authority as ca_file.')
+            error.add_note(UNTRUSTED.get(e.verify_code, UNKNOWN))
             raise error from e
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError):
             tls.close()
             raise
         except ssl.SSLError as e:
             tls.close()
-            raise UntrustedServer('No TLS with %s: %s' % (self._hostname, e)) from e
+            error = UntrustedServer('No TLS with %s: %s' % (self._hostname, e))
+            error.add_note(NO_TLS.get(e.reason, TOO_OLD))
+            raise error from e
         except BaseException:
             tls.close()
             raise

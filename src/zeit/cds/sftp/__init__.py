@@ -9,6 +9,9 @@ machine (two busy cores, the best of three), each with the requests it can have 
     asyncssh 2.24       0.27 s   0.11 s       2.2  s     2.2 s
     paramiko 5.1        0.18 s   0.12 s       3.8  s     2.9 s
 
+(Files are small: since then, an import has up to 32 of them underway at a time, which halves the
+processor time of all processes, see benchmarks/README.txt.)
+
 The ciphers run in a process of their own, on another core; which requests are underway is our own
 decision, also across files; and ~/.ssh/config, jump hosts, agents, hardware keys and known_hosts
 are what people know from their `ssh`. Its packets (version 3, draft-ietf-secsh-filexfer-02) take

@@ -82,18 +82,29 @@ def attributes_of(name):
     return take
 
 
+def entry_of(name):
+    """The same, as the Entry of a regular file."""
+    take = attributes_of(name)
+
+    def entry(kind, reader):
+        found = take(kind, reader)
+        return None if found is None or found.kind not in ('file', None) else found.entry(name)
+    return entry
+
+
 @zope.interface.implementer(IBatch)
 class SFTPBatch:
     """See IBatch. (It is also what the verbs of a session are made of.)"""
 
-    __slots__ = '_channel', '_place', '_asked'
+    __slots__ = '_channel', '_place', '_asked', '_told'
 
-    def __init__(self, channel, place):
+    def __init__(self, channel, place, told=None):
         """
         channel -- Channel
         place -- Place
+        told -- the name of a file that was asked about before, and a Pending of its Entry
         """
-        self._channel, self._place = channel, place
+        self._channel, self._place, self._told = channel, place, told
         self._asked = []
 
     def settle(self):
@@ -107,6 +118,7 @@ class SFTPBatch:
         """
         body -- called for it; the ValueError that it raises stays with this operation
         """
+        self._told = None       # it might not be true any more
         try:
             body = body()
         except ValueError as e:
@@ -120,12 +132,11 @@ class SFTPBatch:
                          lambda: self._place.of(name), attributes_of(name))
 
     def stat(self, name, regular=False, time=True):
-        take = attributes_of(name)
-
-        def entry(kind, reader):
-            found = take(kind, reader)
-            return None if found is None or found.kind not in ('file', None) else found.entry(name)
-        return self._ask(packets.STAT, lambda: self._place.of(name), entry)
+        told, self._told = self._told, None
+        if told is not None and told[0] == name:
+            self._asked.append(told[1])
+            return told[1]
+        return self._ask(packets.STAT, lambda: self._place.of(name), entry_of(name))
 
     def remove(self, name):
         return self._ask(packets.REMOVE, lambda: self._place.of(name), done(name))

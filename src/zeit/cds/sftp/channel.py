@@ -15,20 +15,21 @@ FIRST_ROOM = 512 * 1024
 # More requests than these, and each side might wait for the other to read:
 UNDERWAY = 512
 MOST_UNSENT = 64 * 1024         # bytes
+MANY = 32                       # requests that are worth a packet
 
 
 @zope.interface.implementer(IPending)
 class Pending:
     """A request that is underway, or will be with the next thing that goes out. See IPending."""
 
-    __slots__ = 'done', '_channel', '_take', '_value', '_error'
+    __slots__ = 'done', 'number', '_channel', '_take', '_value', '_error'
 
     def __init__(self, channel, take):
         """
         take -- function of the type and the Reader of its reply: what `get` returns, or raises
         """
         self._channel, self._take = channel, take
-        self.done, self._value, self._error = False, None, None
+        self.done, self.number, self._value, self._error = False, 0, None, None
 
     def answer(self, kind, reader):
         try:
@@ -135,6 +136,11 @@ class Channel:
     def alive(self):
         return self.lost is None and not self._aborted
 
+    @property
+    def said(self):
+        """What ssh said: str."""
+        return self._carrier.said
+
     # ------------------------------------------------------------ requests
 
     def ask(self, kind, body, take):
@@ -157,6 +163,7 @@ class Channel:
 
     def _number(self, pending):
         number = self._last = self._last + 1 & 0xffffffff
+        pending.number = number
         self._underway[number] = pending
         self._unsent.append(number)
         return number
@@ -178,6 +185,11 @@ class Channel:
         self._incoming.asked = True
         while len(self._underway) > UNDERWAY:
             self._receive()
+
+    def flush_many(self):
+        """Send what waits if it is worth it: who waits for an answer sees to the rest."""
+        if len(self._unsent) >= MANY:
+            self.flush()
 
     def _forget_unsent(self, error):
         for number in self._unsent:
@@ -205,11 +217,15 @@ class Channel:
     # ------------------------------------------------------------ replies
 
     def wait(self, pending):
-        """Send what waits, and until this Pending is done."""
-        if self._out:
+        """Until this Pending is done. What waits to be sent goes on doing so if that has gone out.
+        """
+        if self._unsent and not (pending.done or self._is_sent(pending)):
             self.flush()
         while not pending.done:
             self._receive()
+
+    def _is_sent(self, pending):
+        return (self._unsent[0] - pending.number - 1) & 0xffffffff < 0x80000000
 
     def settle(self):
         """Send what waits to be sent, if anything does, and until that is done."""

@@ -47,9 +47,9 @@ class Pipelined:
         return Listing(self._channel, self.session.place).entries(
             heard, share if also is not None else None)
 
-    def read(self, entry, sink, offset=0, also=None):
+    def read(self, entry, sink, offset=0, also=None, then=None):
         self._channel.check()
-        return self._transfers.read(entry.name, sink, offset, entry.size, also)
+        return self._transfers.read(entry.name, sink, offset, entry.size, also, then)
 
     def write(self, name, source, offset=0, also=None):
         return self._transfers.write(name, source, offset, also)

@@ -29,6 +29,7 @@ DEBUG = re.compile(r'^(?:debug\d: |OpenSSH_|\s*$|@+$)')
 KEY = re.compile(r'^debug1: Server host key: (\S+) (\S+)', re.MULTILINE)
 UNREACHABLE = re.compile(r'Could not resolve hostname|connect to (?:host|address) |Connection '
                          r'timed out during banner exchange|No route to host')
+ACCEPTED = r'(?m)^debug1: Server accepts key: (.+) \S+ \S+(?: explicit| agent|$)'
 REFUSED = re.compile(r'Permission denied \(|Too many authentication failures')
 # What can't change by itself: no common algorithm, a configuration that is wrong
 HOPELESS = re.compile(r'Unable to negotiate|Bad configuration|bad configuration|subsystem request '
@@ -127,7 +128,7 @@ class SSH:
         if 'Host key verification failed' in said:
             return self._untrusted(said, text)
         if REFUSED.search(text):
-            return self._refused(text)
+            return self._refused(said, text)
         if UNREACHABLE.search(text):
             error = Unreachable(text)
             error.add_note('Check host name and port, the network, and whether the server runs.')
@@ -140,8 +141,14 @@ class SSH:
             return error
         return ConnectionLost(text)
 
-    def _refused(self, text):
+    def _refused(self, said, text):
         error = LoginRefused(text)
+        if key := self._locked_key(said):
+            error.add_note('The key %s could not be used: it is protected by a passphrase, %s' % (
+                printable(key), 'and the one in %s does not fit.' % self._own.passphrase_file
+                if self._own.passphrase_file else
+                'but there is none. Give a file with it as connection.passphrase_file.'))
+            return error
         error.add_note(
             'The server accepted neither a key nor a password of %s. In brackets is what it would '
             'take: publickey is a key file (connection.identity, ~/.ssh, an agent) whose public '
@@ -149,6 +156,15 @@ class SSH:
                 printable(self._feed.user),
                 '' if self._feed.password else ', of which none was given'))
         return error
+
+    def _locked_key(self, said):
+        """The key file that wants (another) passphrase: str, or None."""
+        if accepted := re.findall(ACCEPTED, said):      # and then it did not sign
+            return accepted[-1]
+        if (path := self._own.identity) is not None:
+            with contextlib.suppress(OSError), open(path, 'rb') as f:
+                if b'ENCRYPTED' in f.read(200):     # in the older format, whose public half is not
+                    return path                     # to be seen
 
     def _untrusted(self, said, text):
         kind, fingerprint = KEY.findall(said)[-1] if KEY.search(said) else ('', 'not told')
@@ -167,7 +183,8 @@ class SSH:
         error.add_note(
             'Ask the operator of the server for its fingerprint. If it is this one, %sadd the line '
             'that `ssh-keyscan -t %s %s%s` prints to %s; nothing was sent to that server.' % (
-                'remove the old key there (ssh-keygen -R "%s" -f FILE) and ' % place
+                'remove the old key there (ssh-keygen -R "%s"%s) and ' % (
+                    place, ' -f ' + self._own.known_hosts if self._own.known_hosts else '')
                 if changed else '', kind.removeprefix('ssh-').partition('-')[0] or 'ed25519',
                 '' if feed.port == settings.PORT else '-p %d ' % feed.port, feed.hostname, files))
         return error

@@ -9,7 +9,9 @@ from zeit.cds.interfaces import (
     FTPError,
     ICDSConnection,
     ICDSSession,
+    IChangeDetection,
     IPipelined,
+    IProbedConnection,
     PermanentError,
     ReplyError,
     RunLimitReached,
@@ -21,7 +23,8 @@ from zeit.cds.sftp.channel import Channel
 from zeit.cds.sftp.listing import Listing
 from zeit.cds.sftp.pipelined import Pipelined
 from zeit.cds.sftp.process import SSH
-from zeit.cds.sftp.transfers import Transfers, TUNING
+from zeit.cds.sftp.transfers import Transfers
+from zeit.cds.sftp.tuning import TUNING
 from zeit.cds.text import printable
 
 
@@ -45,6 +48,10 @@ class SFTPConnection:
         """
         self._tuning = tuning
 
+    def __conform__(self, interface):
+        # (Not implemented: a utility of two interfaces needs to say which one in ZCML.)
+        return self if interface is IProbedConnection else None
+
     def open(self, feed, deadline, like=None):
         own = feed.of('connection')
         settings.check(feed, own)
@@ -67,6 +74,11 @@ class SFTPConnection:
         stream.timeout = feed.timeout
         return session
 
+    def describe(self, session):
+        """See IProbedConnection."""
+        from zeit.cds.sftp.probe import Probe  # no plain run needs it
+        return Probe(session)()
+
 
 @zope.interface.implementer(ICDSSession)
 class SFTPSession:
@@ -81,15 +93,19 @@ class SFTPSession:
         tuning -- Tuning
         shares -- may several things share a round trip? bool
         """
-        self.channel, self.place, self._shares = channel, place, shares
+        self.channel, self.place, self.shares = channel, place, shares
+        self.version, self.extensions = None, {}     # what the server says of itself
         self.transfers = Transfers(channel, place, tuning)
         self._pipelined = None
 
     def __conform__(self, interface):
-        if interface is IPipelined and self._shares:
+        if interface is IPipelined and self.shares:
             if self._pipelined is None:
                 self._pipelined = Pipelined(self)
             return self._pipelined
+        if interface is IChangeDetection:
+            from zeit.cds.sftp.changes import ChangeDetection  # for the watch
+            return ChangeDetection(self)
 
     def __enter__(self):
         return self
@@ -108,13 +124,13 @@ class SFTPSession:
     def begin(self):
         """Say hello, look for the directory."""
         hello = self.channel.hello()
-        version, extensions = hello.number(), packets.extensions(hello)
-        log.debug('SFTP version %d, extensions: %s', version, printable(', '.join(
-            name.decode('ascii', 'replace') for name in sorted(extensions))))
-        self.transfers.syncs = packets.FSYNC in extensions
+        self.version, self.extensions = hello.number(), packets.extensions(hello)
+        log.debug('SFTP version %d, extensions: %s', self.version, printable(', '.join(
+            name.decode('ascii', 'replace') for name in sorted(self.extensions))))
+        self.transfers.syncs = packets.FSYNC in self.extensions
         begun = time.monotonic()
         limits = None
-        if packets.LIMITS in extensions:
+        if packets.LIMITS in self.extensions:
             limits = self.channel.ask(
                 packets.EXTENDED, packets.text(packets.LIMITS), limits_told)
         where = self.channel.ask(

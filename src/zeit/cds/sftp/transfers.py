@@ -1,48 +1,25 @@
 """Data of files, with several requests underway, and what shares their last round trip.
 
-On a long line, a small file takes one round trip, as it is opened with the one before::
+A small file takes two round trips, and is read, or sent, with what is due for earlier ones::
 
     us                                                     server
-    -- READ a, CLOSE a; STAT a, REMOVE w; OPEN b -->
-    <-- data of a, OK; attributes, OK; handle of b --      1st round trip
-    -- READ b, CLOSE b; STAT b, REMOVE x; OPEN c -->
+    -- OPEN a -->
+    <-- handle --                                          1st round trip
+    -- READ a, CLOSE a; STAT a, REMOVE w -->
+    <-- data of a, OK; attributes, OK --                   2nd round trip
 
-w and x are earlier files that are durable here by now. Else it takes two, as one that is sent does.
+w is an earlier file that is durable here by now. Where it is known which files are next, many of
+them share these, see `ahead`.
 """
 import collections
-from typing import NamedTuple
 
 from zeit.cds.interfaces import ConnectionLost, NotSupported, PermanentError
 from zeit.cds.sftp import packets
-from zeit.cds.sftp.batch import attributes_of, done, failed, handle_of, SFTPBatch
+from zeit.cds.sftp.ahead import Ahead
+from zeit.cds.sftp.batch import attributes_of, done, entry_of, handle_of, SFTPBatch
+from zeit.cds.sftp.download import Download
+from zeit.cds.sftp.tuning import TUNING
 from zeit.cds.text import printable
-
-
-class Tuning(NamedTuple):
-    """How much is underway."""
-
-    window: int = 2 * 2**20     # bytes of one file at most
-    first: int = 2              # requests for a file whose size is not known
-    small: int = 64 * 1024      # bytes; a larger file is closed, and asked about, when all is here
-    begun: int = 2**20          # bytes; no larger file is opened before its turn
-    far: float = 0.008          # seconds to the server and back; nearer, none is
-
-
-TUNING = Tuning()
-
-
-def data_of(name):
-    """For READ: bytes; None at the end of the file."""
-    def take(kind, reader):
-        if kind == packets.DATA:
-            return reader.text()
-        if kind == packets.STATUS:
-            status = packets.status(reader)
-            if status.code == packets.END:
-                return None
-            raise PermanentError('%s (%s)' % (status, printable(name)))
-        raise failed(kind, reader)
-    return take
 
 
 class Transfers:
@@ -54,68 +31,62 @@ class Transfers:
         place -- Place
         tuning -- Tuning
         """
-        self.channel, self._place, self._tuning = channel, place, tuning
+        self.channel, self._place, self.tuning = channel, place, tuning
         self.limits, self.syncs, self.latency = packets.Limits(), False, 0.0
         self.closes_early = True        # does it send as much at once as it is asked for?
-        self._begun = None              # name, and Pending of the handle, of what is read next
+        self._ahead = Ahead(self, tuning)
 
-    def batch(self):
-        return SFTPBatch(self.channel, self._place)
+    def batch(self, told=None):
+        return SFTPBatch(self.channel, self._place, told)
 
-    def _open(self, name, flags):
-        """A Pending of a handle."""
+    def open(self, name, flags=packets.FOR_READING):
+        """A Pending of a handle. Raises ValueError."""
         body = self._place.of(name) + packets.NUMBER.pack(flags) + packets.NO_ATTRIBUTES
         return self.channel.ask(packets.OPEN, body, handle_of(name))
 
-    def _close(self, handle, name, passing=False):
-        return self.channel.ask(packets.CLOSE, packets.text(handle), done(name, passing))
+    def close(self, handle, name, passing=False):
+        """A Pending. handle -- bytes, as they are sent"""
+        return self.channel.ask(packets.CLOSE, handle, done(name, passing))
 
-    def _share(self, also, begin=False):
-        """Have `also` put its operations in; returns the batch.
+    def look(self, name):
+        """A Pending of the Entry of a file that was read."""
+        take = entry_of(name)
 
-        begin -- may the file that is next be opened?
-        """
-        batch = self.batch()
-        following = None if also is None else also(batch)
-        if begin and following is not None and self._may_begin(following):
-            self._begun = following.name, self._open(following.name, packets.FOR_READING)
-        return batch
-
-    def _may_begin(self, entry):
-        return (self.latency >= self._tuning.far and entry.kind == 'file'
-                and 0 < (entry.size or 0) <= self._tuning.begun)
+        def seen(kind, reader):
+            entry = take(kind, reader)
+            self._ahead.seen(entry is not None)
+            return entry
+        return self.channel.ask(packets.STAT, self._place.of(name), seen)
 
     # ------------------------------------------------------------ to us
 
-    def read(self, name, sink, offset=0, size=None, also=None):
+    def read(self, name, sink, offset=0, size=None, also=None, then=None):
         """See IPipelined.read. size -- as far as it is known, int or None"""
-        handle = self._opened(name)
-        download = Download(self, name, handle, offset, size, self._tuning)
+        download = self._ahead.take(name, offset, size)
+        if download is None:
+            download = Download(self, name, self.open(name).get(), offset, size)
         try:
-            batch = download.run(sink, also)
+            shared = download.run(sink, also, then)
         except BaseException:
-            if download.closed is None and self.channel.alive:
-                self._close(handle, name)       # with whatever is sent next
+            download.give_up()
             raise
-        if batch is None:
-            self._close(handle, name)
-            batch = self._share(also, begin=True)
-        batch.settle()
+        if shared is None:
+            download.close(also is not None)
+            shared = self.share(also, then, download)
+        if then is None:
+            shared.settle()
+        else:
+            self.channel.flush_many()
         return download.count
 
-    def _opened(self, name):
-        """The handle of the file: it may be open already."""
-        begun, self._begun = self._begun, None
-        if begun is not None:
-            try:
-                handle = begun[1].get()
-            except PermanentError:
-                pass        # it may be there now
-            else:
-                if begun[0] == name:
-                    return handle
-                self._close(handle, begun[0])
-        return self._open(name, packets.FOR_READING).get()
+    def share(self, also, then, download):
+        """Have `also` put its operations in, go on with following files; returns the batch."""
+        batch = self.batch(download.after)
+        following = None if also is None else also(batch)
+        self._ahead.proceed()
+        if following is not None:
+            self._ahead.begin(following, then)
+        return batch
 
     # ------------------------------------------------------------ to the server
 
@@ -123,7 +94,7 @@ class Transfers:
         """See IPipelined.write."""
         self.channel.check()
         flags = packets.FOR_WRITING | (0 if offset else packets.CREATE | packets.TRUNCATE)
-        handle = self._open(name, flags).get()
+        handle = self.open(name, flags).get()
         try:
             if offset:
                 self._go_to(handle, name, offset)
@@ -131,12 +102,14 @@ class Transfers:
             self._send(upload, [source] if isinstance(source, bytes) else source)
         except BaseException:
             if self.channel.alive:
-                self._close(handle, name)
+                self.close(packets.text(handle), name)
             raise
-        ending = [self._close(handle, name, passing=True)]
+        ending = [self.close(packets.text(handle), name, passing=True)]
         if self.syncs:
             ending.insert(0, upload.synced)
-        batch = self._share(also)
+        batch = self.batch()
+        if also is not None:
+            also(batch)
         batch.settle()
         for pending in (*upload.underway, *ending):
             pending.get()
@@ -167,100 +140,6 @@ class Transfers:
         upload.finish()
 
 
-class Download:
-    """A file that is read. (More attributes than most: they are a cursor's, and change together.)
-    """
-
-    def __init__(self, transfers, name, handle, offset, size, tuning):
-        self._transfers, self._channel = transfers, transfers.channel
-        self._handle, self._take = packets.text(handle), data_of(name)
-        self._close = lambda: transfers._close(handle, name)
-        self._size, self._small = size, tuning.small
-        self._at = self._next = offset
-        self.count = 0
-        self.closed = None          # Pending, once the end was asked for
-        self._underway = collections.deque()        # (offset, length, Pending)
-        chunk = transfers.limits.read
-        self._chunk, self._most = chunk, max(2, tuning.window // chunk)
-        self._window = tuning.first if size is None else self._most
-
-    def run(self, sink, also):
-        """Read it all. Returns the batch that was sent with it, or None."""
-        batch = None
-        while True:
-            asked = self._ask_more()
-            if batch is None and self._all_asked and self._closes_early:
-                self.closed = self._close()
-                batch = self._transfers._share(also, begin=True)
-                asked = True
-            if asked:
-                self._channel.flush()
-            if not self._underway or not self._take_next(sink):
-                return batch
-
-    @property
-    def _closes_early(self):
-        return self._size <= self._small and self._transfers.closes_early
-
-    @property
-    def _all_asked(self):
-        """Was everything asked for that is supposed to be there, and a byte more?"""
-        return self._size is not None and self._next > self._size
-
-    def _ask_more(self):
-        """Ask for as much as may be underway; has anything been asked for? bool"""
-        begun = self._next
-        while self.closed is None and len(self._underway) < self._window and not self._all_asked:
-            length = self._chunk
-            if self._size is not None:
-                length = min(length, self._size + 1 - self._next)
-            self._ask(self._next, length, self._underway.append)
-            self._next += length
-        return self._next != begun
-
-    def _ask(self, offset, length, put):
-        put((offset, length, self._channel.ask(
-            packets.READ, self._handle + packets.PART.pack(offset, length), self._take)))
-
-    def _take_next(self, sink):
-        """Hand the next bytes to the sink; is there more to come? bool"""
-        offset, length, pending = self._underway.popleft()
-        data = pending.get()
-        if data is None:
-            return False
-        deliver(data, sink)
-        self.count += len(data)
-        self._at = offset + len(data)
-        if len(data) < length:
-            return self._at != self._size and self._ask_again(length - len(data))
-        if self._all_asked and not self._underway:      # it is larger than it was
-            if self.closed is not None:
-                return False
-            self._size = None
-        self._window = min(self._most, 2 * self._window)
-        return True
-
-    def _ask_again(self, length):
-        """Fewer bytes came than were asked for: is it the end?"""
-        if self.closed is not None:
-            # Who compares the size will see whether that was all, and the next try finds out.
-            self._transfers.closes_early = False
-            return False
-        self._ask(self._at, length, self._underway.appendleft)
-        return True
-
-
-def deliver(data, sink):
-    """Hand bytes to an IByteSink."""
-    left = memoryview(data)
-    while left:
-        buffer = sink.buffer()
-        count = min(len(buffer), len(left))
-        buffer[:count] = left[:count]
-        sink.advance(count)
-        left = left[count:]
-
-
 class Upload:
     """A file that is written. (The same is true of its attributes.)"""
 
@@ -273,7 +152,7 @@ class Upload:
         self.count = 0
         self.underway = collections.deque()
         self.synced = None              # Pending
-        self._most = max(2, transfers._tuning.window // self._chunk)
+        self._most = max(2, transfers.tuning.window // self._chunk)
 
     def send(self, piece):
         """Send, or copy, all of a bytes-like object. Raises what became of earlier ones."""

@@ -29,9 +29,11 @@ HINTS = {
     errno.EDQUOT: 'The quota is used up. Raise it; %s.',
     errno.EROFS: 'The file system is read-only: look for disk errors in the log of the system.',
     errno.ENOENT: 'Create the directory first, or mount its file system.',
-    errno.ENOTDIR: 'It must be a directory.',
+    errno.ENOTDIR: 'It must be a directory, or a link to one that is there.',
     errno.EISDIR: 'It must be a file. Remove the directory.',
     errno.ENXIO: 'It must be a file. Remove what is there.',
+    errno.EMFILE: 'Raise the limit for open files (ulimit -n).',
+    errno.ENFILE: 'The system has too many open files: raise its limit (fs.file-max).',
     errno.EFBIG: 'Raise the limit for the size of files (ulimit -f), or use another file system.',
 }
 
@@ -103,6 +105,10 @@ def user_name(number):
         return '%d' % number
 
 
+def _no_directory(path):
+    return NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+
+
 class Store:
     """Some directories of a filestore, for this process alone."""
 
@@ -126,7 +132,7 @@ class Store:
 
     def _open(self):
         if not stat.S_ISDIR(os.stat(self.path).st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self.path)
+            raise _no_directory(self.path)
         try:
             self._lock = zc.lockfile.LockFile(os.path.join(self.path, self.lock_file))
         except zc.lockfile.LockError as e:
@@ -141,11 +147,17 @@ class Store:
     def _prepare(self):
         if not all(os.path.isdir(os.path.join(self.path, name)) for name in DIRECTORIES):
             import gocept.filestore.filestore  # so only a spool's first run has to load it
-            gocept.filestore.filestore.FileStore(self.path).prepare()
+            try:
+                gocept.filestore.filestore.FileStore(self.path).prepare()
+            except FileExistsError as e:    # a link to nothing, or an export has just made it, too
+                if not os.path.isdir(e.filename):
+                    raise _no_directory(e.filename) from e
 
     def _directory(self, name):
         path = os.path.join(self.path, name)
         if not os.access(path, os.W_OK | os.X_OK):
+            if not os.path.isdir(path):
+                raise _no_directory(path)
             is_read_only = os.statvfs(path).f_flag & os.ST_RDONLY
             number = errno.EROFS if is_read_only else errno.EACCES
             raise OSError(number, os.strerror(number), path)

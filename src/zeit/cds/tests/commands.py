@@ -13,7 +13,7 @@ from zeit.cds.tests.importing import Importing
 
 
 ENTRY = {'cds-import': 'exchange.import_', 'cds-export': 'exchange.export', 'cds-lock': 'lock.lock',
-         'cds-log': 'log.log_'}
+         'cds-log': 'log.log_', 'cds-watch': 'watch.watch'}
 LIMIT = 120         # seconds until a command that hangs is killed
 
 SITE = """\
@@ -30,7 +30,7 @@ def arguments(command, *options, settings=''):
 
     settings -- those that a script of buildout has inside: source code
     """
-    code = 'import sys; from zeit.cds.cli import exchange, lock, log; sys.exit(%s(%s))' % (
+    code = 'import sys; from zeit.cds.cli import exchange, lock, log, watch; sys.exit(%s(%s))' % (
         ENTRY[command],
         settings,
     )

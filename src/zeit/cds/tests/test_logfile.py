@@ -3,6 +3,7 @@ import functools
 import logging
 import os
 import shutil
+import subprocess
 import tempfile
 import threading
 import time
@@ -122,8 +123,21 @@ class LogFile(Importing, ServerTestCase):
 
     def test_one_that_cannot_be_written_is_a_wrong_argument(self):
         for path in self.directory, os.path.join(self.directory, 'missing', 'cds.log'):
-            with self.assertRaises(ConfigurationError):
+            with self.assertRaises(ConfigurationError) as caught:
                 self.import_(logfile=path)
+            self.assertIn('Make its directory first', caught.exception.__notes__[0])
+
+    def test_one_that_may_not_be_written_now_does_not_keep_the_run_from_its_work(self):
+        """As after a try as root. (For root itself: one that another program executes.)"""
+        path = os.path.join(self.directory, 'busy')
+        shutil.copy('/bin/sleep', path)
+        program = subprocess.Popen([path, '60'])
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        with self.assertLogs('zeit.cds', 'ERROR') as logs:
+            self.import_(logfile=path)
+        self.assertEqual(['The log file %s cannot be written, this run has none: Text file busy'
+                          % path], [record.getMessage() for record in logs.records])
 
     def test_nothing_stays_behind_in_the_logging_of_the_application(self):
         log = logging.getLogger('zeit.cds')

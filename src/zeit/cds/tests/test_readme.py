@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import time
 import unittest
 from pathlib import Path
 
@@ -70,7 +71,7 @@ class Readme(unittest.TestCase):
         return [line for line in lines if line.startswith('cds-')]
 
     def test_its_command_lines(self):
-        dry, cron, _ = self.prepare()
+        dry, _, cron, _ = self.prepare()
         self.put('flood.xml')
         self.assertIn('flood.xml', self.run_line(dry))
         self.assertEqual(['flood.xml'], os.listdir(self.server.directory + '/outgoing'))
@@ -78,6 +79,23 @@ class Readme(unittest.TestCase):
         self.assertEqual(['flood.xml'], self.arrived)
         self.assertIn('Downloading: flood.xml', (self.shell.directory / 'dpa.log').read_text())
         self.assertEqual(0o600, (self.shell.directory / 'dpa.password').stat().st_mode & 0o777)
+
+    def test_its_watch(self):
+        _, watch, _, _ = self.prepare()
+        self.assertTrue(watch.startswith('cds-watch '), watch)
+        with subprocess.Popen(
+                ['/bin/sh', '-c', 'exec ' + self.here(watch)], cwd=self.shell.directory,
+                env=self.shell.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, text=True) as process:
+            self.put('flood.xml')
+            log = self.shell.directory / 'dpa.log'
+            while not (log.exists() and 'Exiting with success.' in log.read_text()):
+                self.assertIsNone(process.poll())
+                time.sleep(0.05)
+            process.terminate()
+            self.assertEqual('', process.communicate(timeout=LIMIT)[0])
+        self.assertEqual(0, process.returncode)
+        self.assertEqual(['flood.xml'], self.arrived)
 
     def test_its_directory_of_this_machine(self):
         line = self.prepare()[-1]
@@ -127,7 +145,7 @@ class Readme(unittest.TestCase):
         self.prepare()
         options = '--password-file /srv/cds/dpa.password'
         url = 'ftp://newsroom@ftp.example.org/outgoing'
-        for name in ('cds-import', 'cds-export', 'cds-lock'):
+        for name in ('cds-import', 'cds-export', 'cds-lock', 'cds-watch'):
             self.assertIn('usage: ' + name, self.run_line(name + ' --help'))
         self.assertIn('``cds-lock --break read``', self.text)
         self.put('read')

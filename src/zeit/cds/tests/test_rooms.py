@@ -25,7 +25,7 @@ MAY_IMPORT = {
     'pipelined': BELOW_ALL,
     'net': BELOW_ALL,
     'ftp': SESSIONS | {'net'},
-    'sftp': BELOW_ALL | {'net.stream'},
+    'sftp': BELOW_ALL | {'memory', 'net.stream'},
     'file': BELOW_ALL,
     'lock': SESSIONS | {'net', 'registry'},
     'spool': BELOW_ALL | {'net'},
@@ -34,6 +34,8 @@ MAY_IMPORT = {
     'own': BELOW_ALL | {'feed'},
     'main': SETTINGS | {'own', 'transfer', 'logfile', 'registry'},
     'fleet': SETTINGS | {'main', 'registry', 'journal', 'lock.token', 'cli.site'},
+    'watch': SETTINGS | {'main', 'events', 'logfile', 'pipelined', 'transfer'},
+    'web': BELOW_ALL | {'feed'},
     # suites run what blocks, and what does not; a journal is told an outcome
     'testing': SESSIONS | {'net.scheduler', 'events'},
 }
@@ -94,6 +96,14 @@ class Rooms(unittest.TestCase):
         self.assertLessEqual(
             {room_of(name) for name in MODULES} - set(MAY_IMPORT),
             {'cli', 'registry', 'zcml'})
+
+    def test_only_commands_know_the_watch(self):
+        self.assertLessEqual({room_of(name) for name, found in IMPORTS.items()
+                              if is_one_of_any(found, {'watch'})}, {'watch', 'cli'})
+
+    def test_only_commands_know_the_pages(self):
+        self.assertLessEqual({room_of(name) for name, found in IMPORTS.items()
+                              if is_one_of_any(found, {'web'})}, {'web', 'cli'})
 
     def test_only_the_demo_needs_what_is_for_tests(self):
         self.assertLessEqual(

@@ -1,7 +1,15 @@
-"""Names that are those of lock files on some server."""
+"""Times in words, and names that are those of lock files on some server."""
 import unittest
 
-from zeit.cds.text import lock_named
+from zeit.cds.text import duration, lock_named
+
+
+class DurationTest(unittest.TestCase):
+
+    def test_in_the_unit_that_fits(self):
+        for seconds, text in ((0, '0 s'), (119, '119 s'), (120, '2 min'), (7199, '119 min'),
+                              (7200, '2 h'), (172799, '47 h'), (172800, '2 days')):
+            self.assertEqual(text, duration(seconds))
 
 
 class LockNamesTest(unittest.TestCase):

@@ -54,14 +54,14 @@ class Directory:
         self._clean_up = min(feed.timeout, tuning.clean_up)
 
     def connect(self):
-        """Open the first session; returns it."""
+        """Open the first session."""
         self.connecting = True
         try:
-            return self.sessions.renewed()
+            self.sessions.renewed()
         except PASSING as e:
             if isinstance(e, Unreachable):
                 raise   # the server is down, or the feed is wrong: the next run will see
-            return self.policy.again(e, self.sessions.renewed)
+            self.policy.again(e, self.sessions.renewed)
         finally:
             self.connecting = False
 
@@ -75,6 +75,7 @@ class Directory:
         log.info('Connecting to CDS FTP server (host %s, port %d, user %s, dir %s)',
                  feed.hostname, feed.port, feed.user, feed.ftp_dir)
         self.connect()
+        is_sound = False        # is the session of use for another run?
         try:
             with contextlib.ExitStack() as stack:
                 self.held = self.persist(lambda session: stack.enter_context(self._lock.hold(
@@ -84,14 +85,18 @@ class Directory:
                     yield
                 finally:
                     self._end_tasks()
+            is_sound = True
         finally:
-            self.disconnect()
+            self.disconnect(is_sound)
             log.info('Disconnected from CDS FTP server')
 
-    def disconnect(self):
-        """End all tasks and sessions."""
+    def disconnect(self, is_sound=False):
+        """End all tasks and sessions.
+
+        is_sound -- may the first session be of use for another run? bool
+        """
         self.tasks.end()
-        self.sessions.close()
+        self.sessions.close(is_sound)
 
     def abort(self):
         """Have the first session end at once; `Exchange` sees to the others. Any thread may ask."""

@@ -108,13 +108,13 @@ class Download(Strategy):
 
     # ------------------------------------------------------------ the transfer
 
-    def transfer(self, line, job, offset, also):
+    def transfer(self, line, job, offset, also, then):
         incoming, before = job.file, job.before
         sink = incoming
         if before.size is not None:
             sink = Limited(incoming, before.size, self._surplus)
         try:
-            line.read(before, sink, offset, also)
+            line.read(before, sink, offset, also, then)
         except PermanentError as e:
             if offset:
                 incoming.restart()

@@ -127,7 +127,7 @@ def remedy(error, feed):
     error -- ReplyError, for which a file could not be stored
     """
     reply = error.reply
-    code, text = (0, str(error).lower()) if reply is None else (reply.code, str(reply).lower())
+    code, text = (None, str(error).lower()) if reply is None else (reply.code, str(reply).lower())
     if code in NO_ROOM or 'quota' in text:
         return (". The quota of the user %s, or the server's disk, is full: ask the server's "
                 'operator to make room' % printable(feed.user))

@@ -64,6 +64,7 @@ class Sessions:
             from zeit.cds.transfer import threaded
             self._blocking = True
             return threaded.Threaded(session)
+        self._blocking = getattr(session, 'is_threaded', False)     # an earlier run has kept it
         return session
 
     def _open_like(self, like):
@@ -124,9 +125,19 @@ class Sessions:
             if session is not self.first:
                 session.close()
 
-    def close(self):
+    def close(self, is_sound=False):
+        """Close all; but whoever keeps the first one for another run gets it back.
+
+        is_sound -- is it of use for one? bool
+        """
+        kept = None
+        if is_sound and self.first.alive and (
+                give_back := getattr(self._connection, 'give_back', None)):
+            kept = self.first
+            give_back(kept)
         for session in self._all:
-            session.close()
+            if session is not kept:
+                session.close()
 
 
 def further_sessions(directory, files, size, tuning):

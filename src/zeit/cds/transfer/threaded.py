@@ -1,4 +1,6 @@
 """Sessions that block, made to wait like all others: each has a thread of its own."""
+import threading
+
 import zope.interface
 
 from zeit.cds.interfaces import ICDSSession
@@ -12,18 +14,18 @@ def opened_like(first, verb):
     verb -- function of its session
     Nobody waits for it when the scheduler ends; should it come nevertheless, it is closed.
     """
-    thread, abandoned = Thread(), []
+    thread, abandoned = Thread(), threading.Event()
 
     def call():
         session = verb(first.session)
-        if abandoned:
+        if abandoned.is_set():
             session.close()
         return session
 
     try:
         return Threaded(in_thread(call, thread=thread), thread)
     except BaseException:
-        abandoned.append(True)
+        abandoned.set()
         thread.end()
         raise
 
@@ -36,7 +38,7 @@ class Threaded:
     works on with what others clean up; `abort` sees to it that this is soon.
     """
 
-    blocking = False
+    blocking, is_threaded = False, True
 
     def __init__(self, session, thread=None):
         """

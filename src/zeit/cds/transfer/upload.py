@@ -161,7 +161,7 @@ class Upload(Strategy):
         self._accept(line, job)
         return True
 
-    def transfer(self, line, job, offset, also):
+    def transfer(self, line, job, offset, also, then):
         outgoing = job.file
         try:
             line.write(outgoing.temporary or job.name, outgoing.pieces(offset), offset, also)

@@ -7,13 +7,15 @@ finalized on the server, is said by a Strategy: a Download, or an Upload::
                    └─ on its last round trip: ask about this file, finalize older ones, prepare the
                       next one
 """
+import collections
 import logging
 
 import greenlet
 
-from zeit.cds.interfaces import ConnectionLost, Entry, FileRefused, PermanentError, TemporaryError
+from zeit.cds.interfaces import ConnectionLost, FileRefused, PermanentError, TemporaryError
 from zeit.cds.pipelined import pipelined
 from zeit.cds.text import phrase, printable
+from zeit.cds.transfer.following import Following
 from zeit.cds.transfer.jobs import Dropped, OtherWay
 from zeit.cds.transfer.retry import PASSING
 
@@ -51,8 +53,8 @@ class Strategy:
         asked -- IPending that `ask_before` gave, or None
         """
 
-    def transfer(self, line, job, offset, also):
-        """Transfer it. also -- see IPipelined
+    def transfer(self, line, job, offset, also, then):
+        """Transfer it. also, then -- see IPipelined
 
         Raises OtherWay if it is to be tried again at once.
         """
@@ -101,8 +103,8 @@ class Worker:
         self._jobs, self._strategy, self._directory = jobs, strategy, directory
         self._first = first
         self._line = None           # IPipelined
-        self._next = None           # a job that was taken while another was transferred
-        self._asked = None, None    # it, and what will tell of it: IPending
+        self._following = Following(jobs, strategy)
+        self._finalizing = collections.deque()      # pairs of a job and an IPending
         self._current = None        # the job in hand
         self._moved = 0             # bytes of earlier files
         jobs.enter()
@@ -116,8 +118,7 @@ class Worker:
             pass        # the scheduler ends: the run is over, or tells why it isn't
         except BaseException as e:
             error = e
-        if self._next is not None:
-            self._jobs.put_back(self._next)
+        self._following.put_back()
         if not self._first and error is None and self._line is not None:
             self._directory.sessions.give_back(self._line.session)
         self._jobs.leave(error)
@@ -132,9 +133,11 @@ class Worker:
     def _work(self):
         strategy, jobs = self._strategy, self._jobs
         while True:
-            job, self._next = self._next or jobs.take(), None
+            job = self._following.take() or jobs.take(wait=not self._finalizing)
             if job is not None:
                 self._exchange(job)
+            elif self._finalizing:
+                self._settle(self._finalizing)
             elif durable := jobs.to_finalize(strategy.finalizations):
                 self._finalize(durable)
             elif jobs.idle:
@@ -158,7 +161,7 @@ class Worker:
         line, sessions = self._line, self._directory.sessions
         if line is not None and line.session.alive:
             return
-        self._asked = None, None
+        self._following.forget()
         with self._jobs.connecting():
             if self._first:
                 session = sessions.renewed()
@@ -231,15 +234,14 @@ class Worker:
         strategy = self._strategy
         if self._first:
             self._directory.held.refresh(line.session)
-        asked_of, asked = self._asked
-        offset = strategy.prepare(line, job, asked if asked_of is job else None)
+        offset = strategy.prepare(line, job, self._following.asked(job))
         if offset is None:
             return
         job.reached = max(job.reached, offset)
-        after, finalizing = [], []
+        after = []
         try:
-            strategy.transfer(line, job, offset,
-                              lambda batch: self._also(batch, job, after, finalizing))
+            strategy.transfer(line, job, offset, lambda batch: self._also(batch, job, after),
+                              self._following)
         except ConnectionLost as e:
             if not (type(e).at_once or job.asked_again) and strategy.moved(job):
                 # (A way of pipelining that failed is no news.)
@@ -247,7 +249,7 @@ class Worker:
                 self._tell_of_lost_end(job, e)
             raise
         finally:
-            self._settle(finalizing)
+            self._settle(self._finalizing, answered=True)
         strategy.verify(line, job, after[0] if after else None, bool(offset))
 
     def _tell_of_lost_end(self, job, error):
@@ -258,26 +260,19 @@ class Worker:
                 error)
         jobs.lost_ends += 1
 
-    def _also(self, batch, job, after, finalizing):
+    def _also(self, batch, job, after):
         """What shares the last round trip of a transfer. See IPipelined."""
-        strategy, jobs = self._strategy, self._jobs
+        strategy = self._strategy
         after.append(strategy.ask_after(batch, job))
-        for durable in jobs.to_finalize(strategy.finalizations):
-            finalizing.append((durable, strategy.finalize(batch, durable)))
-        if self._next is None and (following := jobs.take(wait=False)) is not None:
-            self._next = following
-            self._asked = following, strategy.ask_before(batch, following)
-        if self._next is None:
-            return None
-        entry = self._next.entry
-        plain = entry.kind == 'file' and entry.size and self._next.before is None
-        return entry if plain else Entry(entry.name)
+        for durable in self._jobs.to_finalize(strategy.finalizations):
+            self._finalizing.append((durable, strategy.finalize(batch, durable)))
+        return self._following.first(batch)
 
     # ------------------------------------------------------------ finalizing
 
     def _finalize(self, jobs):
         """With nothing else to share a round trip with."""
-        finalizing = []
+        finalizing = collections.deque()
         try:
             with self._line.batch() as batch:
                 for job in jobs:
@@ -288,8 +283,14 @@ class Worker:
         self._settle(finalizing, alone=True)
         self._directory.policy.call(self._renew)
 
-    def _settle(self, finalizing, alone=False):
-        for job, pending in finalizing:
+    def _settle(self, finalizing, alone=False, answered=False):
+        """
+        finalizing -- deque of pairs of a job and an IPending; it is empty afterwards, but for
+            those that are not answered yet if only `answered` ones are wanted
+        alone -- did they go with no file?
+        """
+        while finalizing and not (answered and is_awaited(finalizing[0][1])):
+            job, pending = finalizing.popleft()
             try:
                 pending.get()
             except PermanentError as e:
@@ -327,3 +328,8 @@ class Worker:
         elif job.tries == jobs.retries + 1 and not self._strategy.passes:
             return self._refused(job, error)
         jobs.drop(job, Dropped(self._strategy.uncertain % phrase(error), True))
+
+
+def is_awaited(pending):
+    """Would the `get` of an IPending wait? bool"""
+    return not getattr(pending, 'done', True)

@@ -253,6 +253,12 @@ class Import(Commands, ServerTestCase):
         self.assertEqual(0, self.run_command(*options, '--all'), self.err)
         self.assertEqual(['afp', 'dpa'], [told['feed'] for told in self.printed])
 
+    def test_a_file_that_is_no_xml_is_told_with_the_line(self):
+        site = self.site('<cds:feed')
+        self.assertEqual(78, self.run_command('cds-import', '--zcml', site, '--all'))
+        self.assertRegex(
+            self.err, r'^cds-import: The ZCML file \S+ cannot be used: \S+site.zcml:\d+:\d+: not')
+
     def test_options_outweigh_the_zcml_file(self):
         self.put_many()
         site = self.site(self.directive('dpa', limit=1))

@@ -64,7 +64,8 @@ class Told(unittest.TestCase):
         self.assertEqual('stop: Interrupted by SIGTERM.\n', self.script(
             'with Signals() as signals, signals.watch(Run()):\n'
             '    os.kill(me, signal.SIGTERM); stopped.wait(); aborted.wait(1)\n'))
-        self.assertIn('SIGTERM: the file in hand is finished first.', self.err)
+        self.assertIn('SIGTERM: the file in hand is finished first, if that takes no longer than '
+                      '5 s.', self.err)
 
     def test_what_the_caller_had_ignored_stays_so(self):
         self.assertEqual('True\n', self.script(
@@ -77,6 +78,25 @@ class Told(unittest.TestCase):
             'try:\n'
             '    with Signals(): os.kill(me, signal.SIGTERM); time.sleep(10)\n'
             'except Interrupted: os.kill(me, signal.SIGINT); print("alive")\n'))
+
+    def test_some_may_have_something_done_instead(self):
+        self.assertEqual('anew\nanew\ntable\nstop: Interrupted by SIGTERM.\n', self.script(
+            'heard = threading.Semaphore(0)\n'
+            'def act(text): print(text, flush=True); heard.release()\n'
+            'before = signal.getsignal(signal.SIGUSR1)\n'
+            'with Signals() as signals, signals.watch(Run()):\n'
+            '    signals.hear({signal.SIGHUP: lambda: act("anew"),'
+            ' signal.SIGUSR1: lambda: act("table")})\n'
+            '    for name in "SIGHUP", "SIGHUP", "SIGUSR1":\n'
+            '        os.kill(me, getattr(signal, name)); heard.acquire()\n'
+            '    os.kill(me, signal.SIGTERM); stopped.wait()\n'))
+
+    def test_these_are_as_before_afterwards(self):
+        self.assertEqual('True\n', self.script(
+            'before = signal.getsignal(signal.SIGUSR1), signal.getsignal(signal.SIGHUP)\n'
+            'with Signals() as signals: signals.hear({signal.SIGUSR1: id, signal.SIGHUP: id})\n'
+            'print(before == (signal.getsignal(signal.SIGUSR1), signal.getsignal(signal.SIGHUP)))\n'
+        ))
 
     def test_without_a_signal_all_is_as_before(self):
         self.assertEqual('True True\n', self.script(

@@ -43,3 +43,8 @@ class Local(Commands, unittest.TestCase):
         self.assertIn('write, held by unknown', self.out)
         self.assertEqual(0, self.run_command('cds-lock', '--break=write', '--yes', self.place))
         self.assertEqual([], os.listdir(self.server.directory))
+
+    def test_it_cannot_be_probed(self):
+        self.assertEqual(78, self.run_command('cds-import', '--probe', self.place))
+        self.assertIn("The connection 'file' cannot tell about its server. For a bug report, send "
+                      'what a dry run prints with -vv.', self.err)

@@ -70,6 +70,13 @@ class Metrics(Commands, ServerTestCase):
         self.assertEqual(1, self.cds_import('--metrics=missing/cds.prom'))
         self.assertIn('The metrics cannot be written', self.err)
 
+    def test_what_is_no_file_is_neither_read_nor_replaced(self):
+        pipe = self.home / 'cds.prom'
+        os.mkfifo(pipe)
+        self.assertEqual(1, self.cds_import('--metrics=cds.prom'))
+        self.assertRegex(self.err, 'The metrics cannot be written: .*That is no file: .*cds.prom')
+        self.assertTrue(pipe.is_fifo())
+
     def test_several_feeds_are_in_one_file(self):
         site = self.site(self.directive('dpa', user='anonymous', port=free_port())
                          + self.directive('afp', user='anonymous', port=free_port()))

@@ -19,13 +19,14 @@ from zeit.cds.interfaces import ConfigurationError
 from zeit.cds.tests.importing import recorded
 
 
-COMMANDS = ('cds-import', 'cds-export', 'cds-lock')
+COMMANDS = ('cds-import', 'cds-export', 'cds-lock', 'cds-watch')
 OWN = {
     'zcml',
     'all',
     'dry-run',
     'journal',
     'metrics',
+    'jobs',
     'json',
     'probe',
     'set',
@@ -36,7 +37,10 @@ OWN = {
     'version',
     'help',
 }
-OWN_OF_LOCK = OWN - {'dry-run', 'journal', 'metrics'} | {'break', 'yes'}
+OWN_OF_LOCK = OWN - {'dry-run', 'journal', 'metrics', 'jobs'} | {'break', 'yes'}
+OWN_OF_WATCH = OWN - {'all', 'dry-run', 'metrics', 'jobs', 'json', 'probe'} | {
+    'once', 'http'}
+ONLY_WATCH = {'every', 'idle'}
 BY_OTHER_WAYS = {
     'queue',
     'tell',
@@ -61,13 +65,14 @@ class FromIFeed(unittest.TestCase):
     def expected(self, command):
         settings = {options.option(SETTINGS[name]).removeprefix('--')
                     for name in options.fields(command)}
-        return settings | (OWN_OF_LOCK if command == 'cds-lock' else OWN)
+        return settings | {'cds-lock': OWN_OF_LOCK, 'cds-watch': OWN_OF_WATCH}.get(command, OWN)
 
     def test_every_setting_has_an_option_or_another_way(self):
-        self.assertEqual(set(SETTINGS), set(options.fields('cds-export')) | BY_OTHER_WAYS)
-        self.assertEqual(
-            set(SETTINGS) - {'replace', 'keep'}, set(options.fields('cds-import')) | BY_OTHER_WAYS
-        )
+        self.assertEqual(set(SETTINGS), set(options.fields('cds-watch')) | BY_OTHER_WAYS)
+        for command, missing in ('cds-export', ONLY_WATCH), ('cds-import', {
+                'replace', 'keep', *ONLY_WATCH}):
+            self.assertEqual(set(SETTINGS) - missing,
+                             set(options.fields(command)) | BY_OTHER_WAYS)
         self.assertLess(set(options.fields('cds-lock')), set(SETTINGS))
 
     def test_what_the_url_gives_are_settings(self):
@@ -93,7 +98,7 @@ class FromIFeed(unittest.TestCase):
         for command in COMMANDS:
             with unittest.mock.patch.dict(os.environ, COLUMNS='80'):
                 lines = options.parser(command).format_help().splitlines()
-            self.assertLessEqual(len(lines), 48)
+            self.assertLessEqual(len(lines), 50)
             self.assertLess(max(map(len, lines)), 80)
 
     def test_the_manual_page_has_the_same_options(self):
@@ -259,7 +264,8 @@ class Passwords(unittest.TestCase):
         self.assertNotIn('two', self.log.warnings[0])
 
     def test_a_password_file_that_is_of_no_use_is_an_error(self):
-        for path in (self.write('empty', ''), os.path.join(self.home, 'missing'), self.home):
+        for path in (self.write('empty', ''), self.write('below', '\ntwo'),
+                     os.path.join(self.home, 'missing'), self.home):
             with self.assertRaisesRegex(ConfigurationError, 'password file'):
                 self.password(password_file=path)
 
@@ -276,7 +282,8 @@ class Passwords(unittest.TestCase):
         self.assertRegex(self.log.warnings[0], r'~/.netrc cannot be used: line \d makes no sense.')
         self.write('.netrc', 'machine ftp.example.com login cds password geheim\n', 0o644)
         self.assertEqual('five', self.password())
-        self.assertIn('permissive', self.log.warnings[0])
+        self.assertEqual(['~/.netrc cannot be used: others may read it. Take that right away: '
+                          'chmod 600 ~/.netrc'], self.log.warnings[:1])
         path = self.write('.netrc', '', 0o600)
         with open(path, 'wb') as f:
             f.write(b'machine ftp.example.com login cds password geheim\xfc\n')
@@ -308,6 +315,12 @@ class Startup(unittest.TestCase):
         'logging.handlers',
         'random',
         'ctypes',
+        'waitress',
+        'prometheus_client',
+        'zeit.cds.cli.jobs',
+        'zeit.cds.cli.service',
+        'zeit.cds.watch',
+        'zeit.cds.web',
         'sqlalchemy',
         'zeit.cds.journal',
         'zeit.cds.interfaces.journal',

@@ -12,6 +12,7 @@ from zeit.cds.cli.progress import Pace
 from zeit.cds.interfaces import Progress as RunProgress
 from zeit.cds.testing import PYFTPDLIB_LAYER, ServerTestCase, VSFTPD_LAYER
 from zeit.cds.tests.commands import Commands, LIMIT
+from zeit.cds.tests.importing import put
 
 
 SIZE = 24, 100      # rows and columns
@@ -99,6 +100,22 @@ class Progress(Terminal, ServerTestCase):
         self.assertRegex(
             last, r'20 of 20 files: 100%\|.*\| 20\.0k/20\.0k \[\d\d:\d\d<\d\d:\d\d, .*B/s\]'
         )
+
+    def test_feeds_that_are_exchanged_at_once_share_one(self):
+        self.put_many()
+        os.mkdir(os.path.join(self.server.directory, 'other'))
+        put(os.path.join(self.server.directory, 'other'), 'a.xml', bytes(1000))
+        site = self.site(
+            self.directive('dpa', exclude='other', password_file='secret') + self.directive(
+                'afp', ftp_dir='/other', password_file='secret', store_dir='other'))
+        os.mkdir(self.home / 'other')
+        self.write('secret', self.server.password, 0o600)
+        self.assertEqual(0, self.on_terminal(
+            'cds-import', '--jobs=2', '-v', '--zcml', site, '--all'), self.screen)
+        bars = re.findall(r'(\d+) of (\d+) files: +(\d+)%', self.screen)
+        self.assertEqual(('21', '21', '100'), bars[-1])
+        lines = [line.rpartition('\r')[2] for line in self.screen.split('\r\n')]
+        self.assertIn("cds-import: afp: INFO: Moved from 'tmp' to 'new': a.xml", lines)
 
     def test_there_is_none_when_nothing_is_to_be_done(self):
         self.assertEqual(0, self.on_terminal('cds-import', self.store_dir, self.url()))

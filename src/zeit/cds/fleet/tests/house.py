@@ -94,7 +94,7 @@ class House:
     def worker(self, name, processes=2):
         return self.host(
             name, 'worker', '-n', name, '-c', str(processes), '-I', APPLICATION, '-l', 'INFO',
-            '--without-gossip', '--without-mingle')
+            '-Q', 'celery,application', '--without-gossip', '--without-mingle')
 
     def beat(self, name='beat'):
         return self.host(name, 'beat', '-l', 'INFO')

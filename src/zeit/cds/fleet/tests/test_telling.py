@@ -82,7 +82,7 @@ class Telling(SiteCase):
             [row] = self.rows()
             pauses.append(round((row.due - row.added) / telling.SECOND / 60))
             self.later()
-        self.assertEqual([2, 4, 8, 16, 32, 60, 60, 60], pauses)
+        self.assertEqual([5, 10, 20, 40, 60, 60, 60, 60], pauses)
 
     def test_nobody_is_told_of_feeds_that_nobody_asks_for(self):
         self.dpa = self.feed('ap')

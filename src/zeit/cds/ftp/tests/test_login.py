@@ -39,6 +39,26 @@ class First(FaultySessions):
             self.assertEqual(["Check user 'test' and the password on 127.0.0.1:%d."
                               % self.server.port], caught.exception.__notes__)
 
+    def test_it_wants_tls(self):
+        """The words of vsftpd, ProFTPD and pyftpdlib, Pure-FTPd, Microsoft, and FileZilla."""
+        for verb, reply in (
+                ('USER', '530 Non-anonymous sessions must use encryption.'),
+                ('USER', '550 SSL/TLS required on the control channel.'),
+                ('USER', '421 Sorry, cleartext sessions are not accepted on this server.'),
+                ('PASS', '534 Local policy on server does not allow TLS to be left out.'),
+                ('PASS', '530 You have to use FTP over TLS.')):
+            with self.subTest(reply), self.assertRaises(LoginRefused) as caught:
+                self.open(self.serve(On(verb).reply(reply)))
+            self.assertIn(reply[:20], str(caught.exception))
+            self.assertIn('ftpes://', caught.exception.__notes__[0])
+
+    def test_no_greeting(self):
+        for what, advice in ((On('GREETING').reply('SSH-2.0-OpenSSH_9.2'), 'sftp://'),
+                             (On('GREETING').stall(), 'ftps://')):
+            with self.subTest(advice), self.assertRaises(ConnectionLost) as caught:
+                self.open(self.serve(what), timeout=0.2)
+            self.assertIn(advice, caught.exception.__notes__[0])
+
     def test_not_now(self):
         for verb in 'USER', 'PASS':
             with self.assertRaises(TemporaryError):

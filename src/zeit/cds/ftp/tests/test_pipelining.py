@@ -1,9 +1,9 @@
 """The states of a transfer, each way from one to the next, and what is sent on it."""
 import unittest
+from unittest import mock
 
-from zeit.cds.ftp import pipelining
 from zeit.cds.ftp.pipelined import Pipelined
-from zeit.cds.ftp.pipelining import LOST, Machine, PipeliningFailed, TABLE, Tuning
+from zeit.cds.ftp.pipelining import LOST, PipeliningFailed, TABLE, Tuning
 from zeit.cds.ftp.quirks import PIPELINING_FAILURES
 from zeit.cds.ftp.tests.support import FaultySessions, Traced
 from zeit.cds.interfaces import (
@@ -28,28 +28,6 @@ MISSING = Entry('missing', 5, None, 'file')
 IN_TURN = 'ASK ASKED START MOVING END MOVED BATCH ENDING FINISH ANSWERING ANSWER IDLE'
 IN_ONE_WRITE = ('ASK_BATCH ASKED_AHEAD START MOVING_AHEAD END MOVED_AHEAD FINISH ANSWERING '
                 'ANSWER IDLE')
-
-
-class Table(unittest.TestCase):
-
-    def test_the_docstring_tells_it(self):
-        lines = pipelining.__doc__.splitlines()
-        first, second, last = [n for n, line in enumerate(lines) if line.startswith('=====')]
-        told = [line.split()[:3] for line in lines[second + 1:last]]
-        self.assertEqual([[state, event, after] for (state, event), after in TABLE.items()], told)
-
-    def test_each_state_can_be_reached_and_left(self):
-        self.assertEqual(set(pipelining.STATES) - {'IDLE'}, set(TABLE.values()) - {'IDLE'})
-        self.assertEqual(set(pipelining.STATES) - {LOST}, {state for state, _ in TABLE})
-        self.assertEqual(set(pipelining.EVENTS), {event for _, event in TABLE})
-
-    def test_there_is_no_other_way(self):
-        for state in pipelining.STATES:
-            for event in set(pipelining.EVENTS) - {e for s, e in TABLE if s == state}:
-                machine = Machine.__new__(Machine)
-                machine.state = state
-                self.assertRaises(KeyError, machine.on, event)
-                self.assertEqual(state, machine.state)
 
 
 class Ways(FaultySessions):
@@ -154,6 +132,13 @@ class Ways(FaultySessions):
         self.begin(On('RETR').swallow(), character='pure-ftpd')
         self.assertRaises(PipeliningFailed, self.read)
         self.passes('ASK_BATCH ASKED_AHEAD START MOVING_AHEAD END MOVED_AHEAD FAIL LOST')
+        self.is_lost(failures_left=2)
+
+    def test_a_reply_to_the_batch_in_the_place_of_the_final_one(self):
+        """It tells nothing of a server to which less is sent at once."""
+        self.begin(On('RETR').reply('213 5', done=True), character='pure-ftpd')
+        self.assertRaises(PipeliningFailed, self.read)
+        self.assertFalse(self.session.findings.one_at_a_time)
         self.is_lost(failures_left=2)
 
     def test_connection_lost_is_the_end_of_pipelining(self):
@@ -305,6 +290,27 @@ class Ways(FaultySessions):
         self.assertEqual(A, self.read())
         self.goes_on(asked=2)
 
+    def test_begun_and_wanted_from_an_offset(self):
+        self.begin(character='vsftpd', active=True)
+        self.read(following=ENTRY_B)
+        sink = Memory()
+        self.pipelined.read(ENTRY_B, sink, 10)
+        self.assertEqual((B[10:], None), (bytes(sink.data), self.traced.machine.kept))
+        self.goes_on()
+
+    def test_begun_when_the_session_is_closed_or_something_goes_wrong_here(self):
+        for wrong in False, True:
+            self.begin(character='vsftpd', active=True)
+            self.read(following=ENTRY_B)
+            _, listener = self.traced.machine.begun
+            with mock.patch.object(listener, 'close', wraps=listener.close) as closed, \
+                    mock.patch.object(self.session.data, 'started', side_effect=KeyError):
+                if wrong:
+                    self.assertRaises(KeyError, self.read, ENTRY_B)
+                    self.assertEqual((False, LOST), (self.session.alive, self.traced.machine.state))
+                self.session.close()
+                self.assertEqual(1, closed.call_count)
+
     def test_begun_without_end(self):
         self.begin(character='vsftpd', active=True)
         self.session._pipelined = Pipelined(self.session, Tuning(memory=1000))
@@ -334,64 +340,3 @@ class Ways(FaultySessions):
             test.debug()
             rows |= test.traced.rows
         self.assertEqual(set(), set(TABLE) - rows)
-
-
-class Ends(FaultySessions):
-    """Whatever ends a transfer, no reply is taken for that to another command."""
-
-    def begin(self, *script, **kw):
-        self.serve(*script, files=FILES, **kw)
-        self.session = self.open(self.server)
-        self.traced = Traced(self.session)
-        return self.traced.pipelined
-
-    def test_sink_that_takes_no_more(self):
-        class Full(Memory):
-            def advance(self, count):
-                raise TemporaryError('full')
-
-        pipelined = self.begin()
-        with self.assertRaisesRegex(TemporaryError, 'full'):
-            pipelined.read(ENTRY_A, Full(), also=lambda batch: None)
-        self.assertFalse(self.session.alive)
-        self.assertEqual(LOST, self.traced.machine.state)
-
-    def test_source_that_breaks(self):
-        def source():
-            yield b'x' * 1000
-            raise OSError('no disk')
-
-        for character in 'plain', 'vsftpd', 'pyftpdlib':
-            with self.subTest(character):
-                pipelined = self.begin(character=character)
-                with self.assertRaisesRegex(OSError, 'no disk'):
-                    pipelined.write('new', source(), also=lambda batch: None)
-                self.assertFalse(self.session.alive)
-
-    def test_also_that_raises(self):
-        def also(batch):
-            raise RuntimeError('no')
-
-        for character in 'plain', 'pure-ftpd':
-            with self.subTest(character):
-                pipelined = self.begin(character=character)
-                self.assertRaises(RuntimeError, pipelined.read, ENTRY_A, Memory(), also=also)
-                if self.session.alive:
-                    self.assertEqual(5000, self.session.stat('a.xml').size)
-                else:
-                    self.assertEqual(LOST, self.traced.machine.state)
-
-    def test_no_more_pipelining_when_it_failed_three_times(self):
-        def also(batch):
-            batch.stat('a.xml')
-
-        first = None
-        self.serve(On('RETR').swallow(), files=FILES, character='pure-ftpd')
-        for failures_left in 2, 1, 0:
-            first = self.open(self.server, like=first)
-            self.assertRaises(PipeliningFailed, Traced(first).pipelined.read, ENTRY_A, Memory(),
-                              also=also)
-            self.assertEqual(failures_left, first.findings.failures_left)
-        traced = Traced(self.open(self.server, like=first))
-        traced.pipelined.read(ENTRY_A, Memory(), also=also)
-        self.assertEqual(IN_TURN, traced.path())

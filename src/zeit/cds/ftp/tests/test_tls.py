@@ -108,28 +108,30 @@ for kind in (VsFTPD, ProFTPD, PureFTPD, PyFTPD):
 class UntrustedTest(Sessions):
     """What is refused; and nothing is sent in clear, and nothing is tried again."""
 
-    def check_refused(self, server, text, **settings):
-        with self.assertRaisesRegex(UntrustedServer, text):
+    def check_refused(self, server, text, advice='', **settings):
+        with self.assertRaisesRegex(UntrustedServer, text) as caught:
             self.open(server, **settings)
+        self.assertIn(advice, ' '.join(getattr(caught.exception, '__notes__', ())))
         self.assertEqual([], server.violations)
         self.assertEqual(1, server.sessions)
         self.assertEqual([], server.commands('USER PASS RETR STOR'))
 
     def test_wrong_host_name(self):
         self.check_refused(self.serve(context=self.layer.context('other.example')),
-                           'cannot be trusted')
+                           'cannot be trusted', 'the name that is in the certificate')
 
     def test_name_where_the_certificate_has_the_address(self):
-        self.check_refused(self.serve(), "not valid for 'localhost'", hostname='localhost')
+        self.check_refused(self.serve(), "not valid for 'localhost'",
+                           'the name that is in the certificate', hostname='localhost')
 
     def test_expired_certificate(self):
         yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(1)
         context = self.layer.context('127.0.0.1', not_after=yesterday)
-        self.check_refused(self.serve(context=context), 'expired')
+        self.check_refused(self.serve(context=context), 'expired', 'for a new one')
 
     def test_unknown_authority(self):
         context = self.layer.context(ca=trustme.CA())
-        self.check_refused(self.serve(context=context), 'cannot be trusted')
+        self.check_refused(self.serve(context=context), 'cannot be trusted', 'as ca_file')
 
     def test_without_ca_file_the_system_does_not_know_the_authority(self):
         self.check_refused(self.serve(), 'cannot be trusted', ca_file=None)
@@ -139,14 +141,16 @@ class UntrustedTest(Sessions):
         context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
         context.maximum_version = ssl.TLSVersion.TLSv1_1
         context.set_ciphers('ALL:@SECLEVEL=0')
-        self.check_refused(self.serve(context=context), 'No TLS with')
+        self.check_refused(self.serve(context=context), 'No TLS with', 'TLS 1.2 or newer')
 
     def test_ca_file_that_is_none(self):
         path = os.path.join(self.layer.directory, 'empty')
         open(path, 'w').close()
         for name in ('/nonexistent', path):
-            with self.assertRaisesRegex(UntrustedServer, 'CA file %s cannot be used' % name):
+            with self.assertRaisesRegex(
+                    UntrustedServer, 'CA file %s cannot be used' % name) as caught:
                 self.open(self.serve(), ca_file=name)
+            self.assertIn('format PEM', caught.exception.__notes__[0])
 
     def test_a_further_session_does_not_try_another_way(self):
         server = self.serve()
@@ -169,8 +173,9 @@ class ImplicitUntrustedTest(UntrustedTest):
 
     def test_server_without_tls(self):
         with FaultyServer(self.files) as server:
-            with self.assertRaisesRegex(UntrustedServer, 'No TLS with'):
+            with self.assertRaisesRegex(UntrustedServer, 'No TLS with') as caught:
                 self.open(server)
+            self.assertIn('ftpes://', caught.exception.__notes__[0])
             self.assertEqual([], server.commands('USER PASS'))
 
 

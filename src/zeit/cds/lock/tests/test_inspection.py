@@ -93,6 +93,14 @@ class Inspection(Locking):
         self.break_(self.inspect()[0])
         self.assertEqual({}, self.there())
 
+    def test_a_file_in_the_place_of_the_mutex(self):
+        self.put(MUTEX, b'whoever')
+        shown, = self.inspect()
+        self.assertEqual((MUTEX, 'nobody (it is a file, and keeps all others out)', False),
+                         shown[:3])
+        self.break_(shown)
+        self.assertEqual({}, self.there())
+
     def test_mutex_that_is_gone(self):
         self.leave_mutex()
         shown, = self.inspect()

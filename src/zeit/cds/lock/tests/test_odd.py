@@ -114,6 +114,13 @@ class Refusals(Locking, Plain, unittest.TestCase):
         self.assertIn('does not allow this name', self.note(
             PermanentError, write=refused('553 No such names.')))
 
+    def test_a_right_that_is_told_as_if_it_were_a_name(self):
+        """vsftpd, in a directory where nobody may write."""
+        note = self.note(PermanentError, write=refused('553 Could not create file.'),
+                         make_directory=refused('550 Create directory operation failed.'))
+        self.assertIn('The user test needs the right to create', note)
+        self.assertNotIn('does not allow this name', note)
+
     def test_a_lock_that_may_not_be_removed(self):
         @contextlib.contextmanager
         def reopen():

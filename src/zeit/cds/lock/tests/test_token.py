@@ -112,6 +112,16 @@ class Gone(unittest.TestCase):
             with self.subTest(pid=pid):
                 self.assertTrue(Owner.me()._replace(pid=pid).gone)
 
+    def test_what_has_no_start(self):
+        self.assertEqual(['', '', ''], [owner._start(pid) for pid in ('x', '', '9' * 30)])
+
+    def test_what_proc_tells(self):
+        for state, fields, start in (('S', 20, '7'), ('Z', 20, ''), ('X', 20, ''), (
+                'S', 19, owner.HIDDEN)):
+            line = '1 (a) b) ' + ' '.join([state, *'0' * (fields - 2), '7'])
+            with unittest.mock.patch('zeit.cds.lock.token._read', lambda path, line=line: line):
+                self.assertEqual(start, owner._start(os.getpid()))
+
     def test_a_number_that_nobody_can_have_is(self):
         self.assertTrue(Owner.me()._replace(pid='9' * 30).gone)
 

@@ -15,7 +15,7 @@ from zeit.cds.sftp import packets
 from zeit.cds.sftp.batch import Place
 from zeit.cds.sftp.channel import Channel
 from zeit.cds.sftp.session import SFTPSession
-from zeit.cds.sftp.transfers import TUNING
+from zeit.cds.sftp.tuning import TUNING
 
 
 CODES = {FileNotFoundError: packets.NO_SUCH_FILE, PermissionError: packets.PERMISSION_DENIED}
@@ -30,14 +30,16 @@ class Odd:
     bare -- listings tell names only
     extensions -- {name: value}, bytes
     failing -- {type of request: code}: these fail
+    handles -- so many may be open
+    once -- a file is gone once it was opened
     hangs_up -- after so many requests it ends the connection, in the middle of a reply
     """
 
     def __init__(self, most=2**18, backwards=1, silent=False, bare=False, extensions=(),
-                 failing=(), hangs_up=None):
+                 failing=(), handles=1000, once=False, hangs_up=None):
         self.most, self.backwards, self.silent, self.bare = most, backwards, silent, bare
         self.extensions, self.failing = dict(extensions), dict(failing)
-        self.hangs_up = hangs_up
+        self.handles, self.once, self.hangs_up = handles, once, hangs_up
 
 
 class Server(threading.Thread):
@@ -47,6 +49,7 @@ class Server(threading.Thread):
         super().__init__(daemon=True)
         self._socket, self.odd = sock, odd
         self._handles, self._file = {}, sock.makefile('rb')
+        self._opened_ever = 0
         self.kinds = []         # of the requests that came
 
     def run(self):
@@ -56,6 +59,7 @@ class Server(threading.Thread):
             except OSError:
                 pass
             finally:
+                self.left_open = len(self._handles)
                 for handle in self._handles.values():
                     if isinstance(handle, int):
                         os.close(handle)
@@ -113,7 +117,8 @@ class Server(threading.Thread):
         return self._status(packets.UNSUPPORTED)
 
     def _opened(self, handle):
-        name = b'%d' % (len(self._handles) + 1)
+        self._opened_ever += 1
+        name = b'%d' % self._opened_ever
         self._handles[name] = handle
         return packets.HANDLE, packets.text(name)
 
@@ -130,7 +135,12 @@ class Server(threading.Thread):
         mode = os.O_RDONLY if flags & packets.FOR_READING else os.O_WRONLY
         if flags & packets.CREATE:
             mode |= os.O_CREAT | os.O_TRUNC
-        return self._opened(os.open(path, mode, 0o666))
+        if len(self._handles) >= self.odd.handles:
+            raise OSError('Too many open files')
+        opened = os.open(path, mode, 0o666)
+        if self.odd.once and mode == os.O_RDONLY:
+            os.unlink(path)
+        return self._opened(opened)
 
     def _4(self, reader):
         if isinstance(handle := self._handles.pop(reader.text()), int):
@@ -192,6 +202,8 @@ class Server(threading.Thread):
 
 class Carrier:
     """In place of an SSH."""
+
+    said = ''
 
     def __init__(self, sock, server=None):
         self._socket, self._server = sock, server

@@ -2,9 +2,7 @@
 import unittest
 
 from zeit.cds.pipelined import AtOnce
-from zeit.cds.sftp.session import SFTPConnection
 from zeit.cds.sftp.tests.sessions import OnServer
-from zeit.cds.sftp.transfers import Tuning
 from zeit.cds.testing.contracts.pipelined import PipelinedContract
 from zeit.cds.testing.contracts.session import SessionContract
 from zeit.cds.testing.layers import on_servers, SFTP_LAYERS
@@ -12,12 +10,6 @@ from zeit.cds.testing.layers import on_servers, SFTP_LAYERS
 
 class Sessions(OnServer, SessionContract):
     """Whatever can be pipelined is."""
-
-
-class Ahead(OnServer, PipelinedContract):
-    """As on a long line: a file is opened before its turn."""
-
-    connection = SFTPConnection(Tuning(far=0.0))
 
 
 class OneByOne(OnServer, PipelinedContract):
@@ -30,4 +22,4 @@ class OneByOne(OnServer, PipelinedContract):
 
 
 def test_suite():
-    return unittest.TestSuite(on_servers(case, SFTP_LAYERS) for case in (Sessions, Ahead, OneByOne))
+    return unittest.TestSuite(on_servers(case, SFTP_LAYERS) for case in (Sessions, OneByOne))

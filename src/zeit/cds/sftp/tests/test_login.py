@@ -121,8 +121,20 @@ class Login(Importing, ServerTestCase):
                 if works:
                     self.open(**settings)
                 else:
-                    self.assertRaises(LoginRefused, self.open, **settings)
-        self.assertRaises(LoginRefused, self.open, password='', **{'connection.identity': key})
+                    self.assert_locked('the one in .*passphrase does not fit', **settings)
+        self.assert_locked('there is none', password='', **{'connection.identity': key})
+
+    def test_encrypted_key_file_in_the_older_format(self):
+        key = os.path.join(self.store_dir, 'pem')
+        subprocess.run(['ssh-keygen', '-q', '-t', 'rsa', '-m', 'PEM', '-N', 'secret', '-f', key],
+                       check=True)
+        os.unlink(key + '.pub')
+        self.assert_locked('there is none', password='', **{'connection.identity': key})
+
+    def assert_locked(self, text, **settings):
+        with self.assertRaises(LoginRefused) as caught:
+            self.open(**settings)
+        self.assertRegex(self.notes(caught.exception), 'protected by a passphrase, .*' + text)
 
     def test_agent(self):
         path = os.path.join(self.store_dir, 'agent')

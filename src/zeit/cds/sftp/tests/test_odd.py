@@ -15,7 +15,7 @@ from zeit.cds.net.stream import Stream
 from zeit.cds.sftp import packets
 from zeit.cds.sftp.channel import Channel
 from zeit.cds.sftp.tests.odd import Carrier, Odd, OddConnection
-from zeit.cds.sftp.transfers import Tuning
+from zeit.cds.sftp.tuning import Tuning
 from zeit.cds.testing.contracts.case import data, LARGE, Sink
 from zeit.cds.testing.contracts.entries import DirectoryContract
 from zeit.cds.testing.contracts.pipelined import PipelinedContract
@@ -32,9 +32,15 @@ class Plain(Contract, unittest.TestCase):
     connection = OddConnection(Odd())
 
 
-class Ahead(Contract, unittest.TestCase):
+class FewHandles(Contract, unittest.TestCase):
+    """It bears no more than a few open files."""
 
-    connection = OddConnection(Odd(), Tuning(far=0.0))
+    connection = OddConnection(Odd(handles=3))
+
+
+class OneAhead(Contract, unittest.TestCase):
+
+    connection = OddConnection(Odd(), Tuning(ahead=1))
 
 
 class ShortReads(Contract, unittest.TestCase):
@@ -51,7 +57,7 @@ class ShortReads(Contract, unittest.TestCase):
 class Backwards(Contract, unittest.TestCase):
     """It answers requests in any order."""
 
-    connection = OddConnection(Odd(backwards=7), Tuning(far=0.0))
+    connection = OddConnection(Odd(backwards=7))
 
 
 class Silent(Contract, unittest.TestCase):

@@ -1,9 +1,11 @@
 """What tests of both sides of a spool have in common. A support module."""
 import glob
+import importlib
 import multiprocessing
 import os
 import shutil
 import tempfile
+import traceback
 import unittest
 
 from zeit.cds.interfaces import SpoolError
@@ -44,7 +46,8 @@ def fill(sink, data, most=30_000):
 def as_somebody_else(function):
     """Call it in a process without root's rights.
 
-    Gives the text and the notes of the SpoolError that it raises, or None.
+    Gives the text and the notes of the SpoolError that it raises, or None. Any other exception
+    is one here, too: else who waits for a result would wait for ever.
     """
     def child(results):
         if os.getuid() == 0:
@@ -54,16 +57,22 @@ def as_somebody_else(function):
         try:
             function()
         except SpoolError as e:
-            results.put('%s %s' % (e, e.__notes__))
+            results.put((True, '%s %s' % (e, e.__notes__)))
+        except BaseException:
+            results.put((False, traceback.format_exc()))
         else:
-            results.put(None)
+            results.put((True, None))
 
+    importlib.import_module('shlex')    # Python may be where only root can read it
     context = multiprocessing.get_context('fork')
     results = context.SimpleQueue()
     process = context.Process(target=child, args=(results,))
     process.start()
+    good, said = results.get()
     process.join()
-    return results.get()
+    if not good:
+        raise AssertionError(said)
+    return said
 
 
 class InSpool(unittest.TestCase):

@@ -97,12 +97,13 @@ class Writing(BlocksCase):
                 return self.fcntl(fd, command, flags)
             done.append(bool(flags & os.O_DIRECT))
 
-        done = []
         self.enterContext(mock.patch.object(fcntl, 'fcntl', call))
-        writer = self.writer(self.open())
-        self.fill(writer, DATA[:2 * SIZE])
-        writer.join()
-        self.assertEqual([True, False], done)
+        for size, changes in (2 * SIZE, [True, False]), (ALIGNED, [True, False]), (ALIGNED - 1, []):
+            done = []
+            writer = self.writer(self.open())
+            self.fill(writer, DATA[:size])
+            writer.join()
+            self.assertEqual(changes, done)
 
     def test_file_system_that_has_no_way_past_its_cache(self):
         def refused(fd, command, *flags):

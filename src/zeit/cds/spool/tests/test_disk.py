@@ -83,12 +83,12 @@ class SpoolTest(DiskTest):
     def test_new_is_no_directory(self):
         os.rmdir(self.at('new'))
         self.make('new')
-        self.check_error(self.run_import())
+        self.check_error(self.run_import(), 'Not a directory', 'It must be a directory')
 
     def test_tmp_is_a_link_to_nowhere(self):
         os.rmdir(self.at('tmp'))
         os.symlink('nowhere', self.at('tmp'))
-        self.check_error(self.run_import())
+        self.check_error(self.run_import(), 'Not a directory', 'a link to one that is there')
 
     def test_new_and_tmp_on_different_devices(self):
         here = os.stat(self.path).st_dev

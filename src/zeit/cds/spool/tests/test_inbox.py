@@ -204,6 +204,25 @@ class Leftovers(InboxCase):
         self.assertEqual([], self.spool.leftovers())
         self.assertEqual({'.nfs0001'}, set(self.there('tmp')))
 
+    def test_what_goes_while_we_look(self):
+        self.commit('a')
+        tmp = self.spool._tmp
+        with System() as system:
+            system.instead('listdir', lambda real, fd: real(fd) + ['gone'] * (fd == tmp))
+            self.assertEqual(['a'], [entry.name for entry in self.spool.leftovers()])
+
+    def test_a_directory_of_somebody_elses_is_left_alone(self):
+        os.mkdir(self.at('tmp', '.other'))
+        self.make('tmp', PARTS + 'file')
+        self.assertEqual([], self.spool.leftovers())
+        self.assertEqual({'.other', PARTS + 'file'}, set(self.there('tmp')))
+
+    def test_they_are_told_in_sorted_order(self):
+        self.commit(*'cab')
+        with System() as system:
+            system.instead('listdir', lambda real, fd: ['b', 'c', 'a'])
+            self.assertEqual(list('abc'), [entry.name for entry in self.spool.leftovers()])
+
     def test_parts_that_cannot_be_removed_are_in_nobodys_way(self):
         """They are another user's, or somebody has made a directory there."""
         os.makedirs(self.at('tmp', PARTS + '1', 'directory'))
@@ -234,6 +253,12 @@ class Leftovers(InboxCase):
         self.make('new', 'a', data=b'older')
         self.assertEqual(['a'], [entry.name for entry in self.spool.leftovers()])
         self.assertEqual(({'a': b'data'}, {'a': b'older'}), (self.whole(), self.there('new')))
+
+    def test_a_link_to_it_is_not_the_file_itself(self):
+        self.commit('a')
+        os.link(self.at('tmp', 'a'), self.at('cur', 'backup'))
+        os.symlink('../tmp/a', self.at('new', 'a'))
+        self.assertEqual(['a'], [entry.name for entry in self.spool.leftovers()])
 
     def test_a_move_in_two_steps_that_was_interrupted(self):
         self.commit('a', 'b')

@@ -151,6 +151,14 @@ class Comparing(InboxCase):
         for data in b'', DATA[:-1], DATA + b'x', DATA[1:], DATA + DATA:
             self.assertFalse(self.compare(data))
 
+    def test_nothing_is_read_in_vain(self):
+        done = []
+        with System() as system:
+            system.instead('pread', lambda real, *args: done.append(args) or real(*args))
+            self.assertTrue(self.compare(DATA))
+        self.assertEqual((len(DATA), True), (sum(count for fd, count, at in done),
+                                             all(count for fd, count, at in done)))
+
     def test_a_disk_that_gives_less_than_it_is_asked_for(self):
         with System() as system:
             system.instead('pread', lambda real, fd, count, at: real(fd, min(count, 7), at))

@@ -6,7 +6,7 @@ import unittest
 
 from zeit.cds.interfaces import FileRefused, SpoolError
 from zeit.cds.spool.filesystem import append
-from zeit.cds.spool.journal import DAY, JOURNAL, RECORD
+from zeit.cds.spool.journal import DAY, JOURNAL, lines, RECORD
 from zeit.cds.spool.tests.cases import OutboxCase
 from zeit.cds.spool.tests.recorder import error, INVALID, NO_SPACE, System
 
@@ -35,6 +35,9 @@ class Notes(OutboxCase):
             f.write(b'["sent", "b", nu\n\0\0\0\0')
         with self.open() as outbox:
             self.assertEqual(['a'], [note.name for note in outbox.interrupted()[0]])
+
+    def test_what_is_no_line_hides_no_other(self):
+        self.assertEqual([[1], 2], list(lines(b'[1]\n\0\0\n\n2\n["x"')))
 
     def test_a_power_failure_left_nothing_of_the_journal_but_its_size(self):
         with open(self.at(JOURNAL), 'wb') as f:

@@ -95,7 +95,8 @@ class Reading(OutboxCase):
         whole = b''.join(map(bytes, outgoing.pieces()))
         digest = outgoing.digest
         for offset in (1, 262143, 262144, 262145, 699999, 700000):
-            self.assertEqual(data[offset:], b''.join(map(bytes, outgoing.pieces(offset))))
+            pieces = list(map(bytes, outgoing.pieces(offset)))
+            self.assertEqual((data[offset:], True), (b''.join(pieces), all(pieces)))
             self.assertEqual((digest, 700000), (outgoing.digest, outgoing.size))
         self.assertEqual(data, whole)
 
@@ -105,6 +106,16 @@ class Reading(OutboxCase):
         with System() as system:
             system.instead('preadv', lambda real, fd, buffers, at: real(fd, [buffers[0][:99]], at))
             self.assertEqual(data, b''.join(map(bytes, outgoing.pieces())))
+
+    def test_nothing_is_read_in_vain(self):
+        for size, reads in (4, 1), (0, 1), (FAIR, 5), (FAIR - 1, 4):
+            outgoing, done = self.opened(bytes(size)), []
+            with System() as system:
+                system.instead('preadv', lambda real, *args, done=done: (
+                    done.append(args) or real(*args)))
+                for _ in outgoing.pieces():
+                    pass
+            self.assertEqual(reads, len(done), size)
 
     def test_a_disk_that_gives_not_all(self):
         outgoing = self.opened()

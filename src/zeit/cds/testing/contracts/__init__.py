@@ -8,6 +8,7 @@ the same tests.
 `lock`       LockContract: an ILockFile
 `sink`       an IFileSink, and the ISpool that it opens
 `source`     an IFileSource, and the IOutbox that it opens
+`journal`    an IJournal, and the IRecord that it opens; `queries`: what it answers
 
 How to use that of sessions, by an example: connection.txt.
 """

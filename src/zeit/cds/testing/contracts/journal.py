@@ -13,6 +13,7 @@ from outside can tell.
 """
 import logging
 import time
+from unittest import mock
 
 from zope.interface.verify import verifyObject
 
@@ -98,9 +99,9 @@ class JournalContract:
         with self.journal.ask() as queries:
             return queries.files(**question)
 
-    def states(self):
-        """(name, state) of all rows, sorted."""
-        return sorted((row.name, row.state) for row in self.rows())
+    def states(self, **question):
+        """(name, state) of rows, sorted."""
+        return sorted((row.name, row.state) for row in self.rows(**question))
 
     def logged(self):
         """What is logged from now on: list of (level, text)."""
@@ -225,10 +226,12 @@ class JournalContract:
         for noted in False, True:
             for published in range(3) if noted else [0]:
                 with self.subTest(noted=noted, published=published):
-                    self.setUp()
+                    self.feed = Feed('%s-%d' % (noted, published))
+                    self.spool = NotedSpool()
                     self.killed(noted, published)
                     self.finish()
-                    self.assertEqual([('a', 'published'), ('b', 'published')], self.states())
+                    self.assertEqual([('a', 'published'), ('b', 'published')],
+                                     self.states(feed=self.feed.name))
                     self.assertTrue(all(row.digest and row.whole for row in self.rows()))
 
     def test_what_is_kept_after_a_kill_is_not_published(self):
@@ -310,6 +313,22 @@ class JournalContract:
             self.exchange('a', data=b'newer')
         self.end(self.begin())
         self.assertEqual([('a', 'published'), ('a', 'taken'), ('b', 'published')], self.states())
+
+    def test_notes_that_nobody_understands(self):
+        self.spool.notes.append(b'["whole"]\n["x", 1]\n[]\n[1]\n[[]]\n{}\n7\n["run"', durable=True)
+        logged = self.logged()
+        self.exchange('a')
+        self.assertEqual([], logged)
+        self.assertEqual([('a', 'published')], self.states())
+
+    def test_a_spool_that_does_not_tell_what_became_of_files(self):
+        self.killed(published=1)
+        refusing = mock.Mock(side_effect=SpoolError('It is not readable.'))
+        with mock.patch.object(self.spool, 'fate', refusing):
+            self.end(self.begin())
+        self.assertNotIn(('b', 'published'), self.states())
+        self.finish()
+        self.assertEqual([('a', 'published'), ('b', 'published')], self.states())
 
     def test_notes_that_fail(self):
         self.spool.notes.error = SpoolError('The disk is full.')

@@ -10,43 +10,12 @@ from zeit.cds.interfaces import (
     PermanentError,
     RunLimitReached,
 )
-from zeit.cds.testing.contracts.case import data, Deadline, LARGE, Oops, SessionCase, Sink
+from zeit.cds.testing.contracts.case import data, Deadline, LARGE, Oops, Sink
+from zeit.cds.testing.contracts.following import Also, FollowingContract
 
 
-FILES = 40
-
-
-class Also:
-    """The `also` of a test: puts operations into the batch, and remembers."""
-
-    def __init__(self, operate=None, hint=None):
-        self._operate, self._hint = operate, hint
-        self.calls = 0
-        self.pending = None
-
-    def __call__(self, batch):
-        self.calls += 1
-        if self._operate is not None:
-            self.pending = self._operate(batch)
-        return self._hint
-
-
-class PipelinedContract(SessionCase):
+class PipelinedContract(FollowingContract):
     """A mixin for a TestCase: what shares a round trip is done as if it did not."""
-
-    def opened(self, *args):
-        """A new session, and its IPipelined."""
-        session = self.open(*args)
-        return session, self.pipelined(session)
-
-    def assert_known(self, entry, size):
-        self.assertEqual(size if self.has('sizes') else None, entry.size)
-
-    def fetch(self, pipe, name, size=None, **kw):
-        """The contents of a file, bytes."""
-        sink = Sink()
-        self.assertEqual(pipe.read(Entry(name, size), sink, **kw), len(sink.data))
-        return bytes(sink.data)
 
     # ------------------------------------------------------------ batches
 
@@ -285,9 +254,6 @@ class PipelinedContract(SessionCase):
         self.assert_honest(session)
 
     # ------------------------------------------------------------ as a worker does
-
-    def sizes(self):
-        return [(0, 1, 4096, 70_000, 5, 300_000)[number % 6] for number in range(FILES)]
 
     def test_many_files_in_a_row_each_removed_with_the_next(self):
         hints = {

@@ -1,5 +1,6 @@
 """What every IQueries has to answer: see `journal` for how a journal gets to know it."""
 import time
+import unittest.mock
 
 from zeit.cds.interfaces import Hour
 from zeit.cds.testing.contracts.journal import Feed, SECOND
@@ -115,3 +116,12 @@ class QueriesContract:
         self.assertEqual(0, self.journal.expire(1))
         self.assertEqual(1, self.journal.expire(0))
         self.assertEqual([('b', 'failed')], self.states())
+
+    def test_runs_that_had_nothing_to_do(self):
+        self.exchange('a')
+        self.end(self.begin())
+        now = time.time_ns()
+        with unittest.mock.patch('time.time_ns', lambda: now + 8 * 24 * HOUR):
+            self.journal.expire(400)
+        with self.journal.ask() as queries:
+            self.assertEqual([1], [run.files for run in queries.runs()])

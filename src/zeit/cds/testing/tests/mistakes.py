@@ -355,14 +355,14 @@ def also_is_called_twice(self, right, result, also):
 
 
 @mistake('read', 'also_is_done_after_the_transfer', of=AtOnce)
-def also_is_done_before(self, right, entry, sink, offset=0, also=None):
+def also_is_done_before(self, right, entry, sink, offset=0, also=None, then=None):
     self._end(None, also)
     return right(entry, sink, offset)
 
 
 @mistake('read', 'also_is_called_once_at_most_if_the_transfer_fails',
          'also_is_called_once_at_most_if_the_sink_fails', of=AtOnce)
-def also_is_called_again_after_a_failure(self, right, entry, sink, offset=0, also=None):
+def also_is_called_again_after_a_failure(self, right, entry, sink, offset=0, also=None, then=None):
     try:
         return right(entry, sink, offset, also)
     except Exception:
@@ -371,7 +371,7 @@ def also_is_called_again_after_a_failure(self, right, entry, sink, offset=0, als
 
 
 @mistake('read', 'many_files_in_a_row_each_removed_with_the_next', of=AtOnce)
-def size_is_believed(self, right, entry, sink, offset=0, also=None):
+def size_is_believed(self, right, entry, sink, offset=0, also=None, then=None):
     count = right(entry, sink, offset, also)
     return count if entry.size is None else entry.size - (entry.size == 70_000)
 

@@ -1,7 +1,9 @@
 """Mutants are tried, some at a time, each with the tests that execute what is changed."""
 import collections
-import functools
+import compileall
+import difflib
 import importlib
+import json
 import os
 import selectors
 import shutil
@@ -19,7 +21,7 @@ SLOW_START = 60             # seconds in which tests must be loaded
 TIMES = 10                  # how much longer than on unchanged code a test may take,
 MORE_SECONDS = 10           # and seconds
 WORTH_PRELOADING = 10       # seconds of tests
-KILLER_FIRST = 3            # so many tests that noticed something in a module come first
+KILLER_FIRST = 25           # so many tests that noticed something in a module come first
 
 
 class Order:
@@ -31,6 +33,8 @@ class Order:
     def __init__(self, project):
         self._project = project
         self._modules = {}          # {name: (number, Statements)}
+        self.measured = set()       # names of those of which `coverage` tells,
+        self.unlike = collections.defaultdict(set)      # but for these lines
         self.coverage = coverage.Coverage()
         self.seconds = {}
         self.red = set()            # they are so on unchanged code as well
@@ -51,6 +55,8 @@ class Order:
         first = dict(self.noticed[module].most_common(KILLER_FIRST))
         number, statements = self.module(module)
         line = statements.line_of(mutant.start)
+        if module not in self.measured or line in self.unlike[module]:
+            line = None     # it is not known who executes it
 
         def key(test, layer):
             if test in self.red or not self.coverage.covers(test, number, line):
@@ -59,6 +65,36 @@ class Order:
                 return 0, -first[test], test
             return self.rank(layer), self.seconds.get(test, 0), test
         return key
+
+    def keep(self, path):
+        """Write to a file what is known of the tests."""
+        path.write_text(json.dumps({
+            'modules': {name: (number, statements.source.decode(), name in self.measured,
+                               sorted(self.unlike[name]))
+                        for name, (number, statements) in self._modules.items()},
+            'coverage': self.coverage.values, 'seconds': self.seconds, 'red': sorted(self.red),
+            'noticed': self.noticed}))
+
+    def remember(self, path):
+        """Take it from there, as far as lines have not changed since."""
+        kept, moves = json.loads(path.read_text()), {}
+        for name, (number, source, measured, unlike) in kept['modules'].items():
+            new = self._project.module_path(name).read_bytes()
+            self._modules[name] = number, coverage.Statements(new)
+            moves[number] = moved(source, new.decode(), set(unlike))
+            self.unlike[name] = {*range(1, new.count(b'\n') + 1)} - {*moves[number].values()}
+            if measured:
+                self.measured.add(name)
+        self.coverage = coverage.Coverage(*kept['coverage']).moved(moves)
+        self.seconds, self.red = kept['seconds'], set(kept['red'])
+        for name, counts in kept['noticed'].items():
+            self.noticed[name].update(counts)
+
+    def new(self, test, layer):
+        """An order of those tests of which nothing is known yet."""
+        if test in self.seconds or test in self.red:
+            return None
+        return self.rank(layer), test
 
     @staticmethod
     def rank(layer):
@@ -83,7 +119,8 @@ class Running:
     def __init__(self, mutant, pid, pipe):
         self.mutant, self.pid, self.pipe = mutant, pid, pipe
         self.test, self.red, self.why, self.ended = trial.LOADING, None, None, False
-        self.begun, self._rest = time.monotonic(), b''
+        self.started = self.begun = time.monotonic()
+        self._rest = b''
 
     def read(self):
         """The lines that came (lists of a word and the rest); None at the end."""
@@ -113,6 +150,7 @@ class Slot:
         self.project = project.elsewhere(self.place / 'src')
         shutil.copytree(project.path, self.project.path,
                         ignore=shutil.ignore_patterns('__pycache__', '*.pyc'))
+        compileall.compile_dir(self.project.path, quiet=2)      # once, and not for each mutant
         self.running = None
 
     def change(self, sources):
@@ -122,6 +160,8 @@ class Slot:
 
     def restore(self, names):
         self.change({name: self._original.module_path(name).read_bytes() for name in names})
+        for name in names:
+            compileall.compile_file(self.project.module_path(name), quiet=2)
 
     def start(self, mutant, tests, order, stop=True, environ=()):
         """`mutant`: a Mutant, or None for the code as it is."""
@@ -160,8 +200,12 @@ class Slot:
 class Check:
     """Tries mutants of a project, some at a time; `survivors` is a list of Mutant."""
 
-    def __init__(self, project, jobs=2, say=print):
-        self.project, self.jobs, self.say = project, jobs, say
+    def __init__(self, project, jobs=2, say=print, brief=None):
+        """
+        jobs -- so many at a time
+        brief -- float: a mutant that no test has noticed after so many seconds counts as survived
+        """
+        self.project, self.jobs, self.say, self.brief = project, jobs, say, brief
         self.order = Order(project)
         self.survivors, self.tried = [], 0
 
@@ -172,34 +216,49 @@ class Check:
                     name, self.project.module_path(name).read_bytes())
                 if mutant.kind in kinds}
 
-    def run(self, mutants):
-        """Try all of {Mutant: room}."""
+    def run(self, mutants, known=None):
+        """Try all of {Mutant: room}.
+
+        known -- path of a file of what is known of the tests; None: they are tried first
+        """
         place = tempfile.mkdtemp(prefix='zeit.cds-mutants-', dir=memory())
         os.chmod(place, 0o755)
         try:
             self.slots = [Slot(self.project, os.path.join(place, str(n)))
                           for n in range(self.jobs)]
-            self._measure(mutants)
+            if known is not None and known.exists():
+                self.order.remember(known)
+                self._measure(mutants, self.order.new)
+            else:
+                self._measure(mutants)
+                self.order.measured.update(mutant.module for mutant in mutants)
+            if sum(self.order.seconds.values()) > WORTH_PRELOADING:
+                preload()
+            if known is not None:
+                self.order.keep(known)
             self._all(mutants)
+            if known is not None:
+                self.order.keep(known)
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
-    def _measure(self, mutants):
-        """All tests: how long each takes, what it executes, and whether it is red anyway."""
+    def _measure(self, mutants, order=None):
+        """All tests: how long each takes, what it executes, and whether it is red anyway.
+
+        order -- key function that leaves out some
+        """
         names = sorted({name for room in mutants.values() for name in self.project.tests(room)})
         shares = [(None, names[n::self.jobs]) for n in range(self.jobs) if names[n::self.jobs]]
-        modules = sorted({mutant.module for mutant in mutants})
+        modules, before = sorted({mutant.module for mutant in mutants}), set(self.order.red)
         for slot in self.slots:
             slot.change({name: statements.telling(number) for name in modules
                          for number, statements in [self.order.module(name)]})
             slot.project.source.joinpath(coverage.MODULE + '.py').write_text(coverage.SOURCE)
-        self._drive(iter(shares), stop=False, telling=True)
+        self._drive(iter(shares), stop=False, telling=True, order=order)
         for slot in self.slots:
             slot.restore(modules)
-        doubtful, self.order.red = self.order.red, set()
-        if doubtful:
-            self._drive(iter(shares), stop=False, only=doubtful)
-        for test in sorted(self.order.red):
+        for test in sorted(self.order.red - before):
+            # Perhaps by chance: then it would be so on a mutant as well.
             self.say('red on unchanged code, not counted: %s' % test)
         seconds = self.order.seconds
         slow = sorted(seconds, key=seconds.get)[-3:]
@@ -209,17 +268,15 @@ class Check:
         if not seconds:
             raise SystemExit('No test is good on unchanged code; see %s' % (
                 self.slots[-1].keep_log()))
-        if sum(seconds.values()) > WORTH_PRELOADING:
-            preload()
 
     def _all(self, mutants):
         self._drive((mutant, self.project.tests(room)) for mutant, room in mutants.items())
 
-    def _drive(self, work, stop=True, telling=False, only=None):
+    def _drive(self, work, stop=True, telling=False, order=None):
         """Keep all slots busy with (mutant, names of test modules).
 
         `telling`  the code tells what is executed
-        `only`     names of tests
+        `order`    key function of tests, instead of the one that suits the mutant
         """
         free, selector = list(self.slots), selectors.DefaultSelector()
         pending = next(work, None)
@@ -228,10 +285,7 @@ class Check:
                 while pending and free:
                     slot = free.pop()
                     mutant, tests = pending
-                    order = self.order.of(mutant)
-                    if only is not None:
-                        order = functools.partial(chosen_only, only)
-                    slot.start(mutant, tests, order, stop, {
+                    slot.start(mutant, tests, order or self.order.of(mutant), stop, {
                         coverage.VARIABLE: str(slot.place / 'statements')} if telling else {})
                     selector.register(slot.running.pipe, selectors.EVENT_READ, slot)
                     pending = next(work, None)
@@ -263,6 +317,9 @@ class Check:
             if not running.ended and (
                     time.monotonic() - running.begun > self.order.limit(running.test)):
                 running.red, running.why, running.ended = running.test, 'took too long', True
+            elif not running.ended and self.brief is not None and (
+                    time.monotonic() - running.started > self.brief):
+                running.why, running.ended = 'done', True
         return [slot for slot in slots if slot.running.ended]
 
     def _hear(self, running, what, test='', stop=True):
@@ -302,9 +359,12 @@ class Check:
             mutant.diff(path.read_bytes()))
 
 
-def chosen_only(tests, test, layer):
-    """An order of some tests."""
-    return (Order.rank(layer), test) if test in tests or test.startswith(trial.LOADING) else None
+def moved(source, new, without):
+    """{line of a source: the same line of a newer one}. without -- lines that don't count"""
+    blocks = difflib.SequenceMatcher(None, source.splitlines(), new.splitlines(),
+                                     autojunk=False).get_matching_blocks()
+    return {a + n + 1: b + n + 1 for a, b, size in blocks for n in range(size)
+            if a + n + 1 not in without}
 
 
 def memory():

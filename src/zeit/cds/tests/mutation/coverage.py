@@ -87,18 +87,28 @@ def is_text(node):
 class Coverage:
     """What was heard: `covers` tells whether a test executes a statement."""
 
-    def __init__(self):
-        self._numbers = {}          # of tests
-        self._masks = {}            # {'module:line': the numbers of tests as bits}
+    def __init__(self, numbers=(), masks=()):
+        """The arguments are `values` of another."""
+        self._numbers = dict(numbers)   # of tests
+        self._masks = dict(masks)       # {'module:line': the numbers of tests as bits}
+
+    @property
+    def values(self):
+        return self._numbers, self._masks
+
+    def moved(self, moves):
+        """The same of newer modules. moves -- {number of a module: {line: the newer line}}"""
+        masks = {}
+        for statement, mask in self._masks.items():
+            module, line = map(int, statement.split(':'))
+            if (line := moves[module].get(line)) is not None:
+                masks['%d:%d' % (module, line)] = mask
+        return Coverage(self._numbers, masks)
 
     def hear(self, test, statements):
         bit = 1 << self._numbers.setdefault(test, len(self._numbers))
         for statement in statements:
             self._masks[statement] = self._masks.get(statement, 0) | bit
-
-    def forget(self, test):
-        """It is not known what it executes."""
-        self._numbers.pop(test, None)
 
     def covers(self, test, module, line):
         """bool; True if it is not known."""

@@ -2,7 +2,8 @@
 
 A change is a piece of text in place of another, so that all other lines stay what they are.
 Never changed: what is logged, docstrings, annotations, decorators, strings, `__repr__`, numbers
-of seconds, and the numbers of a class called *Tuning.
+of seconds, and the numbers of a class called *Tuning. Nor what makes no difference to anybody: None
+instead of False, one more random byte.
 """
 import ast
 import difflib
@@ -136,6 +137,10 @@ class Finder(ast.NodeVisitor):
 
     # Statements
 
+    def visit_Call(self, node):
+        if ast.unparse(node.func) != 'os.urandom':
+            self.generic_visit(node)
+
     def visit_Expr(self, node):
         call = node.value.value if isinstance(node.value, ast.Await) else node.value
         if isinstance(call, ast.Constant):
@@ -157,7 +162,7 @@ class Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Return(self, node):
-        if node.value is not None and not is_none(node.value):
+        if node.value is not None and not is_false(node.value):
             self.replace('return', node.value, 'None')
         self.generic_visit(node)
 
@@ -251,6 +256,13 @@ class Finder(ast.NodeVisitor):
             self.replace_between('sum', node.left, node.right, re.escape(sign), other)
         self.generic_visit(node)
 
+    def visit_UnaryOp(self, node):
+        number = node.operand.value if isinstance(node.operand, ast.Constant) else None
+        if isinstance(node.op, ast.USub) and type(number) is int:
+            self.replace('number', node, str(1 - number))
+        else:
+            self.generic_visit(node)
+
     def visit_Constant(self, node):
         if isinstance(node.value, bool):
             self.replace('number', node, str(not node.value))
@@ -258,5 +270,7 @@ class Finder(ast.NodeVisitor):
             self.replace('number', node, str(node.value + 1))
 
 
-def is_none(node):
-    return isinstance(node, ast.Constant) and node.value is None
+def is_false(node):
+    """Is it as false as None? Who asks for a truth value sees no difference. bool"""
+    return isinstance(node, ast.Constant) and any(
+        node.value is value for value in (None, False))

@@ -101,7 +101,8 @@ def start(project, tests, order, log, stop=True):
 
 
 def limit(log):
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in signal.SIGINT, signal.SIGTERM:
+        signal.signal(number, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE, FILE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -221,6 +222,9 @@ class Trial:
 
 
 def flat(suite, layer):
+    """[(test, its layer or None), ...] of those that `bin/test` runs, too: the first level."""
+    if getattr(suite, 'level', 1) > 1:
+        return []
     layer = getattr(suite, 'layer', layer)
     if isinstance(suite, unittest.TestCase):
         return [(suite, layer)]

@@ -22,9 +22,9 @@ QUICK = Tuning(first_pause=0.005, longest_pause=0.02, gather=0.002)
 QUICK_LOCK = LockTuning(pause=0.002, pause_alone=0.002)
 
 
-def new_run(feed, tuning=QUICK):
+def new_run(feed, tuning=QUICK, connection=None):
     """An Import, or an Export, by FTP."""
-    connection, lock = FTPConnection(), LockFile(QUICK_LOCK)
+    connection, lock = connection or FTPConnection(), LockFile(QUICK_LOCK)
     if feed.direction == 'import':
         return Import(feed, connection, lock, FileSink(), tuning)
     return Export(feed, connection, lock, FileSource(), tuning)
@@ -50,10 +50,10 @@ class ServerTest(unittest.TestCase):
             store_dir=self.store_dir, hostname=server.host, port=server.port, user=server.user,
             timeout=10, password=server.password, ftp_dir='/', connections=1), **settings})
 
-    def exchange(self, server, level=logging.DEBUG, **settings):
-        """Run once; the Outcome."""
+    def exchange(self, server, level=logging.DEBUG, by=None, **settings):
+        """Run once, by FTP or this ICDSConnection; the Outcome."""
         with recorded(level) as self.log:
-            return new_run(self.feed(server, **settings), self.tuning)()
+            return new_run(self.feed(server, **settings), self.tuning, by)()
 
     @property
     def published(self):

@@ -103,6 +103,19 @@ class Stopped(Exchanges):
         self.assertEqual({'00'}, set(self.spool('new')))
         self.assertEqual(8, len(server.files))
 
+    def test_abort_ends_all_sessions(self):
+        server = self.serve(Fault('read', hangs), files={'%02d' % n: b'data' for n in range(40)})
+        run = self.import_(server, connections=3, run_limit=9)
+
+        def end(*args):
+            run.stop(Interrupted('Enough.'))
+            threading.Timer(0.05, run.abort).start()
+
+        server.faults.insert(0, Fault('read', end, times=1))
+        outcome = self.run_it(run)
+        self.assertIsInstance(outcome.error, Interrupted)
+        self.assertEqual(40, len(server.files))
+
     def test_abort_does_not(self):
         server = self.serve(Fault('read', hangs, times=1), files={'a': b'data'})
         run = self.import_(server)

@@ -2,6 +2,7 @@
 import threading
 
 from zeit.cds.interfaces import ConnectionLost, LoginRefused, TemporaryError
+from zeit.cds.memory import Memory
 from zeit.cds.transfer.tests.plain import Exchanges, Fault, hangs, QUICK
 from zeit.cds.transfer.threaded import Threaded
 
@@ -60,6 +61,14 @@ class Meanwhile(Exchanges):
     def test_nobody_waits_for_those_that_never_come_about(self):
         self.check(*(Fault('open', hangs, session=n) for n in range(2, 9)))
 
+    def test_nor_for_those_that_are_tried_once_more(self):
+        server = self.serve(
+            *(Fault('open', ConnectionLost('Off.'), session=n) for n in range(2, 5)),
+            *(Fault('open', hangs, session=n) for n in range(5, 20)), files=self.files)
+        outcome = self.run_it(self.import_(server, connections=4, run_limit=9))
+        self.assertTrue(outcome.successful, self.log.text)
+        self.assertEqual(7, len(server.sessions))
+
     def test_nor_for_threads(self):
         event = threading.Event()
         self.addCleanup(event.set)
@@ -73,6 +82,7 @@ class Meanwhile(Exchanges):
         for thread in threading.enumerate():
             if thread.name == 'zeit.cds-session':
                 thread.join(9)
+                self.assertFalse(thread.is_alive())
         self.assertEqual([], [session for session in server.sessions if session.alive])
 
     def test_several_listings_use_them_again(self):
@@ -105,11 +115,16 @@ class Threads(Exchanges):
     def test_verbs(self):
         server = self.serve(files={'a': b'data'}, blocking=True)
         session = Threaded(server.open(None, Never()))
-        with session:
+        with session as entered:
+            self.assertIs(session, entered)
             self.assertEqual((True, server.latency, False),
                              (session.alive, session.latency, session.blocking))
             self.assertEqual(['a'], [entry.name for entry in session.entries()])
-            session.write('b', b'more')
+            sink = Memory()
+            self.assertEqual((2, b'ta'), (session.read('a', sink, 2), bytes(sink.data)))
+            self.assertEqual(4, session.write('b', b'more'))
+            self.assertEqual(2, session.write('b', b're', 2))
+            self.assertEqual(['file', None], [session.kind(name) for name in ('b', 'none')])
             session.rename('b', 'c')
             self.assertEqual(4, session.stat('c').size)
             self.assertEqual((True, False), (session.exists('c'), session.exists('b')))
@@ -120,6 +135,10 @@ class Threads(Exchanges):
             self.assertIsInstance(session.clock(), int)
         self.assertFalse(session.alive)
         session.close()
+        other = Threaded(server.open(None, Never()))
+        other.abort()
+        self.assertFalse(other.alive)
+        other.close()
 
 
 class Never:

@@ -166,9 +166,10 @@ class Exports(Recovering):
 
     def test_what_waits_is_told_right(self):
         self.serve(On('RNTO', 'a', times=1).drop_control(at='done'))
+        self.tuning = QUICK._replace(gather=60.0)       # so that no transfer shares its round trip
         self.offer('a')
         self.offer('b')
-        self.exchange()
+        self.assertEqual(0, self.exchange().files)
         with recorded():
             run = new_run(self.feed())
             outcome = run()
@@ -205,7 +206,7 @@ class Exports(Recovering):
 
     # ------------------------------------------------------------ stored under its own name
 
-    def killed(self, half=DATA[:100]):
+    def killed(self, half=DATA[:100], sent=False):
         """A run died while it stored `a` where there is no renaming."""
         self.serve(files={'a': half}, **ONLY_DIRECT)
         self.offer('a')
@@ -219,6 +220,8 @@ class Exports(Recovering):
             outgoing.temporary = None
             outgoing.read()
             outbox.storing(outgoing)
+            if sent:
+                outbox.commit([outgoing])
             outgoing.discard()
 
     def test_a_part_is_replaced(self):
@@ -268,6 +271,22 @@ class Exports(Recovering):
         os.unlink(os.path.join(self.store_dir, 'new', 'a'))
         self.exchange()
         self.assertEqual({'a': DATA}, self.there)
+        self.assert_done()
+
+    def test_the_whole_of_what_waits_is_not_sent_again(self):
+        self.killed(DATA)
+        self.server.log.clear()
+        self.assertEqual(1, self.exchange().files)
+        self.assertEqual(['STOR write'], self.server.commands('STOR'))
+        self.assertEqual(({'a': DATA}, {b'a': DATA}), (self.there, self.spool('cur')))
+        self.assert_done()
+
+    def test_what_is_known_to_have_been_sent_is_not_even_looked_at(self):
+        self.killed(DATA, sent=True)
+        self.server.log.clear()
+        self.assertEqual(1, self.exchange().files)
+        self.assertEqual([], [command for command in self.server.commands('RETR STOR SIZE')
+                              if command.endswith(' a')])
         self.assert_done()
 
     def test_what_is_larger_is_somebody_elses(self):

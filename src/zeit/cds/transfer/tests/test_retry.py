@@ -1,6 +1,8 @@
 """Trying again, and when to give up."""
 import threading
 import unittest
+from types import SimpleNamespace
+from unittest import mock
 
 from zeit.cds.interfaces import (
     ConnectionLost,
@@ -11,6 +13,7 @@ from zeit.cds.interfaces import (
 )
 from zeit.cds.testing.faulty import On
 from zeit.cds.testing.logs import recorded
+from zeit.cds.transfer import retry
 from zeit.cds.transfer.retry import Deadline, RetryPolicy
 from zeit.cds.transfer.tests.faulty import ServerTest
 from zeit.cds.transfer.tuning import Tuning
@@ -33,6 +36,84 @@ class Pauses(threading.Event):
     def wait(self, timeout=None):
         self.seconds.append(timeout)
         return self.is_set()
+
+
+class Clocked(unittest.TestCase):
+    """At an exact time: `now`."""
+
+    def setUp(self):
+        self.now = 1000.0
+        self.enterContext(mock.patch.object(
+            retry, 'time', SimpleNamespace(monotonic=lambda: self.now)))
+
+
+class DeadlineTest(Clocked):
+
+    def test_it_passes(self):
+        deadline = Deadline(5)
+        for passed, left, limit in (0, 5, 2), (2, 3, 2), (3, 2, 2), (4, 1, 1):
+            self.now = 1000.0 + passed
+            deadline.check()
+            self.assertEqual((left, limit), (deadline.left, deadline.limit(2)))
+        for passed in 5, 6:
+            self.now = 1000.0 + passed
+            for verb in deadline.check, lambda: deadline.limit(2):
+                with self.assertRaisesRegex(RunLimitReached, r'than 5 s \(run_limit=5\)'):
+                    verb()
+
+    def test_it_is_extended_and_never_shortened(self):
+        deadline = Deadline(5)
+        deadline.extend(3)
+        self.assertEqual(5, deadline.left)
+        self.now = 1004.0
+        deadline.extend(3)
+        self.assertEqual(3, deadline.left)
+
+
+class PauseTest(Clocked):
+    """For what waits elsewhere."""
+
+    def setUp(self):
+        super().setUp()
+        self.stopped = Pauses()
+        self.policy = policy(3, 100, self.stopped)
+
+    def test_it_grows(self):
+        first, longest = TUNING.first_pause, TUNING.longest_pause
+        self.assertEqual([first, 2 * first, 4 * first, longest],
+                         [self.policy.pause(failures) for failures in (1, 2, 3, 30)])
+
+    def test_none_that_reaches_beyond_the_end_or_once_the_run_was_stopped(self):
+        for left, pause in (TUNING.first_pause, TUNING.first_pause), (TUNING.first_pause / 2, 0):
+            self.now = 1100.0 - left
+            self.assertEqual(pause, self.policy.pause(1))
+        self.now = 1000.0
+        self.stopped.set()
+        self.assertEqual(0, self.policy.pause(1))
+
+    def test_no_more_tries_after_one_that_would_come_too_late(self):
+        for pause, over in (100.0, False), (100.5, True):
+            self.assertEqual(over, self.policy._no_more(SimpleNamespace(upcoming_sleep=pause)))
+        self.stopped.set()
+        self.assertTrue(self.policy._no_more(SimpleNamespace(upcoming_sleep=1.0)))
+
+    def test_when_it_is_over(self):
+        for self.now in 1000.0, 1099.5:
+            self.assertFalse(self.policy.is_over)
+        self.now = 1100.0
+        self.assertTrue(self.policy.is_over)
+        self.now = 1000.0
+        self.stopped.set()
+        self.assertTrue(self.policy.is_over)
+
+    def test_it_is_taken_as_far_as_time_allows_and_tells_of_a_stop(self):
+        self.assertFalse(self.policy.wait(7))
+        self.now = 1095.0
+        self.stopped.set()
+        self.assertTrue(self.policy.wait(7))
+        self.now = 1101.0
+        self.policy.wait(7)
+        self.assertEqual([7, 5, 0], self.stopped.seconds)
 
 
 class RetryPolicyTest(unittest.TestCase):
