@@ -15,12 +15,13 @@ from zeit.cds.tests.importing import MEMORY
 
 def section(*files, run='r', published=True):
     """What a run noted of files."""
-    events = [['run', run, 'dpa', 'import', '/spool', 'host', 1, 0, 0]]
+    now = time.time_ns()
+    events = [['run', run, 'dpa', 'import', '/spool', 'host', 1, now, 0]]
     for number, name in enumerate(files):
         key = '%s:%d' % (run, number)
-        events.append(['whole', key, name, 1, 5, None, None, None, 1, 1])
+        events.append(['whole', key, name, 1, 5, None, None, None, now, now])
         if published:
-            events.append(['published', key, 2])
+            events.append(['published', key, now])
     return events
 
 
