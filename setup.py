@@ -14,6 +14,7 @@ watch = ['inotify_simple'] + zcml
 journal = ['SQLAlchemy']
 postgresql = journal + ['psycopg[binary]']
 celery = zcml + journal + ['celery']
+objectstore = ['botocore', 'obstore']
 docs = ['furo', 'repoze.sphinx.autointerface', 'sphinx']
 
 
@@ -66,11 +67,13 @@ setup(
         'http': http,
         'journal': journal,
         'metrics': metrics,
+        'objectstore': objectstore,
         'postgresql': postgresql,
         'progress': progress,
         'sftp': [],     # the system's ssh does it
         'test': zcml + demo + progress + http + completion + docs + watch + postgresql + celery + [
             'celery[redis]',
+            *objectstore,
             'hypothesis',
             'packaging',
             'pip',

@@ -12,7 +12,7 @@ from zeit.cds.interfaces import (
     IProbedConnection,
 )
 from zeit.cds.logfile import log_to
-from zeit.cds.registry import registered_feed, registered_journal, utility
+from zeit.cds.registry import registered_feed, registered_journal, spools, utility
 from zeit.cds.text import printable
 
 
@@ -169,12 +169,12 @@ def _run(procedure, feed, watch, ask, connection=None, journal=None):
 
 def _prepared(procedure, feed, ask, connection=None, **more):
     """A Run of that kind, with all that it needs; `more` goes to it."""
-    spools = utility(procedure.spools, feed.sink)
-    _check_spool(feed, spools)
+    sink = spools(procedure.spools, feed)
+    _check_spool(feed, sink)
     connection = connection or utility(ICDSConnection, feed.connection)
     lock = utility(ILockFile, feed.lock)
-    return procedure(_ready(feed, ask, connection=connection, lock=lock, sink=spools),
-                     connection, lock, spools, **more)
+    return procedure(_ready(feed, ask, connection=connection, lock=lock, sink=sink),
+                     connection, lock, sink, **more)
 
 
 def _session(feed, ask, **utilities):
@@ -210,13 +210,13 @@ def _check_readable(setting, path):
             path, setting, e.strerror)) from e
 
 
-def _check_spool(feed, spools):
+def _check_spool(feed, sink):
     """Is there such a spool, as far as we can know?
 
-    spools -- the utility that opens them, IFileSink or IFileSource
+    sink -- the utility that opens them, IFileSink or IFileSource
     """
     scheme, is_url, _ = feed.store_dir.partition('://')
-    schemes = getattr(spools, 'schemes', ())
+    schemes = getattr(sink, 'schemes', ())
     if is_url and scheme not in schemes:
         raise ConfigurationError(
             'No %s that the feed uses knows a spool like %s. Is the setting sink missing?' % (

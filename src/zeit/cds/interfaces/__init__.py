@@ -77,6 +77,7 @@ from zeit.cds.interfaces.settings import (
     Seconds,
 )
 from zeit.cds.interfaces.spool import (
+    IBatches,
     IComparison,
     IFileSink,
     IFileSource,
@@ -85,6 +86,7 @@ from zeit.cds.interfaces.spool import (
     INotes,
     IOutbox,
     IOutgoing,
+    IShared,
     ISpool,
     Note,
 )
@@ -101,6 +103,7 @@ __all__ = [
     'FTPError',
     'Hour',
     'IBatch',
+    'IBatches',
     'IByteSink',
     'ICDSConnection',
     'ICDSSession',
@@ -135,6 +138,7 @@ __all__ = [
     'IQueries',
     'IRecord',
     'IRunFinished',
+    'IShared',
     'ISpool',
     'IWatch',
     'IWatched',

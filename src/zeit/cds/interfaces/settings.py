@@ -46,7 +46,8 @@ class IFeed(zope.interface.Interface):
         values=('import', 'export'), default='import')
     store_dir = Path(
         title='Directory of the spool',
-        description='A gocept.filestore with tmp, new and cur. The directory must exist.')
+        description='A gocept.filestore with tmp, new and cur. The directory must exist. Or a '
+                    'place in an object store, such as s3://BUCKET/PREFIX.')
     hostname = zope.schema.TextLine(
         title='Host name or address of the FTP server',
         description='With TLS, the name that its certificate must have.', constraint=_one_line)

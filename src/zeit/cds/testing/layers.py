@@ -10,6 +10,7 @@ from zeit.cds.testing.modsftp import ModSFTP
 from zeit.cds.testing.postgres import PostgreSQL
 from zeit.cds.testing.servers import ProFTPD, PureFTPD, PyFTPD, VsFTPD
 from zeit.cds.testing.sshd import SSHD
+from zeit.cds.testing.stores import Azurite, SeaweedFS
 
 
 def in_ci():
@@ -73,6 +74,11 @@ REDIS_LAYER = ServerLayer(Redis, 'REDIS_LAYER')
 RABBITMQ_LAYER = ServerLayer(RabbitMQ, 'RABBITMQ_LAYER')
 RABBITMQ_LAYER.level = 2       # slow at starting
 ALL_LAYERS = SERVER_LAYERS + SFTP_LAYERS        # what is the same whatever the server speaks
+
+SEAWEEDFS_LAYER = ServerLayer(SeaweedFS, 'SEAWEEDFS_LAYER')
+AZURITE_LAYER = ServerLayer(Azurite, 'AZURITE_LAYER')
+AZURITE_LAYER.level = 2     # an emulator; real S3 shows most
+STORE_LAYERS = [SEAWEEDFS_LAYER, AZURITE_LAYER]
 
 
 class ServerTestCase(unittest.TestCase):

@@ -115,6 +115,10 @@ class Gone(unittest.TestCase):
     def test_what_has_no_start(self):
         self.assertEqual(['', '', ''], [owner._start(pid) for pid in ('x', '', '9' * 30)])
 
+    def test_a_user_without_a_name(self):
+        with unittest.mock.patch('pwd.getpwuid', side_effect=KeyError):
+            self.assertEqual(str(os.getuid()), owner._user())
+
     def test_what_proc_tells(self):
         for state, fields, start in (('S', 20, '7'), ('Z', 20, ''), ('X', 20, ''), (
                 'S', 19, owner.HIDDEN)):

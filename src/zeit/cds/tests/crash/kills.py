@@ -150,18 +150,38 @@ class Matrix:
         journal -- see `journals.kept`
         """
         self.server, self.files, self.connections = server, files, connections
-        self.consume, self.renew = consume, renew
-        self.store_dir = new_spool()
+        self.takes, self.renew = consume, renew
+        self.store_dir = self.new_spool()
         self.versions, self.replaced, self.taken = set(), set(), []     # of (name, data)
         self.wrong, self.kept = [], journals.kept(journal)
+
+    # ------------------------------------------------------------ the spool
+
+    @staticmethod
+    def new_spool():
+        return new_spool()
 
     def close(self):
         self.kept.close()
         shutil.rmtree(self.store_dir)
 
     def run(self, last=NEVER):
+        """See run_import."""
         return run_import(self.server, self.store_dir, last, self.kept.journal,
                           connections=self.connections)
+
+    def published(self):
+        """What waits in new: {name: data}, both bytes."""
+        return contents(os.path.join(self.store_dir, 'new'))
+
+    def consume(self, name):
+        os.unlink(os.path.join(os.fsencode(self.store_dir), b'new', name))
+
+    def in_tmp(self):
+        """Names of what is in tmp, bytes."""
+        return contents(os.path.join(self.store_dir, 'tmp')).keys()
+
+    # ------------------------------------------------------------ what is done
 
     def steps(self):
         """How many steps there are in a run that nobody kills."""
@@ -179,7 +199,7 @@ class Matrix:
         text = self.run(step)
         if text is None:
             self.check_nothing_partial(step)
-            if self.consume:
+            if self.takes:
                 self.take()
             if self.renew:
                 self.offer_new_version()
@@ -217,13 +237,12 @@ class Matrix:
 
     def take(self):
         """Be the consumer."""
-        new = os.path.join(self.store_dir, 'new')
-        for name, data in contents(new).items():
+        for name, data in self.published().items():
             self.taken.append((name, data))
-            os.unlink(os.path.join(os.fsencode(new), name))
+            self.consume(name)
 
     def check_nothing_partial(self, step):
-        for name, data in contents(os.path.join(self.store_dir, 'new')).items():
+        for name, data in self.published().items():
             if (name, data) not in self.versions | self.replaced:
                 self.wrong.append('step %d: partial: %r, %d bytes' % (step, name, len(data)))
 
@@ -231,8 +250,7 @@ class Matrix:
         """After the run that follows the killed one."""
         locks = {b'read', b'write', directory.MUTEX.encode()}
         left = contents(self.server.directory).keys() & locks
-        parts = [name for name in os.listdir(os.path.join(self.store_dir, 'tmp'))
-                 if name.startswith('.')]
+        parts = [name for name in self.in_tmp() if name.startswith(b'.')]
         if left or parts:
             self.wrong.append('step %d: left behind: %r %r' % (step, left, parts))
 
@@ -240,8 +258,7 @@ class Matrix:
         """Was each version that the server offered published once, and is nothing left?"""
         self.take()
         self.check_nothing_left(step)
-        rest = contents(self.server.directory).keys() | contents(os.path.join(self.store_dir,
-                                                                              'tmp')).keys()
+        rest = contents(self.server.directory).keys() | self.in_tmp()
         if rest:
             self.wrong.append('step %d: never finished: %r' % (step, rest))
         for version in set(self.taken):
