@@ -8,6 +8,8 @@ from zeit.cds.feed import Feed
 from zeit.cds.interfaces import (
     ConfigurationError,
     ICDSConnection,
+    IFileSink,
+    IFileSource,
     ILockFile,
     IProbedConnection,
 )
@@ -152,11 +154,17 @@ def run_export(feed, watch=contextlib.nullcontext, ask=None, connection=None, jo
 
 def _journal(feed, journal):
     """The journal that is kept of the feed, or None. Raises ConfigurationError."""
-    journal = journal or registered_journal()
+    if journal is None:
+        journal = registered_journal()
+        if journal is not None and not getattr(
+                spools(IFileSink if feed.direction == 'import' else IFileSource, feed),
+                'keeps_notes', True):
+            journal = None      # that of all feeds is for those of which one can be kept
     if journal is None and getattr(feed, 'tell', ''):
         raise ConfigurationError(
             'The feed %s wants a task for each file (tell), which takes a journal: --journal, '
-            '<cds:journal>, or CDS_JOURNAL for the fleet.' % printable(feed.name or feed.store_dir))
+            '<cds:journal>, or CDS_JOURNAL for the fleet; and a sink that keeps notes for it.' %
+            printable(feed.name or feed.store_dir))
     return journal
 
 

@@ -12,9 +12,17 @@ from zeit.cds.fleet.crew import Crew, identity, me, Tuning
 from zeit.cds.fleet.schedule import SENT
 from zeit.cds.fleet.tables import claims, now, runs
 from zeit.cds.fleet.tests.site import put, SiteCase
-from zeit.cds.interfaces import ConfigurationError, IFileImported, IJournal, ILockOwners
+from zeit.cds.interfaces import (
+    ConfigurationError,
+    IFileImported,
+    IFileSink,
+    IJournal,
+    ILockOwners,
+)
+from zeit.cds.journal.database import files
 from zeit.cds.journal.sql import SQLJournal
 from zeit.cds.lock.token import Owner
+from zeit.cds.spool.inbox import FileSink
 from zeit.cds.testing import recorded
 from zeit.cds.testing.faulty import FaultyServer, On
 
@@ -125,6 +133,20 @@ class Tasks(SiteCase):
         with self.assertRaisesRegex(ConfigurationError, 'feed dpa wants .* takes a journal'):
             tasks.import_feed('dpa')
         self.assertEqual(['foo.xml'], os.listdir(feed.ftp_dir))
+
+
+    def test_of_a_spool_that_keeps_no_notes_there_is_a_claim_and_no_journal(self):
+        class Sink(FileSink):
+            keeps_notes = False
+        zope.component.provideUtility(Sink(), IFileSink, 'noteless')
+        put(self.feed(sink='noteless'), 'foo.xml')
+        self.assertEqual(1, tasks.import_feed('dpa')['files'])
+        with self.journal.database.reading() as connection:
+            self.assertEqual([], connection.execute(select(files)).all())
+            self.assertEqual(['dpa'], list(connection.scalars(select(claims.c.feed))))
+        self.feed('ap', sink='noteless', tell='app.arrived')
+        with self.assertRaisesRegex(ConfigurationError, 'a sink that keeps notes'):
+            tasks.import_feed('ap')
 
 
 class CutOff(SiteCase):
