@@ -17,6 +17,7 @@ import time
 
 import celery
 
+from zeit.cds.events import Outcome
 from zeit.cds.feed import Feed
 from zeit.cds.fleet import telling
 from zeit.cds.fleet.crew import Crew
@@ -64,10 +65,10 @@ def claims(url, count):
     database = Database(url)
     crew = Crew(database)
     names = ['feed-%d-%d' % (os.getpid(), number) for number in range(count + 1)]
-    crew.claim(names.pop()).release()
+    crew.claim(names.pop()).release(Outcome())
     begun, used = time.perf_counter(), cpu()
     for name in names:
-        crew.claim(name).release()
+        crew.claim(name).release(Outcome())
     seconds = time.perf_counter() - begun
     database.close()
     return seconds / count, (cpu() - used) / count

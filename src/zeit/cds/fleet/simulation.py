@@ -25,15 +25,15 @@ SETTINGS = [
     ('latency', 0.02, 'seconds to a server and back'),
     ('round_trips', 12.0, 'of a run that finds nothing: connect, log in, lock, list'),
     ('trips_a_file', 1.0, 'round trips more for each file'),
-    ('cpu_run', 0.0087, 'seconds of CPU time of a run that finds nothing, with its claim'),
+    ('cpu_run', 0.0065, 'seconds of CPU time of a run that finds nothing, with its claim'),
     ('cpu_file', 0.002, 'seconds of CPU time more for each file, with the task for it'),
     ('cpu_task', 0.001, 'seconds of CPU time for a task that does nothing'),
     ('hanging', 0.01, 'part of the runs that meet a server which hangs'),
     ('timeout', 60.0, 'seconds until such a run ends'),
     ('minutes', 20.0, 'minutes to simulate; the first fifth does not count'),
-    ('beat_rate', 600.0, 'tasks a second that one beat can send'),
+    ('beat_rate', 800.0, 'tasks a second that one beat can send'),
     ('broker_rate', 5000.0, 'messages a second that the broker can take and give'),
-    ('claim_rate', 900.0, 'claims and releases a second that the database can do'),
+    ('claim_rate', 250.0, 'claims and releases a second that the database can do'),
 ]
 
 
