@@ -13,6 +13,7 @@ http = ['waitress'] + metrics       # the watch works without; not every machine
 watch = ['inotify_simple'] + zcml
 journal = ['SQLAlchemy']
 postgresql = journal + ['psycopg[binary]']
+celery = zcml + journal + ['celery']
 objectstore = ['botocore', 'obstore']
 docs = ['furo', 'repoze.sphinx.autointerface', 'sphinx']
 
@@ -59,6 +60,7 @@ setup(
     ],
     extras_require={
         'bench': ['matplotlib'],
+        'celery': celery,
         'completion': completion,
         'demo': demo,
         'docs': docs,
@@ -69,7 +71,8 @@ setup(
         'postgresql': postgresql,
         'progress': progress,
         'sftp': [],     # the system's ssh does it
-        'test': zcml + demo + progress + http + completion + docs + watch + postgresql + [
+        'test': zcml + demo + progress + http + completion + docs + watch + postgresql + celery + [
+            'celery[redis]',
             *objectstore,
             'hypothesis',
             'packaging',

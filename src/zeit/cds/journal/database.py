@@ -98,6 +98,16 @@ files = Table(
     Column('tries', Integer, nullable=False, default=0), Column('reason', Words),
     Column('run', Text), Column('host', Text), Column('spool', Words))
 
+# Files for which an application wants a task: see zeit.cds.fleet.telling.
+outbox = Table(
+    'outbox', metadata,
+    Column('key', Text, primary_key=True),          # of the file
+    Column('task', Text, nullable=False), Column('added', BigInteger, nullable=False),
+    Column('due', BigInteger, nullable=False),      # when it is sent, again
+    Column('tries', Integer, nullable=False), Column('told', BigInteger))
+_untold = outbox.c.told.is_(None)
+Index('outbox_due', outbox.c.due, sqlite_where=_untold, postgresql_where=_untold)
+
 for _name, _columns, _where in (
         ('files_name', ('name', 'changed'), None),
         ('files_digest', ('digest',), None),

@@ -3,7 +3,7 @@ import time
 
 from sqlalchemy import delete, select
 
-from zeit.cds.journal.database import ENDS, files, runs
+from zeit.cds.journal.database import ENDS, files, outbox, runs
 
 
 EMPTY = 7 * 86400 * 10**9   # nanoseconds after which a run that had nothing to do is forgotten
@@ -26,6 +26,7 @@ def expire(database, before, some, most):
             removed += count
             if count < some:
                 connection.execute(delete(runs).where(runs.c.begun < before))
+                connection.execute(delete(outbox).where(outbox.c.told < before))
                 connection.execute(delete(runs).where(
                     runs.c.begun > now - 2 * EMPTY, runs.c.begun < now - EMPTY,
                     runs.c.files == 0, runs.c.failed == 0, runs.c.error.is_(None)))

@@ -1,4 +1,6 @@
 """The journal in an SQL database: see IJournal."""
+import functools
+import os
 import threading
 import time
 
@@ -28,7 +30,7 @@ class SQLJournal:
         Raises ConfigurationError.
         """
         self.url, self.keep_days = checked(url), keep_days
-        self._database = None
+        self._database = self._process = None
         self._lock = threading.Lock()
         self._expired = 0.0         # value of time.monotonic() when that was last done
 
@@ -37,23 +39,32 @@ class SQLJournal:
             raise ConfigurationError(
                 'No journal can be kept of the feed: its %s keeps no notes for it.' % (
                     'sink' if feed.direction == 'import' else 'source'))
-        return Record(feed, spool, self.load)
+        load = self.load
+        if getattr(feed, 'tell', ''):
+            load = functools.partial(load, tell=feed.tell)
+        return Record(feed, spool, load)
 
     @property
     def database(self):
         """Raises ConfigurationError."""
         with self._lock:
-            if self._database is None:
+            if self._process != os.getpid():        # a connection does not survive a fork
                 from zeit.cds.journal.database import Database
-                self._database = Database(self.url)
+                self._database, self._process = Database(self.url), os.getpid()
             return self._database
 
-    def load(self, sections, untaken=None):
-        """Take what runs have noted. Raises JournalError, ConfigurationError."""
+    def load(self, sections, untaken=None, tell=''):
+        """Take what runs have noted. Raises JournalError, ConfigurationError.
+
+        tell -- name of the task that an application wants for each file that was published
+        """
         database = self.database
         from zeit.cds.journal.loading import load
         with database.writing() as connection:
             load(connection, sections, untaken)
+            if tell:
+                from zeit.cds.journal.outbox import add
+                add(connection, sections, tell)
         now = time.monotonic()
         if self.keep_days and (not self._expired or now - self._expired > 3600):
             self._expired = now

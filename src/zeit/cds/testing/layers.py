@@ -5,6 +5,7 @@ import unittest
 import zope.component.testing
 from zope.configuration import xmlconfig
 
+from zeit.cds.testing.brokers import RabbitMQ, Redis
 from zeit.cds.testing.modsftp import ModSFTP
 from zeit.cds.testing.postgres import PostgreSQL
 from zeit.cds.testing.servers import ProFTPD, PureFTPD, PyFTPD, VsFTPD
@@ -69,6 +70,9 @@ MODSFTP_LAYER = ServerLayer(ModSFTP, 'MODSFTP_LAYER')
 MODSFTP_LAYER.level = 2     # slow at logging in: only `bin/test --at-level 2` runs these
 POSTGRESQL_LAYER = ServerLayer(PostgreSQL, 'POSTGRESQL_LAYER')
 SFTP_LAYERS = [SSHD_LAYER, MODSFTP_LAYER]
+REDIS_LAYER = ServerLayer(Redis, 'REDIS_LAYER')
+RABBITMQ_LAYER = ServerLayer(RabbitMQ, 'RABBITMQ_LAYER')
+RABBITMQ_LAYER.level = 2       # slow at starting
 ALL_LAYERS = SERVER_LAYERS + SFTP_LAYERS        # what is the same whatever the server speaks
 
 SEAWEEDFS_LAYER = ServerLayer(SeaweedFS, 'SEAWEEDFS_LAYER')

@@ -6,8 +6,11 @@ import sys
 import unittest
 import unittest.mock
 
+import zope.component.testing
+import zope.interface.verify
 from hypothesis import given, strategies
 
+from zeit.cds.interfaces import ILockOwner, ILockOwners
 from zeit.cds.lock import token as owner
 from zeit.cds.lock.token import Owner
 
@@ -193,3 +196,30 @@ class Gone(unittest.TestCase):
                 yield
             finally:
                 forget()
+
+
+class Elsewhere(unittest.TestCase):
+    """An application may know of processes on other hosts."""
+
+    def setUp(self):
+        zope.component.testing.setUp()
+        self.addCleanup(zope.component.testing.tearDown)
+        self.asked = []
+        zope.component.provideUtility(self, ILockOwners)
+
+    def over(self, asked):
+        self.asked.append(asked)
+        return 'it is known to be dead'
+
+    def test_what_it_knows_counts(self):
+        other = Owner.me()._replace(machine='other')
+        self.assertEqual('it is known to be dead', other.over)
+        self.assertEqual([other], self.asked)
+        zope.interface.verify.verifyObject(ILockOwner, other)
+
+    def test_it_is_not_asked_of_this_host(self):
+        me = Owner.me()
+        with me.in_use():
+            self.assertEqual('', me.over)
+        self.assertEqual('that process has ended', me._replace(start='1').over)
+        self.assertEqual([], self.asked)
