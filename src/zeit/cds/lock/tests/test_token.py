@@ -115,6 +115,11 @@ class Gone(unittest.TestCase):
     def test_what_has_no_start(self):
         self.assertEqual(['', '', ''], [owner._start(pid) for pid in ('x', '', '9' * 30)])
 
+    def test_nothing_is_done_to_the_process(self):
+        with unittest.mock.patch('os.kill') as kill, self.files_read({}):
+            self.assertEqual(owner.HIDDEN, owner._start('123'))
+        kill.assert_called_once_with(123, 0)
+
     def test_a_user_without_a_name(self):
         with unittest.mock.patch('pwd.getpwuid', side_effect=KeyError):
             self.assertEqual(str(os.getuid()), owner._user())
