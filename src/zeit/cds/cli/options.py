@@ -57,7 +57,8 @@ USAGE = {
                  '       cds-watch [OPTION...] [--once] STORE_DIR URL',
     'cds-log': 'cds-log [OPTION...] {--journal URL | --zcml FILE} [NAME]\n'
                '       cds-log [OPTION...] {--journal URL | --zcml FILE} --runs',
-    'cds-status': 'cds-status [OPTION...] --zcml FILE [NAME...]',
+    'cds-status': 'cds-status [OPTION...] --zcml FILE [NAME...]\n'
+                  '       cds-status {--http [HOST:]PORT | --html FILE} --journal URL',
 }
 PURPOSE = {
     'cds-import': 'Import the files of a CDS directory on an FTP server into the new of a spool.',
@@ -208,7 +209,7 @@ def add_own(group, command):
     if command == 'cds-watch':
         add('--once', action='store_true', help='One run for each feed, all side by side')
         add('--http', metavar='[HOST:]PORT', type=place,
-            help='Answer there: a table, /health, /metrics')
+            help='Answer there: pages, /health, /metrics')
         add('--journal', metavar='URL', help='Keep a journal there: a file, or a database')
     else:
         add('--all', action='store_true', help='All feeds of the ZCML file, in the order of names')

@@ -117,7 +117,9 @@ for _name, _columns, _where in (
         ('files_open', ('feed', 'direction', 'pending', 'name'), files.c.pending.is_not(None)),
         ('files_pending', ('pending', 'feed', 'direction', 'seen'), files.c.pending.is_not(None))):
     Index(_name, *(files.c[column] for column in _columns),
-          sqlite_where=_where, postgresql_where=_where)
+          sqlite_where=_where, postgresql_where=_where,
+          # to find the beginnings of names as well, whatever the order of the locale
+          postgresql_ops={'name': 'text_pattern_ops'} if _name == 'files_name' else {})
 
 
 def engine_of(url):

@@ -6,6 +6,7 @@ import zope.component.testing
 from zope.configuration import xmlconfig
 
 from zeit.cds.testing.brokers import RabbitMQ, Redis
+from zeit.cds.testing.browser import Chromium
 from zeit.cds.testing.modsftp import ModSFTP
 from zeit.cds.testing.postgres import PostgreSQL
 from zeit.cds.testing.servers import ProFTPD, PureFTPD, PyFTPD, VsFTPD
@@ -69,6 +70,8 @@ SERVER_LAYERS = [PYFTPDLIB_LAYER, VSFTPD_LAYER, PROFTPD_LAYER, PUREFTPD_LAYER]
 MODSFTP_LAYER = ServerLayer(ModSFTP, 'MODSFTP_LAYER')
 MODSFTP_LAYER.level = 2     # slow at logging in: only `bin/test --at-level 2` runs these
 POSTGRESQL_LAYER = ServerLayer(PostgreSQL, 'POSTGRESQL_LAYER')
+BROWSER_LAYER = ServerLayer(Chromium, 'BROWSER_LAYER')
+BROWSER_LAYER.level = 2     # slow as well
 SFTP_LAYERS = [SSHD_LAYER, MODSFTP_LAYER]
 REDIS_LAYER = ServerLayer(Redis, 'REDIS_LAYER')
 RABBITMQ_LAYER = ServerLayer(RabbitMQ, 'RABBITMQ_LAYER')

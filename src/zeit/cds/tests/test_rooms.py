@@ -35,7 +35,7 @@ MAY_IMPORT = {
     'main': SETTINGS | {'own', 'transfer', 'logfile', 'registry'},
     'fleet': SETTINGS | {'main', 'registry', 'journal', 'lock.token', 'cli.site'},
     'watch': SETTINGS | {'main', 'events', 'logfile', 'pipelined', 'transfer'},
-    'web': BELOW_ALL | {'feed'},
+    'web': BELOW_ALL | {'feed', 'journal.expectation'},
     # suites run what blocks, and what does not; a journal is told an outcome
     'testing': SESSIONS | {'net.scheduler', 'events'},
 }
