@@ -18,7 +18,7 @@ class SQLJournal:
     """A journal in SQLite or PostgreSQL.
 
     What belongs to the database is loaded when it is first needed: at the end of a run, when the
-    server's directory is free again.
+    server's directory is free again. If it is SQLite, a run does without SQLAlchemy.
     """
 
     def __init__(self, url, keep_days=400.0):
@@ -28,7 +28,7 @@ class SQLJournal:
         Raises ConfigurationError.
         """
         self.url, self.keep_days = checked(url), keep_days
-        self._database = None
+        self._database = self._writer = None
         self._lock = threading.Lock()
         self._expired = 0.0         # value of time.monotonic() when that was last done
 
@@ -48,12 +48,29 @@ class SQLJournal:
                 self._database = Database(self.url)
             return self._database
 
+    @property
+    def writer(self):
+        """What writes into it, see zeit.cds.journal.statements.Writer. Raises ConfigurationError.
+        """
+        if self._writer is None:
+            self._writer = self._embedded() or self._general()
+        return self._writer
+
+    def _embedded(self):
+        from zeit.cds.journal.embedded import Embedded, path_of
+        path = path_of(self.url)
+        return None if path is None else Embedded(path)
+
+    def _general(self):
+        database = self.database
+        from zeit.cds.journal.statements import Writer
+        return Writer(database)
+
     def load(self, sections, untaken=None):
         """Take what runs have noted. Raises JournalError, ConfigurationError."""
-        database = self.database
         from zeit.cds.journal.loading import load
-        with database.writing() as connection:
-            load(connection, sections, untaken)
+        with self.writer.writing() as writing:
+            load(writing, sections, untaken)
         now = time.monotonic()
         if self.keep_days and (not self._expired or now - self._expired > 3600):
             self._expired = now
@@ -65,12 +82,11 @@ class SQLJournal:
         return Queries(database)
 
     def heed(self, feed, direction, silent):
-        database = self.database
         from zeit.cds.journal.loading import heed
-        with database.writing() as connection:
-            return heed(connection, feed, direction, silent)
+        with self.writer.writing() as writing:
+            return heed(writing, feed, direction, silent)
 
     def expire(self, days, most=None):
         """See IJournal. most -- no more files than that, int; None: all"""
         from zeit.cds.journal.expiry import expire
-        return expire(self.database, time.time_ns() - int(days * DAY), SOME, most)
+        return expire(self.writer, time.time_ns() - int(days * DAY), SOME, most)
