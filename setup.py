@@ -14,6 +14,7 @@ http = ['waitress'] + metrics + page    # not every machine that watches wants a
 watch = ['inotify_simple'] + zcml
 journal = ['SQLAlchemy']
 postgresql = journal + ['psycopg[binary]']
+celery = zcml + journal + ['celery']
 objectstore = ['botocore', 'obstore']
 docs = ['furo', 'repoze.sphinx.autointerface', 'sphinx']
 
@@ -60,6 +61,7 @@ setup(
     ],
     extras_require={
         'bench': ['matplotlib'],
+        'celery': celery,
         'completion': completion,
         'demo': demo,
         'docs': docs,
@@ -71,7 +73,8 @@ setup(
         'postgresql': postgresql,
         'progress': progress,
         'sftp': [],     # the system's ssh does it
-        'test': zcml + demo + progress + http + completion + docs + watch + postgresql + [
+        'test': zcml + demo + progress + http + completion + docs + watch + postgresql + celery + [
+            'celery[redis]',
             *objectstore,
             'hypothesis',
             'packaging',

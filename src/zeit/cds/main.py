@@ -8,6 +8,8 @@ from zeit.cds.feed import Feed
 from zeit.cds.interfaces import (
     ConfigurationError,
     ICDSConnection,
+    IFileSink,
+    IFileSource,
     ILockFile,
     IProbedConnection,
 )
@@ -65,7 +67,7 @@ def run_import(feed, watch=contextlib.nullcontext, ask=None, connection=None, jo
     journal -- IJournal; by default the registered one, if there is one
     """
     from zeit.cds.transfer.importing import Import  # what a run doesn't need, it doesn't load
-    return _run(Import, feed, watch, ask, connection, journal or registered_journal())
+    return _run(Import, feed, watch, ask, connection, _journal(feed, journal))
 
 
 def preview(feed, watch=contextlib.nullcontext, ask=None):
@@ -147,7 +149,23 @@ def export_feed(name):
 def run_export(feed, watch=contextlib.nullcontext, ask=None, connection=None, journal=None):
     """Export by the settings of an IFeed, see `run_import`."""
     from zeit.cds.transfer.exporting import Export
-    return _run(Export, feed, watch, ask, connection, journal or registered_journal())
+    return _run(Export, feed, watch, ask, connection, _journal(feed, journal))
+
+
+def _journal(feed, journal):
+    """The journal that is kept of the feed, or None. Raises ConfigurationError."""
+    if journal is None:
+        journal = registered_journal()
+        if journal is not None and not getattr(
+                spools(IFileSink if feed.direction == 'import' else IFileSource, feed),
+                'keeps_notes', True):
+            journal = None      # that of all feeds is for those of which one can be kept
+    if journal is None and getattr(feed, 'tell', ''):
+        raise ConfigurationError(
+            'The feed %s wants a task for each file (tell), which takes a journal: --journal, '
+            '<cds:journal>, or CDS_JOURNAL for the fleet; and a sink that keeps notes for it.' %
+            printable(feed.name or feed.store_dir))
+    return journal
 
 
 def _run(procedure, feed, watch, ask, connection=None, journal=None):

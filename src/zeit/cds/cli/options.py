@@ -21,7 +21,7 @@ LOCAL = ('file',)       # those of directories on this machine: no host, no user
 SHELLS = ('bash', 'zsh', 'tcsh')
 
 IN_URL = ('hostname', 'port', 'user', 'ftp_dir', 'security')
-NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'expect_within',
+NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'expect_within', 'queue', 'tell',
              'password')     # which never is an argument
 ONLY_EXPORT = ('replace', 'keep')
 ONLY_WATCH = ('every', 'idle')

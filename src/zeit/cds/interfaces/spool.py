@@ -16,7 +16,8 @@ class IFileSink(zope.interface.Interface):
     """Utility: opens spools. Keeps no state.
 
     It may have an attribute `schemes`, a tuple of str: those of the URLs that a `store_dir` of
-    its feeds may be. Without it, that is a directory on this machine. And an attribute `settings`,
+    its feeds may be. Without it, that is a directory on this machine. An attribute `keeps_notes`,
+    False: no journal can be kept of its spools, see INoted. And an attribute `settings`,
     an interface: the fields are settings of its own, which `feed.of('sink')` gives, see IFeed. So
     in IFileSource.
     """

@@ -5,7 +5,8 @@ import zope.interface
 from sqlalchemy import and_, func, literal, select, tuple_
 
 from zeit.cds.interfaces import FileRow, Hour, IQueries, RunRow
-from zeit.cds.journal.database import files, PENDING, runs
+from zeit.cds.journal.columns import PENDING
+from zeit.cds.journal.database import files, runs
 
 
 HOUR = 3600 * 10**9         # nanoseconds

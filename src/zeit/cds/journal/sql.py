@@ -1,4 +1,6 @@
 """The journal in an SQL database: see IJournal."""
+import functools
+import os
 import threading
 import time
 
@@ -18,7 +20,7 @@ class SQLJournal:
     """A journal in SQLite or PostgreSQL.
 
     What belongs to the database is loaded when it is first needed: at the end of a run, when the
-    server's directory is free again.
+    server's directory is free again. If it is SQLite, a run does without SQLAlchemy.
     """
 
     def __init__(self, url, keep_days=400.0):
@@ -28,7 +30,7 @@ class SQLJournal:
         Raises ConfigurationError.
         """
         self.url, self.keep_days = checked(url), keep_days
-        self._database = None
+        self._database = self._process = None
         self._lock = threading.Lock()
         self._expired = 0.0         # value of time.monotonic() when that was last done
 
@@ -37,23 +39,42 @@ class SQLJournal:
             raise ConfigurationError(
                 'No journal can be kept of the feed: its %s keeps no notes for it.' % (
                     'sink' if feed.direction == 'import' else 'source'))
-        return Record(feed, spool, self.load)
+        load = self.load
+        if getattr(feed, 'tell', ''):
+            load = functools.partial(load, tell=feed.tell)
+        return Record(feed, spool, load)
 
     @property
     def database(self):
         """Raises ConfigurationError."""
         with self._lock:
-            if self._database is None:
+            if self._process != os.getpid():        # a connection does not survive a fork
                 from zeit.cds.journal.database import Database
-                self._database = Database(self.url)
+                self._database, self._process = Database(self.url), os.getpid()
             return self._database
 
-    def load(self, sections, untaken=None):
-        """Take what runs have noted. Raises JournalError, ConfigurationError."""
-        database = self.database
+    @property
+    def writer(self):
+        """What writes into it, see zeit.cds.journal.statements.Writer. Raises ConfigurationError.
+        """
+        from zeit.cds.journal.embedded import Embedded, path_of
+        if (path := path_of(self.url)) is not None:
+            return Embedded(path)
+        database = self.database        # told as what it is if SQLAlchemy is missing
+        from zeit.cds.journal.statements import Writer
+        return Writer(database)
+
+    def load(self, sections, untaken=None, tell=''):
+        """Take what runs have noted. Raises JournalError, ConfigurationError.
+
+        tell -- name of the task that an application wants for each file that was published
+        """
         from zeit.cds.journal.loading import load
-        with database.writing() as connection:
-            load(connection, sections, untaken)
+        with self.writer.writing() as writing:
+            load(writing, sections, untaken)
+            if tell:
+                from zeit.cds.journal.outbox import add
+                add(writing, sections, tell)
         now = time.monotonic()
         if self.keep_days and (not self._expired or now - self._expired > 3600):
             self._expired = now
@@ -65,12 +86,11 @@ class SQLJournal:
         return Queries(database)
 
     def heed(self, feed, direction, silent):
-        database = self.database
         from zeit.cds.journal.loading import heed
-        with database.writing() as connection:
-            return heed(connection, feed, direction, silent)
+        with self.writer.writing() as writing:
+            return heed(writing, feed, direction, silent)
 
     def expire(self, days, most=None):
         """See IJournal. most -- no more files than that, int; None: all"""
         from zeit.cds.journal.expiry import expire
-        return expire(self.database, time.time_ns() - int(days * DAY), SOME, most)
+        return expire(self.writer, time.time_ns() - int(days * DAY), SOME, most)

@@ -5,6 +5,7 @@ import unittest
 import zope.component.testing
 from zope.configuration import xmlconfig
 
+from zeit.cds.testing.brokers import RabbitMQ, Redis
 from zeit.cds.testing.browser import Chromium
 from zeit.cds.testing.modsftp import ModSFTP
 from zeit.cds.testing.postgres import PostgreSQL
@@ -72,6 +73,9 @@ POSTGRESQL_LAYER = ServerLayer(PostgreSQL, 'POSTGRESQL_LAYER')
 BROWSER_LAYER = ServerLayer(Chromium, 'BROWSER_LAYER')
 BROWSER_LAYER.level = 2     # slow as well
 SFTP_LAYERS = [SSHD_LAYER, MODSFTP_LAYER]
+REDIS_LAYER = ServerLayer(Redis, 'REDIS_LAYER')
+RABBITMQ_LAYER = ServerLayer(RabbitMQ, 'RABBITMQ_LAYER')
+RABBITMQ_LAYER.level = 2       # slow at starting
 ALL_LAYERS = SERVER_LAYERS + SFTP_LAYERS        # what is the same whatever the server speaks
 
 SEAWEEDFS_LAYER = ServerLayer(SeaweedFS, 'SEAWEEDFS_LAYER')

@@ -6,6 +6,7 @@ import unittest
 import zope.component.testing
 
 import zeit.cds.testing
+from zeit.cds.testing.brokers import Redis
 from zeit.cds.testing.layers import in_ci, SEAWEEDFS_LAYER
 from zeit.cds.testing.servers import PyFTPD
 from zeit.cds.testing.sshd import SSHD
@@ -19,7 +20,7 @@ from zeit.cds.tests.importing import put
 # as in an interpreter that loaded no ZCML.
 LAYERS = {'objectstore.txt': SEAWEEDFS_LAYER}
 OF_COMMANDS = ('commands.txt',)     # what a shell is typed
-NEEDED = {'sftp.txt': SSHD, 'objectstore.txt': SeaweedFS}
+NEEDED = {'fleet.txt': Redis, 'objectstore.txt': SeaweedFS, 'sftp.txt': SSHD}
 
 
 class CommandLines(Parser):

@@ -10,8 +10,8 @@ import sys
 import tempfile
 import time
 
+from zeit.cds.journal.columns import pending
 from zeit.cds.journal.database import files, runs
-from zeit.cds.journal.loading import pending
 from zeit.cds.journal.sql import SQLJournal
 from zeit.cds.web.facts import Sources
 from zeit.cds.web.pages import Pages

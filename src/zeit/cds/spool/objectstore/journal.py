@@ -8,16 +8,17 @@ file's e_tag and time in the place of its inode.
 """
 import os
 
-from zeit.cds.interfaces import Locked, Note
+from zeit.cds.interfaces import Locked
 from zeit.cds.net.scheduler import in_thread
 from zeit.cds.spool.journal import line_of, lines
 from zeit.cds.spool.objectstore.objects import IDENTITY
+from zeit.cds.spool.sending import Unsettled
 
 
 PREFIX = 'tmp/.export/'
 
 
-class Journal:
+class Journal(Unsettled):
     """The journal of one spool's exports."""
 
     def __init__(self, objects, place):
@@ -25,9 +26,9 @@ class Journal:
         objects -- Objects
         place -- str, which tells where the files go to: notes about another place don't count
         """
+        super().__init__()
         self._objects, self._place = objects, place
         self._number = None         # of the next object, in a generation of our own
-        self._temporaries, self._direct = set(), set()
         self._look()
 
     def _look(self):
@@ -72,11 +73,6 @@ class Journal:
         in_thread(self._objects.put, key, b''.join(map(line_of, values)),
                   {IDENTITY: os.urandom(16).hex()}, join=True)
 
-    @property
-    def is_settled(self):
-        """Is nothing left on the server, as far as we know? bool"""
-        return not (self._temporaries or self._direct)
-
     def forget(self):
         """Forget all notes and the mark."""
         keys, self._keys = self._keys, []
@@ -86,19 +82,13 @@ class Journal:
     # ------------------------------------------------------------ what an earlier export left
 
     def noted(self):
-        """What an export to the same place noted: temporary names, and {name: Note}."""
+        """See noted_in."""
         if self._number is None:
             self._look()    # another host may have been here before we had the lock
         prefix = '%s%09d/' % (PREFIX, self._generation)
         pieces = self._objects.each(
             self._contents, [key for key in self._keys if key.startswith(prefix)])
-        place, *noted = [*lines(b''.join(pieces))] or [None]
-        if place != self._place:
-            return [], {}
-        begun = [fields[1] for fields in noted if fields[0] == 'storing']
-        notes = {fields[1]: Note(fields[1], fields[2], fields[0] == 'sent', *fields[3:])
-                 for fields in noted if fields[0] != 'storing'}
-        return list(dict.fromkeys(begun)), notes
+        return self.noted_in(lines(b''.join(pieces)), self._place)
 
     def _contents(self, key):
         return b''.join(self._objects.pieces(key, 2**20))
@@ -122,15 +112,3 @@ class Journal:
         self._append([['sent', *outgoing.facts] for outgoing in outgoings])
         for outgoing in outgoings:
             self.withdrawn(outgoing.name)
-
-    def settled(self, temporary):
-        """See IOutbox."""
-        self._temporaries.discard(temporary)
-
-    def withdrawn(self, name):
-        """See IOutbox."""
-        self._direct.discard(name)
-
-    def unfinished(self):
-        """See IOutbox."""
-        return sorted(self._direct)

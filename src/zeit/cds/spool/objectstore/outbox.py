@@ -24,6 +24,7 @@ from zeit.cds.spool.objectstore.outgoing import Outgoing, PIECE
 from zeit.cds.spool.objectstore.recovery import address
 from zeit.cds.spool.outbox import numbered
 from zeit.cds.spool.outgoing import temporary_name
+from zeit.cds.spool.sending import Sending
 
 
 EXPORTED = 'tmp/.exported/'
@@ -100,13 +101,12 @@ class ReadOnlyOutbox(Base):
 
 
 @zope.interface.implementer(IOutbox, IBatches)
-class Outbox(Base):
+class Outbox(Sending, Base):
     """See IOutbox."""
 
     def __init__(self, objects, feed):
-        super().__init__(objects, feed)
-        self._sent = {}         # {name: state}
-        self._found = {}        # {name: state} of the files that `interrupted` told of
+        Base.__init__(self, objects, feed)
+        Sending.__init__(self)
         self._ahead = {}        # {name: temporary name} that were noted, and not used yet
         self._noted = set()     # all these temporary names
         self._moved = {}        # {name: name in cur, None, or an exception}: see `batch`
@@ -184,24 +184,6 @@ class Outbox(Base):
         """Names of the files that are next, for which nothing is noted yet: a list."""
         first = bisect.bisect_right(self._names, name)
         return [name for name in self._names[first:first + AHEAD] if name not in self._ahead]
-
-    def commit(self, outgoings):
-        self._journal.commit(outgoings)
-        for outgoing in outgoings:
-            self._sent[outgoing.name] = outgoing.identity
-
-    def settled(self, temporary):
-        self._journal.settled(temporary)
-
-    def withdrawn(self, name):
-        self._journal.withdrawn(name)
-        self._sent.pop(name, None)
-
-    def unfinished(self):
-        return self._journal.unfinished()
-
-    def adopt(self, note):
-        self._sent[note.name] = self._found[note.name]
 
     # ------------------------------------------------------------ what was exported
 

@@ -1,10 +1,9 @@
 """Objects of a spool's `new` on their way to the server."""
-import hashlib
-
 import zope.interface
 
 from zeit.cds.interfaces import IOutgoing, SpoolError, Unreadable
 from zeit.cds.net.scheduler import in_thread
+from zeit.cds.spool.sending import Pieces
 from zeit.cds.text import printable
 
 
@@ -13,7 +12,7 @@ PIECE = 4 * 2**20           # bytes of a larger one that are read at once
 
 
 @zope.interface.implementer(IOutgoing)
-class Outgoing:
+class Outgoing(Pieces):
     """See IOutgoing."""
 
     def __init__(self, objects, name, temporary):
@@ -48,16 +47,6 @@ class Outgoing:
         if found is None:
             raise Unreadable("somebody else has taken it out of 'new'")
         self._found, self._data, self.length = found, data, found.size
-
-    def pieces(self, offset=0):
-        digest = hashlib.sha256()
-        self.size = 0
-        for piece in self._read():
-            digest.update(piece)
-            before, self.size = self.size, self.size + len(piece)
-            if self.size > offset:
-                yield piece[max(0, offset - before):]
-        self.digest = digest.hexdigest()
 
     def _read(self):
         if self._data is not None:

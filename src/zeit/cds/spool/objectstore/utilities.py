@@ -9,6 +9,7 @@ class InStore:
     """Keeps no state; see `location` for where what is."""
 
     schemes = tuple(SCHEMES)
+    keeps_notes = False
     settings = ISettings
 
     @staticmethod

@@ -71,6 +71,38 @@ class Transfers(Working):
             self.assertEqual([('finalize', 'a'), ('transferred', 'b'), *ends,
                               ('verify', 'b', 'after b', False)], self.place.done[4:])
 
+    def test_what_a_server_answers_later_is_settled_then(self):
+        def finalize(batch, job):
+            pending.done = False
+            return pending
+
+        pending, self.place.finalize = Pending(), finalize
+        worker = self.exchange('a', 'b')
+        self.place.jobs.durable(self.place.jobs.to_commit())
+        worker._exchange(worker._following.take())
+        self.assertEqual([], self.place.told('finalized'))
+        worker._settle(worker._finalizing, answered=True)
+        self.assertEqual([], self.place.told('finalized'))
+        pending.done = True
+        worker._settle(worker._finalizing, answered=True)
+        self.assertEqual([('a',)], self.place.told('finalized'))
+        worker._settle(worker._finalizing)
+        self.assertEqual([('a',)], self.place.told('finalized'))
+
+    def test_it_waits_for_that_answer_when_it_has_nothing_else_to_do(self):
+        def finalize(batch, job):
+            pending = Pending()
+            pending.done = False
+            return pending
+
+        self.place.finalize = finalize
+        worker = self.exchange('a', 'b')
+        self.place.jobs.durable(self.place.jobs.to_commit())
+        worker._exchange(worker._following.take())
+        self.place.jobs.durable(self.place.jobs.to_commit())
+        worker._work()
+        self.assertEqual([('a',), ('b',)], self.place.told('finalized'))
+
     def test_it_is_resumed(self):
         self.place.offset = 3
         self.exchange('a')
