@@ -70,7 +70,10 @@ class Writing:
     def run(self, name, parameters):
         statement = STATEMENTS[name]
         if isinstance(parameters, list):
-            return self._connection.executemany(statement, map(_written, parameters)).rowcount
+            words = [name for name in parameters[0] if name in WORDS]
+            return self._connection.executemany(statement, [
+                {**some, **{name: written(some[name]) for name in words if some[name]}}
+                for some in parameters]).rowcount
         cursor = self._connection.execute(
             SEVERAL.sub(lambda found: ', '.join(
                 ':%s_%d' % (found[1], n) for n in range(len(parameters[found[1]]))), statement),
