@@ -9,10 +9,13 @@ demo = ['pyftpdlib']
 progress = ['tqdm']
 metrics = ['prometheus_client']
 completion = ['shtab']
-http = ['waitress'] + metrics       # the watch works without; not every machine wants a web server
+page = ['Chameleon', 'drawsvg']
+http = ['waitress'] + metrics + page    # not every machine that watches wants a web server
 watch = ['inotify_simple'] + zcml
 journal = ['SQLAlchemy']
 postgresql = journal + ['psycopg[binary]']
+celery = zcml + journal + ['celery']
+objectstore = ['botocore', 'obstore']
 docs = ['furo', 'repoze.sphinx.autointerface', 'sphinx']
 
 
@@ -43,7 +46,7 @@ setup(
     # With "zeit" itself a develop install is a plain path, no import hook.
     packages=find_namespace_packages('src', include=['zeit', 'zeit.*']),
     include_package_data=True,
-    package_data={'': ['*.zcml', '*.txt']},
+    package_data={'': ['*.css', '*.pt', '*.txt', '*.zcml']},
     zip_safe=False,
     python_requires='>=3.11',
     install_requires=[
@@ -58,19 +61,25 @@ setup(
     ],
     extras_require={
         'bench': ['matplotlib'],
+        'celery': celery,
         'completion': completion,
         'demo': demo,
         'docs': docs,
         'http': http,
         'journal': journal,
         'metrics': metrics,
+        'objectstore': objectstore,
+        'page': page,
         'postgresql': postgresql,
         'progress': progress,
         'sftp': [],     # the system's ssh does it
-        'test': zcml + demo + progress + http + completion + docs + watch + postgresql + [
+        'test': zcml + demo + progress + http + completion + docs + watch + postgresql + celery + [
+            'celery[redis]',
+            *objectstore,
             'hypothesis',
             'packaging',
             'pip',
+            'playwright',
             'PyOpenSSL',    # pyftpdlib speaks TLS by way of it
             'ruff',
             'setuptools',

@@ -85,12 +85,12 @@ def lftp(mirror, parallel, *settings):
     return command
 
 
-def rclone(source, target, transfers):
+def rclone(source, target, transfers, program='rclone'):
     """source, target -- with %s for the spool, if it's there"""
     def command(server, store):
-        hidden = subprocess.run(['rclone', 'obscure', server.password], check=True, text=True,
+        hidden = subprocess.run([program, 'obscure', server.password], check=True, text=True,
                                 stdout=subprocess.PIPE)
-        return ['rclone', 'move', source.replace('%s', store), target.replace('%s', store),
+        return [program, 'move', source.replace('%s', store), target.replace('%s', store),
                 '--config', os.devnull,
                 '--ftp-host', server.host, '--ftp-port', str(server.port), '--ftp-user',
                 server.user,
@@ -172,6 +172,10 @@ class Import:
         return new_spool()
 
     @staticmethod
+    def remove(store):
+        shutil.rmtree(store)
+
+    @staticmethod
     def check(program, server, store, files):
         check(program, files, below(store),
               [name for name in os.listdir(server.directory) if name in files])
@@ -189,7 +193,7 @@ def measure(task, args, kind, contenders):
                     results[program.name].append(program.run(server, store))
                     task.check(program, server, store, files)
                 finally:
-                    shutil.rmtree(store)
+                    task.remove(store)
                 print('%s, round %d, %s: %.2f s' % (kind, n + 1, program.name,
                                                     results[program.name][-1][0]),
                       file=sys.stderr)

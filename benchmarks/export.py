@@ -10,6 +10,7 @@ others don't.
 """
 import functools
 import os
+import shutil
 import sys
 
 
@@ -31,6 +32,10 @@ class Export:
         store = new_spool()
         fill(os.path.join(store, 'new'), files)
         return store
+
+    @staticmethod
+    def remove(store):
+        shutil.rmtree(store)
 
     @staticmethod
     def check(program, server, store, files):

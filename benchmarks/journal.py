@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""What a journal costs: imports with one and without, in turn, by one process that goes on.
+"""What a journal costs: imports with one and without, in turn, by one process that goes on, or by
+one process each.
 
     bin/py benchmarks/journal.py --files 2000 --rounds 5
+    bin/py benchmarks/journal.py --files 2000 --rounds 5 --processes
     bin/py benchmarks/journal.py --files 4 --size 268435456 --server vsftpd
 """
 import argparse
@@ -20,7 +22,7 @@ from zeit.cds.main import run_import
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))      # a buildout's bin/py does not
 
-from compare import Import, make_files, SERVERS
+from compare import cds, Import, make_files, Program, SERVERS
 
 
 def used():
@@ -44,6 +46,22 @@ def run(server, files, journal, connections):
     return found
 
 
+def run_process(server, files, journal, connections):
+    """The same of cds-import. journal -- SQLJournal or None"""
+    target = Import.prepare(server, files)
+    command = cds('import_', connections)
+
+    def with_journal(*args):
+        argv, environment = command(*args)
+        return argv + (['--journal', journal.url] if journal else []), environment
+    os.sync()
+    found = Program('cds-import', sys.executable, with_journal).run(server, target)
+    if len(os.listdir(os.path.join(target, 'new'))) != len(files):
+        raise RuntimeError('files are missing')
+    shutil.rmtree(target)
+    return found
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -53,7 +71,9 @@ def main():
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--connections', type=int, default=4)
     parser.add_argument('--journal', metavar='URL', help='(default: a file of SQLite)')
+    parser.add_argument('--processes', action='store_true', help='each run is a process')
     args = parser.parse_args()
+    measured_run = run_process if args.processes else run
     files = make_files(args.files, args.size)
     with SERVERS[args.server]() as server, tempfile.TemporaryDirectory() as directory:
         journal = SQLJournal(args.journal or os.path.join(directory, 'journal'))
@@ -61,15 +81,17 @@ def main():
         with journal.ask():
             print('loading SQLAlchemy and making the tables: %.0f ms, once in a process' % (
                 (time.perf_counter() - begun) * 1000))
-        rounds = [(run(server, files, None, args.connections),
-                   run(server, files, journal, args.connections)) for _ in range(args.rounds)]
+        rounds = [(measured_run(server, files, None, args.connections),
+                   measured_run(server, files, journal, args.connections)) for _ in range(args.rounds)]
     for name, measured in zip(('without', 'with a journal'), zip(*rounds)):
         seconds = sorted(found[0] for found in measured)
         print('%-15s %.3f s (%.3f-%.3f), CPU time %.3f s' % (
             name, statistics.median(seconds), seconds[0], seconds[-1],
             statistics.median(found[1] for found in measured)))
-    ratios = sorted(without[0] / kept[0] for without, kept in rounds)
-    print('ratio %.2f (%.2f-%.2f)' % (statistics.median(ratios), ratios[0], ratios[-1]))
+    for what, index in ('', 0), (' of CPU times', 1):
+        ratios = sorted(without[index] / kept[index] for without, kept in rounds)
+        print('ratio%s %.2f (%.2f-%.2f)' % (
+            what, statistics.median(ratios), ratios[0], ratios[-1]))
 
 
 if __name__ == '__main__':

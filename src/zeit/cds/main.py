@@ -8,11 +8,13 @@ from zeit.cds.feed import Feed
 from zeit.cds.interfaces import (
     ConfigurationError,
     ICDSConnection,
+    IFileSink,
+    IFileSource,
     ILockFile,
     IProbedConnection,
 )
 from zeit.cds.logfile import log_to
-from zeit.cds.registry import registered_feed, registered_journal, utility
+from zeit.cds.registry import registered_feed, registered_journal, spools, utility
 from zeit.cds.text import printable
 
 
@@ -34,7 +36,8 @@ __all__ = [
 ]
 
 
-A_JOURNAL = '--journal sqlite:////DIRECTORY/FILE, or <cds:journal url="..."/> to the ZCML file.'
+NEEDED_BY_KEEP = 'afterwards=keep needs a journal, which remembers the files that were taken'
+NEEDED_TO_GIVE_UP = 'give_up_after needs a journal, which counts the tries'
 
 
 def import_(store_dir, hostname, port, user, password, ftp_dir, logfile=None, **settings):
@@ -68,7 +71,7 @@ def run_import(feed, watch=contextlib.nullcontext, ask=None, connection=None, jo
     journal -- IJournal; by default the registered one, if there is one
     """
     from zeit.cds.transfer.importing import Import  # what a run doesn't need, it doesn't load
-    return _run(Import, feed, watch, ask, connection, journal or registered_journal())
+    return _run(Import, feed, watch, ask, connection, _journal(feed, journal))
 
 
 def preview(feed, watch=contextlib.nullcontext, ask=None, journal=None):
@@ -78,7 +81,7 @@ def preview(feed, watch=contextlib.nullcontext, ask=None, journal=None):
     """
     from zeit.cds.transfer.dryrun import ExportPreview, ImportPreview  # for a person, not for cron
     return _run(ImportPreview if feed.direction == 'import' else ExportPreview, feed, watch, ask,
-                journal=journal or registered_journal())
+                journal=journal)
 
 
 def look(feed, ask=None, connection=None):
@@ -88,7 +91,7 @@ def look(feed, ask=None, connection=None):
     """
     from zeit.cds.transfer.look import ExportLook, ImportLook  # for the watch
     return _prepared(ImportLook if feed.direction == 'import' else ExportLook, feed, ask,
-                     connection, registered_journal())
+                     connection)
 
 
 def inspect_locks(feed, ask=None):
@@ -151,7 +154,23 @@ def export_feed(name):
 def run_export(feed, watch=contextlib.nullcontext, ask=None, connection=None, journal=None):
     """Export by the settings of an IFeed, see `run_import`."""
     from zeit.cds.transfer.exporting import Export
-    return _run(Export, feed, watch, ask, connection, journal or registered_journal())
+    return _run(Export, feed, watch, ask, connection, _journal(feed, journal))
+
+
+def _journal(feed, journal):
+    """The journal that is kept of the feed, or None. Raises ConfigurationError."""
+    if journal is None:
+        journal = registered_journal()
+        if journal is not None and not getattr(
+                spools(IFileSink if feed.direction == 'import' else IFileSource, feed),
+                'keeps_notes', True):
+            journal = None      # that of all feeds is for those of which one can be kept
+    if journal is None and getattr(feed, 'tell', ''):
+        raise ConfigurationError(
+            'The feed %s wants a task for each file (tell), which takes a journal: --journal, '
+            '<cds:journal>, or CDS_JOURNAL for the fleet; and a sink that keeps notes for it.' %
+            printable(feed.name or feed.store_dir))
+    return journal
 
 
 def _run(procedure, feed, watch, ask, connection=None, journal=None):
@@ -161,21 +180,28 @@ def _run(procedure, feed, watch, ask, connection=None, journal=None):
             return run()
 
 
+def _memory(feed, journal):
+    """The journal that a feed cannot do without, or None. Raises ConfigurationError."""
+    keeps, gives_up = feed.afterwards == 'keep', feed.give_up_after is not None
+    if not keeps and not gives_up:
+        return journal
+    journal = _journal(feed, journal)
+    if journal is None:
+        raise ConfigurationError('%s, and a sink that keeps notes for it: add --journal '
+                                 'sqlite:////DIRECTORY/FILE, or <cds:journal url="..."/> to the '
+                                 'ZCML file.' % (NEEDED_BY_KEEP if keeps else NEEDED_TO_GIVE_UP))
+    return journal
+
+
 def _prepared(procedure, feed, ask, connection=None, journal=None):
     """A Run of that kind, with all that it needs."""
-    if journal is None and feed.afterwards == 'keep':
-        raise ConfigurationError(
-            'afterwards=keep needs a journal, which remembers the files that were taken: add '
-            + A_JOURNAL)
-    if journal is None and feed.give_up_after is not None:
-        raise ConfigurationError('give_up_after needs a journal, which counts the tries: add '
-                                 + A_JOURNAL)
-    spools = utility(procedure.spools, feed.sink)
-    _check_spool(feed, spools)
+    journal = _memory(feed, journal)
+    sink = spools(procedure.spools, feed)
+    _check_spool(feed, sink)
     connection = connection or utility(ICDSConnection, feed.connection)
     lock = utility(ILockFile, feed.lock)
-    return procedure(_ready(feed, ask, connection=connection, lock=lock, sink=spools),
-                     connection, lock, spools, journal=journal)
+    return procedure(_ready(feed, ask, connection=connection, lock=lock, sink=sink),
+                     connection, lock, sink, journal=journal)
 
 
 def _session(feed, ask, **utilities):
@@ -211,13 +237,13 @@ def _check_readable(setting, path):
             path, setting, e.strerror)) from e
 
 
-def _check_spool(feed, spools):
+def _check_spool(feed, sink):
     """Is there such a spool, as far as we can know?
 
-    spools -- the utility that opens them, IFileSink or IFileSource
+    sink -- the utility that opens them, IFileSink or IFileSource
     """
     scheme, is_url, _ = feed.store_dir.partition('://')
-    schemes = getattr(spools, 'schemes', ())
+    schemes = getattr(sink, 'schemes', ())
     if is_url and scheme not in schemes:
         raise ConfigurationError(
             'No %s that the feed uses knows a spool like %s. Is the setting sink missing?' % (

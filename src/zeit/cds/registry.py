@@ -20,7 +20,11 @@ DEFAULTS = {
     (ILockFile, ''): 'zeit.cds.lock.lockfile:LockFile',
     (IFileSink, ''): 'zeit.cds.spool.inbox:FileSink',
     (IFileSource, ''): 'zeit.cds.spool.outbox:FileSource',
+    (IFileSink, 'objectstore'): 'zeit.cds.spool.objectstore.utilities:ObjectSink',
+    (IFileSource, 'objectstore'): 'zeit.cds.spool.objectstore.utilities:ObjectSource',
 }
+# Which sink, or source, a feed has that names none: {scheme of its store_dir: name}
+SCHEMES = {'s3': 'objectstore', 'gs': 'objectstore', 'az': 'objectstore'}
 
 
 def utility(interface, name=''):
@@ -36,6 +40,21 @@ def utility(interface, name=''):
             interface.__name__, name))
     module, _, kind = DEFAULTS[interface, name].partition(':')
     return getattr(importlib.import_module(module), kind)()
+
+
+def spools(interface, feed):
+    """The utility that opens a feed's spool: the one that it names, else the one that knows the
+    scheme of its `store_dir`.
+
+    interface -- IFileSink or IFileSource
+    Raises ConfigurationError if there is none.
+    """
+    found = utility(interface, feed.sink)
+    scheme, is_url, _ = feed.store_dir.partition('://')
+    if is_url and not feed.sink and scheme in SCHEMES and scheme not in getattr(
+            found, 'schemes', ()):
+        return utility(interface, SCHEMES[scheme])
+    return found
 
 
 def registered_feed(name, direction=None):

@@ -21,7 +21,8 @@ LOCAL = ('file',)       # those of directories on this machine: no host, no user
 SHELLS = ('bash', 'zsh', 'tcsh')
 
 IN_URL = ('hostname', 'port', 'user', 'ftp_dir', 'security')
-NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'expect_within', 'give_up_after', 'quarantine',
+NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'expect_within', 'queue', 'tell',
+             'give_up_after', 'quarantine',
              'password')     # which never is an argument
 ONLY_EXPORT = ('replace', 'keep')
 ONLY_IMPORT = ('afterwards',)
@@ -58,7 +59,8 @@ USAGE = {
                  '       cds-watch [OPTION...] [--once] STORE_DIR URL',
     'cds-log': 'cds-log [OPTION...] {--journal URL | --zcml FILE} [NAME]\n'
                '       cds-log [OPTION...] {--journal URL | --zcml FILE} --runs',
-    'cds-status': 'cds-status [OPTION...] --zcml FILE [NAME...]',
+    'cds-status': 'cds-status [OPTION...] --zcml FILE [NAME...]\n'
+                  '       cds-status {--http [HOST:]PORT | --html FILE} --journal URL',
 }
 PURPOSE = {
     'cds-import': 'Import the files of a CDS directory on an FTP server into the new of a spool.',
@@ -209,7 +211,7 @@ def add_own(group, command):
     if command == 'cds-watch':
         add('--once', action='store_true', help='One run for each feed, all side by side')
         add('--http', metavar='[HOST:]PORT', type=place,
-            help='Answer there: a table, /health, /metrics')
+            help='Answer there: pages, /health, /metrics')
         add('--journal', metavar='URL', help='Keep a journal there: a file, or a database')
     else:
         add('--all', action='store_true', help='All feeds of the ZCML file, in the order of names')

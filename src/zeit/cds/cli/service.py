@@ -10,6 +10,7 @@
 Signals are heard in one thread, and acted upon in another: a ZCML file that takes long keeps nobody
 from ending the watch.
 """
+import importlib.util
 import logging
 import math
 import queue
@@ -137,8 +138,11 @@ class Service:
 
     def _serve(self):
         from zeit.cds.cli.gauges import Gauges  # most watches have no such server
+        from zeit.cds.registry import registered_journal
+        from zeit.cds.web.facts import Sources
         from zeit.cds.web.pages import Pages
-        self._server.start(Pages(self._watch, Gauges(self._watch)))
+        self._server.start(Pages(
+            Sources(registered_journal, self._watch), self._watch, Gauges(self._watch)))
         log.info('Answering at %s', self._server.url)
 
     def _tell_lives(self):
@@ -193,9 +197,7 @@ def server(text):
     if text is None:
         return None
     from zeit.cds.web.server import place, Server
-    try:
-        import prometheus_client as _needed_later  # noqa: F401
-    except ImportError:
-        raise ConfigurationError(
-            '--http needs prometheus_client: pip install "zeit.cds[http]"') from None
+    for name in 'prometheus_client', 'chameleon', 'drawsvg':
+        if importlib.util.find_spec(name) is None:
+            raise ConfigurationError('--http needs %s: pip install "zeit.cds[http]"' % name)
     return Server(*place(text))

@@ -1,4 +1,4 @@
-"""The command cds-status: how the feeds of a ZCML file are, by the journal."""
+"""The command cds-status: how feeds are, by the journal."""
 import argparse
 import functools
 import sys
@@ -8,7 +8,7 @@ from zeit.cds.cli.command import complain, FAILED, MISCONFIGURED, OK
 from zeit.cds.cli.console import open_standard_files, silence
 from zeit.cds.cli.log import at
 from zeit.cds.feed import label
-from zeit.cds.interfaces import ConfigurationError, IJournal, JournalError
+from zeit.cds.interfaces import CDSError, ConfigurationError, IJournal
 from zeit.cds.registry import registered
 from zeit.cds.text import printable
 
@@ -34,7 +34,7 @@ def status():
     options = parser().parse_args(sys.argv[1:])
     try:
         return tell(options)
-    except (ConfigurationError, JournalError) as e:
+    except CDSError as e:
         if options.check:
             print('CDS UNKNOWN - %s' % one_line(e))
             return UNKNOWN
@@ -50,8 +50,11 @@ def tell(options):
         from zeit.cds.cli import manual
         print(manual.version(PROG) if options.version else manual.man_page(parser()))
         return OK
-    if not options.zcml:
-        parser().error('--zcml FILE is wanted')
+    if wrong := misused(options):
+        parser().error(wrong)
+    if options.http or options.html:
+        from zeit.cds.cli import page  # most are asked by a terminal or a monitor
+        return page.show(PROG, options)
     feeds = site.feeds(options.zcml, options.names or None)
     journal = registered(IJournal, '')
     if journal is None:
@@ -66,6 +69,20 @@ def tell(options):
         sys.stdout.write(TITLE + ''.join(map(shown, found)))
     sys.stdout.flush()
     return FAILED if max(map(state, found), default=WELL) else OK
+
+
+def misused(options):
+    """What is wrong with the options, str or None."""
+    shown = sum(map(bool, (options.check, options.json, options.http, options.html)))
+    if shown > 1:
+        return '--check, --json, --http and --html are for one at a time'
+    if options.journal and not (options.http or options.html):
+        return 'with --journal there is --http or --html'
+    if options.journal and options.names:
+        return 'NAME is for feeds that --zcml declares'
+    if bool(options.zcml) == bool(options.journal):
+        return '--zcml FILE is wanted%s' % (
+            ', or --journal URL' if options.http or options.html else '')
 
 
 def state(one):
@@ -133,7 +150,7 @@ def one_line(text):
 
 
 def parser():
-    from zeit.cds.cli.options import Parser, PURPOSE, USAGE
+    from zeit.cds.cli.options import Parser, place, PURPOSE, USAGE
     result = Parser(
         prog=PROG, usage=USAGE[PROG], description=PURPOSE[PROG], epilog=EPILOG, add_help=False,
         allow_abbrev=False, formatter_class=functools.partial(
@@ -143,6 +160,9 @@ def parser():
     add('--zcml', metavar='FILE', help='The ZCML file that declares the feeds and the journal')
     add('--check', action='store_true', help='Be a plugin for a monitor')
     add('--json', action='store_true', help='Print an object (JSON) for each feed')
+    add('--http', metavar='[HOST:]PORT', type=place, help='Answer there: a page for a browser')
+    add('--html', metavar='FILE', help='Write that page into a file')
+    add('--journal', metavar='URL', help='Of --http and --html: the journal, without any ZCML')
     add('--man', action='store_true', help='Print the manual page')
     add('--version', action='store_true', help='Print the version')
     add('-h', '--help', action='help', help='Print this help')

@@ -41,6 +41,7 @@ class FTPConnection:
     """FTP, and FTP over TLS, as the feed's `security` says."""
 
     needs_password = True
+    _bounds = BOUNDS        # for subclasses with a beginning of their own
 
     def __init__(self, bounds=BOUNDS):
         """

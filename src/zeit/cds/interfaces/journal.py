@@ -185,16 +185,25 @@ class IRecord(zope.interface.Interface):
 class IQueries(zope.interface.Interface):
     """Questions to a journal; a context manager. Each verb raises JournalError."""
 
-    def files(name=None, feed=None, since=None, states=(), digest=None, limit=1000):
+    def feeds():
+        """The feeds of all runs that are remembered: a sorted list of (feed, direction)."""
+
+    def files(name=None, feed=None, since=None, states=(), digest=None, limit=1000,
+              direction=None):
         """A list of FileRow, newest first, of which all that is given is true.
 
-        name, feed, digest -- str
+        name, feed, digest, direction -- str
         since -- only what happened then or later, int
         states -- iterable of str: those of FileRow
         limit -- so many at most, int
         """
 
-    def runs(feed=None, limit=100):
+    def files_like(beginning, feed, direction, limit=1000):
+        """Files of a feed whose names begin so: a list of FileRow, in the order of names, which
+        has only the first of them where there are very many.
+        """
+
+    def runs(feed=None, limit=100, direction=None):
         """A list of RunRow, newest first."""
 
     def last(feed=None):
@@ -212,6 +221,9 @@ class IQueries(zope.interface.Interface):
     def hours(feed, direction, since, until):
         """What was published in each hour of a time: a list of Hour, those with files only."""
 
-    def delays(feed, direction, since, fractions=(0.5, 0.9, 0.99)):
+    def delays(feed, direction, since, fractions=(0.5, 0.9, 0.99), until=None):
         """Seconds (float) from the server's time to publication, which such fractions of the files
-        since then did not exceed: a list as long as `fractions`; None in it if there are none."""
+        since then did not exceed: a list as long as `fractions`; None in it if there are none.
+
+        until -- only what was published before that, int
+        """

@@ -347,6 +347,34 @@ class LockInfo(NamedTuple):
     contents: bytes = b''           # what the lock file holds; of a mutex, the names in it
 
 
+class ILockOwner(zope.interface.Interface):
+    """A process, as named by a lock of ours. Each attribute is a str, and may be anything: whoever
+    can write a lock file can have it say so.
+    """
+
+    host = zope.interface.Attribute("The machine's name")
+    machine = zope.interface.Attribute('Tells hosts of one name apart, and containers of a host')
+    boot = zope.interface.Attribute('Changes with each start of the machine')
+    pid = zope.interface.Attribute('The number of the process')
+    start = zope.interface.Attribute('When the process began: with `pid`, and `boot`, it is unique')
+    since = zope.interface.Attribute(
+        "When it began to take the lock, by its machine's clock (UTC): YYYYMMDDTHHMMSSZ")
+
+
+class ILockOwners(zope.interface.Interface):
+    """Utility, optional: knows whether processes of other hosts have ended.
+
+    Without one, whoever holds a lock on another host counts as alive until `stale_after`.
+    """
+
+    def over(owner):
+        """Why certainly nobody works as this ILockOwner any more: a phrase (str), such as 'its host
+        was switched off'; '' if somebody may, or it is not known. Raises nothing.
+
+        It is asked of processes of other machines only, and only where a lock is found.
+        """
+
+
 class ILock(zope.interface.Interface):
     """A lock that is held."""
 

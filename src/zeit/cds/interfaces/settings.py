@@ -60,7 +60,8 @@ class IFeed(zope.interface.Interface):
         values=('import', 'export'), default='import')
     store_dir = Path(
         title='Directory of the spool',
-        description='A gocept.filestore with tmp, new and cur. The directory must exist.')
+        description='A gocept.filestore with tmp, new and cur. The directory must exist. Or a '
+                    'place in an object store, such as s3://BUCKET/PREFIX.')
     hostname = zope.schema.TextLine(
         title='Host name or address of the FTP server',
         description='With TLS, the name that its certificate must have.', constraint=_one_line)
@@ -114,8 +115,9 @@ class IFeed(zope.interface.Interface):
         description='A lost connection, or a reply that says "try later" (4yz).',
         min=0, max=100, default=3)
     every = Seconds(
-        title='Time between two looks of the watch',
-        description='For cds-watch only. A look that finds files is followed by a run.',
+        title='Time between two looks',
+        description='For cds-watch, and for the fleet. A look of the former that finds files is '
+                    'followed by a run.',
         min=0.2, default=5.0)
     idle = Seconds(
         title='Time without files after which the watch closes its session',
@@ -183,6 +185,16 @@ class IFeed(zope.interface.Interface):
                     '1.3), telnet, no-telnet (a byte 0xff in a name is doubled, or is not), utf8 '
                     '(it has to be told to use UTF-8).',
         value_type=zope.schema.Choice(values=QUIRKS), default=(), required=False)
+    queue = zope.schema.TextLine(
+        title='Celery queue for its tasks',
+        description='For the fleet only. A spool that only one host has needs a queue that only '
+                    "this host's workers take from.",
+        default='', required=False, constraint=_one_line)
+    tell = zope.schema.TextLine(
+        title='Name of a Celery task for each file that arrived',
+        description='For the fleet only, which needs a journal for it: the task is run at least '
+                    'once for each file that was published (or exported).',
+        default='', required=False, constraint=_one_line)
     connection = zope.schema.TextLine(
         title='Name of the ICDSConnection utility',
         default='', required=False)

@@ -16,7 +16,8 @@ class IFileSink(zope.interface.Interface):
     """Utility: opens spools. Keeps no state.
 
     It may have an attribute `schemes`, a tuple of str: those of the URLs that a `store_dir` of
-    its feeds may be. Without it, that is a directory on this machine. And an attribute `settings`,
+    its feeds may be. Without it, that is a directory on this machine. An attribute `keeps_notes`,
+    False: no journal can be kept of its spools, see INoted. And an attribute `settings`,
     an interface: the fields are settings of its own, which `feed.of('sink')` gives, see IFeed. So
     in IFileSource.
     """
@@ -104,6 +105,31 @@ class ISpool(zope.interface.Interface):
         """Close; may be called twice."""
 
 
+class IShared(zope.interface.Interface):
+    """An ISpool that several hosts can use at the same time: only the lock on the server keeps them
+    apart. The remains of killed runs are not removed before `claim`.
+    """
+
+    def claim(leftovers):
+        """The server's directory is locked now: nobody else works on it. Returns what is for this
+        run to finish, a list, which may be others than `leftovers` found.
+        """
+
+
+class IBatches(zope.interface.Interface):
+    """An ISpool, or an IOutbox, for which each request is a wait, so that it is better told of
+    several files at once. One that is quick does not provide it.
+    """
+
+    def batch(names):
+        """Begin with what `publish`, or `retire`, is about to be called for, in this order.
+
+        names -- list of str, of files that may be published in any order among each other
+        A task calls this: others go on meanwhile. What goes wrong with one file is raised by its
+        `publish`, or `retire`.
+        """
+
+
 class IComparison(IByteSink):
     """Compares a file of the spool with what is received; closed by `discard`."""
 
@@ -159,7 +185,7 @@ class Note(NamedTuple):
     # Its name on the server until it is renamed; None: it is stored under its own
     temporary: str | None
     complete: bool          # was it on the server as a whole?
-    inode: int
+    inode: int              # or what else tells it from a newer file of its name
     size: int
     digest: str             # SHA-256 of the contents, hexadecimal
 

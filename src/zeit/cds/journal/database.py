@@ -8,20 +8,14 @@ import sqlalchemy.event
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
 from zeit.cds.interfaces import ConfigurationError, JournalError
+from zeit.cds.journal import embedded
+from zeit.cds.journal.columns import later_version, read, VERSION, written
 from zeit.cds.journal.url import WANTED
 from zeit.cds.text import phrase
 
 
-VERSION = 1         # of the tables
-BUSY = 5.0          # seconds to wait for others who write
-# States of files that are no end
-OPEN = 'waiting', 'failed', 'whole'
-ENDS = 'published', 'taken', 'gone', 'unknown'
-PENDING = *OPEN, 'unknown', 'aside'     # what somebody may have to look after
-
-
 class Words(sqlalchemy.types.TypeDecorator):
-    r"""Names, and what others say, any bytes, as text: what is no UTF-8 is \xHH, and \ is \\."""
+    """Names, and what others say, any bytes, as text: see `written`."""
 
     impl = Text
     cache_ok = True
@@ -31,31 +25,6 @@ class Words(sqlalchemy.types.TypeDecorator):
 
     def process_result_value(self, value, dialect):
         return None if value is None else read(value)
-
-
-def written(name):
-    """A name as it stands in the tables."""
-    if '\\' in name:
-        name = name.replace('\\', '\\\\')
-    try:
-        name.encode('utf-8')
-    except UnicodeEncodeError:
-        return ''.join('\\x%02x' % (ord(c) - 0xdc00) if '\udc80' <= c <= '\udcff' else c
-                       for c in name)
-    return name
-
-
-def read(text):
-    """The name that stands in the tables."""
-    if '\\' not in text:
-        return text
-    parts = text.split('\\\\')
-    return '\\'.join(_read(part) for part in parts)
-
-
-def _read(text):
-    first, *others = text.split('\\x')
-    return first + ''.join(chr(0xdc00 + int(other[:2], 16)) + other[2:] for other in others)
 
 
 metadata = MetaData()
@@ -104,6 +73,16 @@ files = Table(
     Column('tries', Integer, nullable=False, default=0), Column('reason', Words),
     Column('run', Text), Column('host', Text), Column('spool', Words))
 
+# Files for which an application wants a task: see zeit.cds.fleet.telling.
+outbox = Table(
+    'outbox', metadata,
+    Column('key', Text, primary_key=True),          # of the file
+    Column('task', Text, nullable=False), Column('added', BigInteger, nullable=False),
+    Column('due', BigInteger, nullable=False),      # when it is sent, again
+    Column('tries', Integer, nullable=False), Column('told', BigInteger))
+_untold = outbox.c.told.is_(None)
+Index('outbox_due', outbox.c.due, sqlite_where=_untold, postgresql_where=_untold)
+
 for _name, _columns, _where in (
         ('files_name', ('name', 'changed'), None),
         ('files_digest', ('digest',), None),
@@ -113,7 +92,9 @@ for _name, _columns, _where in (
         ('files_open', ('feed', 'direction', 'pending', 'name'), files.c.pending.is_not(None)),
         ('files_pending', ('pending', 'feed', 'direction', 'seen'), files.c.pending.is_not(None))):
     Index(_name, *(files.c[column] for column in _columns),
-          sqlite_where=_where, postgresql_where=_where)
+          sqlite_where=_where, postgresql_where=_where,
+          # to find the beginnings of names as well, whatever the order of the locale
+          postgresql_ops={'name': 'text_pattern_ops'} if _name == 'files_name' else {})
 
 
 def engine_of(url):
@@ -128,7 +109,7 @@ def engine_of(url):
                 hide_parameters=True)
         elif kind == 'sqlite':
             engine = sqlalchemy.create_engine(
-                parsed, poolclass=sqlalchemy.pool.NullPool, connect_args={'timeout': BUSY},
+                parsed, poolclass=sqlalchemy.pool.NullPool, connect_args={'timeout': embedded.BUSY},
                 hide_parameters=True)
             _prepare_sqlite(engine)
         else:
@@ -144,9 +125,8 @@ def _prepare_sqlite(engine):
     def connected(connection, _):
         connection.isolation_level = None       # `begun` says how a transaction begins
         cursor = connection.cursor()
-        cursor.execute('PRAGMA journal_mode=WAL')
-        # What is committed is on the disk: that alone survives what a file in the spool survives.
-        cursor.execute('PRAGMA synchronous=FULL')
+        for pragma in embedded.PRAGMAS:
+            cursor.execute(pragma)
         cursor.close()
 
     @sqlalchemy.event.listens_for(engine, 'begin')
@@ -192,18 +172,14 @@ class Database:
             if self._is_there:
                 return
             with self._engine.connect() as connection, connection.begin():
-                inspected = sqlalchemy.inspect(connection)
-                version = inspected.has_table('about') and connection.scalar(
-                    sqlalchemy.select(about.c.version))
-                has_all = inspected.has_table('kept')       # the table that came last
-            if not version or version <= VERSION and not has_all:
+                there = sqlalchemy.inspect(connection).has_table('about')
+                version = there and connection.scalar(sqlalchemy.select(about.c.version))
+            if not version:
                 with self._engine.connect().execution_options(writes=True) as connection:
                     with connection.begin():
                         self._make(connection)
             elif version > VERSION:
-                raise JournalError(
-                    'The journal %s was made by a later version of zeit.cds (%d, this one knows '
-                    '%d). Upgrade this machine, too.' % (self.name, version, VERSION))
+                raise JournalError(later_version(self.name, version))
             self._is_there = True
 
     @staticmethod

@@ -1,9 +1,7 @@
 """What is old is forgotten."""
 import time
 
-from sqlalchemy import delete, select
-
-from zeit.cds.journal.database import ENDS, files, kept, runs
+from zeit.cds.journal.columns import ENDS
 
 
 EMPTY = 7 * 86400 * 10**9   # nanoseconds after which a run that had nothing to do is forgotten
@@ -12,23 +10,20 @@ EMPTY = 7 * 86400 * 10**9   # nanoseconds after which a run that had nothing to 
 def expire(database, before, some, most):
     """Remove what came to its end before a time. Returns how many files, int.
 
-    database -- Database
+    database -- zeit.cds.journal.embedded.Embedded, or one that does the same
     before -- nanoseconds since 1970
     some -- so many in one transaction
     most -- so many at most; None: all
     """
     removed, now = 0, time.time_ns()
     while most is None or removed < most:
-        with database.writing() as connection:
-            old = select(files.c.id).where(
-                files.c.changed < before, files.c.state.in_(ENDS)).limit(some)
-            count = connection.execute(delete(files).where(files.c.id.in_(old))).rowcount
+        with database.writing() as writing:
+            count = writing.run('expire files', dict(before=before, states=list(ENDS), some=some))
             removed += count
             if count < some:
-                connection.execute(delete(runs).where(runs.c.begun < before))
-                connection.execute(delete(kept).where(kept.c.gone < before))
-                connection.execute(delete(runs).where(
-                    runs.c.begun > now - 2 * EMPTY, runs.c.begun < now - EMPTY,
-                    runs.c.files == 0, runs.c.failed == 0, runs.c.error.is_(None)))
+                writing.run('expire runs', dict(before=before))
+                writing.run('expire kept', dict(before=before))
+                writing.run('expire tasks', dict(before=before))
+                writing.run('expire empty runs', dict(after=now - 2 * EMPTY, before=now - EMPTY))
                 break
     return removed

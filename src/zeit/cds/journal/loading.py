@@ -1,72 +1,72 @@
 """What runs noted, put into the tables: each line once, however often it is handed over."""
 import time
 
-from sqlalchemy import and_, bindparam, func, select
-
-from zeit.cds.journal.database import files, OPEN, PENDING, runs, silences, written
+from zeit.cds.interfaces import FileRow
+from zeit.cds.journal.columns import OPEN, pending
+from zeit.cds.journal.compiled import COLUMNS
 from zeit.cds.journal.kept import parts, remember
 
 
 GONE = 'it is not there any more'
+TROUBLE = ['failed', 'aside']
+MOST = 10_000       # files that failed
 RUN = 'run', 'feed', 'direction', 'spool', 'host', 'pid', 'begun', 'number'
 END = 'ended', 'files', 'bytes', 'skipped', 'failed', 'waiting', 'error'
-COLUMNS = [column.name for column in files.columns]
-NEW = files.insert()
-CHANGE = files.update().where(files.c.id == bindparam('of_id')).values(
-    {name: bindparam(name) for name in COLUMNS if name != 'id'})
-TAKE = files.update().where(files.c.id == bindparam('of_id')).values(
-    state='taken', pending=None, taken=bindparam('now'))
 
 
-def load(connection, sections, untaken=None):
+def load(writing, sections, untaken=None):
     """
-    connection -- of a transaction that may write
+    writing -- zeit.cds.journal.statements.Writing, or one that does the same
     sections -- list of lists of events, see `notes`
     untaken -- names in new, a set of str; None: not known
     """
-    take_turns(connection, {section[0][2] for section in sections})
+    writing.take_turns({section[0][2] for section in sections})
     for section in sections:
-        Section(connection, dict(zip(RUN, section[0][1:])), section[1:]).load()
+        Section(writing, dict(zip(RUN, section[0][1:])), section[1:]).load()
     if sections and untaken is not None:
-        take(connection, dict(zip(RUN, sections[-1][0][1:])), untaken)
+        take(writing, dict(zip(RUN, sections[-1][0][1:])), untaken)
 
 
-def take_turns(connection, feeds):
-    """Hosts that tell of one feed do so one after the other; in SQLite all writers do."""
-    if connection.dialect.name == 'postgresql':
-        for feed in sorted(feeds):
-            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(written(feed)))))
-
-
-def heed(connection, feed, direction, silent):
+def heed(writing, feed, direction, silent):
     """See IJournal."""
-    take_turns(connection, [feed])
-    ours = silences.c.feed == feed, silences.c.direction == direction
-    was_silent = connection.scalar(select(func.count()).select_from(silences).where(*ours)) > 0
+    writing.take_turns([feed])
+    ours = dict(of_feed=feed, of_direction=direction)
+    [found] = writing.run('silent', ours)
+    was_silent = found['number'] > 0
     if silent and not was_silent:
-        connection.execute(silences.insert(), dict(feed=feed, direction=direction))
+        writing.run('be silent', dict(feed=feed, direction=direction))
     elif was_silent and not silent:
-        connection.execute(silences.delete().where(*ours))
+        writing.run('speak', ours)
     return silent != was_silent
 
 
-def retry(connection, name, feed):
+def failures(writing, feed, direction):
     """See IJournal."""
-    ours = [files.c.feed == feed] if feed is not None else []
-    return connection.execute(files.update().where(
-        files.c.name == name, files.c.pending == 'aside', *ours).values(
-            state='failed', pending='failed', tries=0, changed=time.time_ns())).rowcount
+    # An export's is whole on the server before its name is refused; an import's is ours then.
+    states = [*TROUBLE, 'whole'] if direction == 'export' else TROUBLE
+    rows = writing.run('failures', dict(
+        of_feed=feed, of_direction=direction, states=states, some=MOST))
+    return [FileRow(**{
+        name: row[name].hex() if name == 'digest' and row[name] else row[name]
+        for name in FileRow._fields}) for row in rows]
+
+
+def retry(writing, name, feed):
+    """See IJournal."""
+    ours = {} if feed is None else {'of_feed': feed}
+    return writing.run('retry of feed' if ours else 'retry', dict(
+        ours, of_name=name, changed=time.time_ns()))
 
 
 class Section:
     """Some lines of a run."""
 
-    def __init__(self, connection, run, events):
+    def __init__(self, writing, run, events):
         """
         run -- dict of RUN
         events -- those after the one that begins the section
         """
-        self._connection, self._run, self._events = connection, run, events
+        self._writing, self._run, self._events = writing, run, events
         self._by_key, self._by_name = {}, {}    # rows as dicts; the latter are no ends
         self._changed = {}                      # {key: row}
         self._end, self._kept = {}, {}          # {name: (size, modified)}
@@ -81,18 +81,18 @@ class Section:
                 if (handle := getattr(self, 'on_' + kind, None)) is not None:
                     handle(number, *fields)
             self._write()
-            self._connection.execute(runs.update().where(runs.c.run == self._run['run']).values(
-                noted=events[-1][0] + 1, **self._end))
+            self._writing.run('end' if self._end else 'go on', dict(
+                of_run=self._run['run'], noted=events[-1][0] + 1, **self._end))
 
     def _begin(self):
         """So many lines of the run are in the tables."""
         run = self._run
-        noted = self._connection.scalar(select(runs.c.noted).where(runs.c.run == run['run']))
-        if noted is None:
-            noted = 0
-            self._connection.execute(runs.insert(), dict(
-                noted=0, **{name: run[name] for name in RUN if name not in ('spool', 'number')}))
-        return noted
+        for found in self._writing.run('noted', dict(of_run=run['run'])):
+            return found['noted']
+        self._writing.run('begin', dict(
+            noted=0, files=0, bytes=0, skipped=0, failed=0,
+            **{name: run[name] for name in RUN if name not in ('spool', 'number')}))
+        return 0
 
     def _find(self, events):
         """The rows that these events may be about."""
@@ -101,17 +101,17 @@ class Section:
         keys = {event[1] for event in events
                 if event[0] in ('whole', 'published', 'back', 'unknown')}
         for some in parts(names):
-            self._remember(and_(*self._of_feed, files.c.pending.in_(OPEN), files.c.name.in_(some)))
+            self._remember('open', dict(self._of_feed, states=list(OPEN), names=some))
         for some in parts(keys):
-            self._remember(files.c.key.in_(some))
+            self._remember('of keys', dict(keys=some))
 
     @property
     def _of_feed(self):
-        return files.c.feed == self._run['feed'], files.c.direction == self._run['direction']
+        return {'of_' + name: self._run[name] for name in ('feed', 'direction')}
 
-    def _remember(self, condition):
-        for found in self._connection.execute(select(files).where(condition)).mappings():
-            row = self._by_key.setdefault(found['key'], dict(found))
+    def _remember(self, name, parameters):
+        for found in self._writing.run(name, parameters):
+            row = self._by_key.setdefault(found['key'], found)
             if row['state'] in OPEN and (row['state'] != 'whole' or row['spool'] == self._place):
                 self._by_name[row['name']] = row
 
@@ -201,26 +201,23 @@ class Section:
         rows = list(self._changed.values())
         for row in rows:
             row['pending'] = pending(row['state'], row['direction'])
-        if new := [row for row in rows if row['id'] is None]:
-            for row in new:
+        if new := [row for row in rows if 'id' not in row]:
+            self._writing.run('new', new)
+        if known := [{**row, 'of_id': row['id']} for row in rows if 'id' in row]:
+            for row in known:
                 del row['id']
-            self._connection.execute(NEW, new)
-        if known := [row for row in rows if 'id' in row]:
-            self._connection.execute(CHANGE, [
-                {**{name: row[name] for name in COLUMNS if name != 'id'}, 'of_id': row['id']}
-                for row in known])
+            self._writing.run('change', known)
         if self._kept:
-            remember(self._connection, self._run['feed'], self._kept)
+            remember(self._writing, self._run['feed'], self._kept)
         if self._end and self._told_all:
             self._forget_others()
 
     def _end_asides(self):
         """Versions that were set aside, and are not there any more."""
-        ours = *self._of_feed, files.c.pending == 'aside'
-        if self._connection.scalar(select(files.c.id).where(*ours).limit(1)) is not None:
+        if self._writing.run('is aside', self._of_feed):
             for some in parts(self._not_aside):
-                self._connection.execute(files.update().where(*ours, files.c.name.in_(some)).values(
-                    state='gone', pending=None, reason=GONE, changed=time.time_ns()))
+                self._writing.run('end asides', dict(
+                    self._of_feed, names=some, reason=GONE, changed=time.time_ns()))
 
     @property
     def _told_all(self):
@@ -231,32 +228,22 @@ class Section:
 
     def _forget_others(self):
         """What was left earlier, and is not told of any more, is gone."""
-        ours = [files.c.host == self._run['host']] if self._run['direction'] == 'export' else []
-        self._connection.execute(files.update().where(
-            *self._of_feed, *ours, files.c.pending.in_(('waiting', 'failed')),
-            files.c.run != self._run['run'], files.c.changed < self._run['begun']).values(
-                state='gone', pending=None, reason=GONE, changed=self._end['ended']))
+        ours = {'of_host': self._run['host']} if self._run['direction'] == 'export' else {}
+        self._writing.run('forget of host' if ours else 'forget', dict(
+            self._of_feed, **ours, states=['waiting', 'failed'], of_run=self._run['run'],
+            begun=self._run['begun'], reason=GONE, changed=self._end['ended']))
 
 
-def take(connection, run, untaken):
+def take(writing, run, untaken):
     """What is not in new any more was taken.
 
     run -- dict of RUN
     """
     seen, taken = set(), []
-    for found in connection.execute(
-            select(files.c.id, files.c.name).where(
-                files.c.feed == run['feed'], files.c.direction == 'import',
-                files.c.pending == 'published', files.c.host == run['host'],
-                files.c.spool == run['spool']).order_by(files.c.id.desc())):
-        if found.name not in untaken or found.name in seen:     # an older one of that name
-            taken.append(dict(of_id=found.id, now=time.time_ns()))
-        seen.add(found.name)
+    for found in writing.run('untaken', {
+            'of_' + name: run[name] for name in ('feed', 'host', 'spool')}):
+        if found['name'] not in untaken or found['name'] in seen:   # an older one of that name
+            taken.append(dict(of_id=found['id'], taken=time.time_ns()))
+        seen.add(found['name'])
     if taken:
-        connection.execute(TAKE, taken)
-
-
-def pending(state, direction):
-    """The column of this name."""
-    is_waited_for = (state, direction) == ('published', 'import')
-    return state if state in PENDING or is_waited_for else None
+        writing.run('take', taken)

@@ -2,14 +2,17 @@
 import contextlib
 
 import zope.interface
-from sqlalchemy import func, literal, select, tuple_
+from sqlalchemy import and_, func, literal, select, tuple_
 
 from zeit.cds.interfaces import FileRow, Hour, IQueries, RunRow
-from zeit.cds.journal.database import files, PENDING, runs
+from zeit.cds.journal.columns import PENDING
+from zeit.cds.journal.database import files, runs
 
 
 HOUR = 3600 * 10**9         # nanoseconds
-MOST = 100_000              # files of which delays are looked at
+MOST = 100_000              # files of which delays are looked at, or names
+DIRECTIONS = 'export', 'import'
+LAST = '\U0010ffff'         # no name goes on with that
 
 
 @zope.interface.implementer(IQueries)
@@ -32,7 +35,11 @@ class Queries:
     def _rows(self, query):
         return self._connection.execute(query)
 
-    def files(self, name=None, feed=None, since=None, states=(), digest=None, limit=1000):
+    def feeds(self):
+        return sorted(self._feeds())
+
+    def files(self, name=None, feed=None, since=None, states=(), digest=None, limit=1000,
+              direction=None):
         query, order = select(files).limit(limit), files.c.changed.desc()
         if states and set(states) <= set(PENDING):
             # These are few: no index of all files in this order is of use.
@@ -45,21 +52,38 @@ class Queries:
             query = query.where(files.c.digest == bytes.fromhex(digest))
         if feed is not None:
             query = query.where(files.c.feed == feed)
+        if direction is not None:
+            query = query.where(files.c.direction == direction)
         if since is not None:
             query = query.where(files.c.changed >= since)
         return [file_row(row) for row in self._rows(query.order_by(order))]
 
-    def runs(self, feed=None, limit=100):
+    def files_like(self, beginning, feed, direction, limit=1000):
+        # Of names, and not of those of the feed, there is an index; so it is read only so far.
+        named = select(files.c.id).where(self._begins(beginning)).order_by(
+            files.c.name).limit(MOST).subquery()
+        return [file_row(row) for row in self._rows(select(files).join(
+            named, files.c.id == named.c.id).where(*of(feed, direction)).order_by(
+                files.c.name, files.c.changed.desc()).limit(limit))]
+
+    def _begins(self, beginning):
+        if self._connection.dialect.name == 'sqlite':       # its LIKE uses no index
+            return and_(files.c.name >= beginning, files.c.name < beginning + LAST)
+        return files.c.name.startswith(beginning, autoescape=True)
+
+    def runs(self, feed=None, limit=100, direction=None):
         query = select(runs).order_by(runs.c.begun.desc()).limit(limit)
         if feed is not None:
             query = query.where(runs.c.feed == feed)
+        if direction is not None:
+            query = query.where(runs.c.direction == direction)
         return [RunRow(**{name: row[name] for name in RunRow._fields})
                 for row in self._rows(query).mappings()]
 
     def last(self, feed=None):
         found = {}
         for name, direction in self._feeds() if feed is None else [
-                (feed, 'import'), (feed, 'export')]:
+                (feed, direction) for direction in DIRECTIONS]:
             last = self._rows(select(files).where(
                 *of(name, direction), files.c.published.is_not(None)).order_by(
                     files.c.published.desc()).limit(1)).first()
@@ -97,10 +121,12 @@ class Queries:
         return [Hour(int(begun), number, int(size))
                 for begun, number, size in self._rows(query.group_by(hour).order_by(hour))]
 
-    def delays(self, feed, direction, since, fractions=(0.5, 0.9, 0.99)):
+    def delays(self, feed, direction, since, fractions=(0.5, 0.9, 0.99), until=None):
         query = select(files.c.published - files.c.modified).where(
             *of(feed, direction), files.c.published >= since, files.c.modified.is_not(None)
         ).order_by(files.c.published.desc()).limit(MOST)
+        if until is not None:
+            query = query.where(files.c.published < until)
         found = sorted(value for value, in self._rows(query))
         return [found[min(len(found) - 1, int(fraction * len(found)))] / 10**9 if found else None
                 for fraction in fractions]

@@ -1,4 +1,6 @@
 """The journal in an SQL database: see IJournal."""
+import functools
+import os
 import threading
 import time
 
@@ -11,8 +13,6 @@ from zeit.cds.journal.url import checked
 
 
 DAY = 86400 * 10**9         # nanoseconds
-TROUBLE = 'failed', 'aside'
-MOST = 10_000               # files that failed
 SOME = 5000                 # rows that are removed in one transaction, lest others wait for long
 
 
@@ -21,7 +21,7 @@ class SQLJournal:
     """A journal in SQLite or PostgreSQL.
 
     What belongs to the database is loaded when it is first needed: at the end of a run, when the
-    server's directory is free again.
+    server's directory is free again. If it is SQLite, a run does without SQLAlchemy.
     """
 
     def __init__(self, url, keep_days=400.0):
@@ -31,7 +31,7 @@ class SQLJournal:
         Raises ConfigurationError.
         """
         self.url, self.keep_days = checked(url), keep_days
-        self._database = None
+        self._database = self._process = None
         self._lock = threading.Lock()
         self._expired = 0.0         # value of time.monotonic() when that was last done
 
@@ -40,32 +40,50 @@ class SQLJournal:
             raise ConfigurationError(
                 'No journal can be kept of the feed: its %s keeps no notes for it.' % (
                     'sink' if feed.direction == 'import' else 'source'))
-        return Record(feed, spool, self.load)
+        load = self.load
+        if getattr(feed, 'tell', ''):
+            load = functools.partial(load, tell=feed.tell)
+        return Record(feed, spool, load)
 
     @property
     def database(self):
         """Raises ConfigurationError."""
         with self._lock:
-            if self._database is None:
+            if self._process != os.getpid():        # a connection does not survive a fork
                 from zeit.cds.journal.database import Database
-                self._database = Database(self.url)
+                self._database, self._process = Database(self.url), os.getpid()
             return self._database
 
-    def load(self, sections, untaken=None):
-        """Take what runs have noted. Raises JournalError, ConfigurationError."""
-        database = self.database
+    @property
+    def writer(self):
+        """What writes into it, see zeit.cds.journal.statements.Writer. Raises ConfigurationError.
+        """
+        from zeit.cds.journal.embedded import Embedded, path_of
+        if (path := path_of(self.url)) is not None:
+            return Embedded(path)
+        database = self.database        # told as what it is if SQLAlchemy is missing
+        from zeit.cds.journal.statements import Writer
+        return Writer(database)
+
+    def load(self, sections, untaken=None, tell=''):
+        """Take what runs have noted. Raises JournalError, ConfigurationError.
+
+        tell -- name of the task that an application wants for each file that was published
+        """
         from zeit.cds.journal.loading import load
-        with database.writing() as connection:
-            load(connection, sections, untaken)
+        with self.writer.writing() as writing:
+            load(writing, sections, untaken)
+            if tell:
+                from zeit.cds.journal.outbox import add
+                add(writing, sections, tell)
         now = time.monotonic()
         if self.keep_days and (not self._expired or now - self._expired > 3600):
             self._expired = now
             self.expire(self.keep_days, most=SOME)
 
     def known(self, feed, spool, entries):
-        database = self.database
         from zeit.cds.journal.kept import known
-        return known(database, feed, spool, entries)
+        return known(self.writer, feed, spool, entries)
 
     def ask(self):
         database = self.database
@@ -73,25 +91,21 @@ class SQLJournal:
         return Queries(database)
 
     def failures(self, feed):
-        # An export's is whole on the server before its name is refused; an import's is ours then.
-        states = TROUBLE if feed.direction == 'import' else (*TROUBLE, 'whole')
-        with self.ask() as queries:
-            return [row for row in queries.files(feed=label(feed), states=states, limit=MOST)
-                    if row.direction == feed.direction]
+        from zeit.cds.journal.loading import failures
+        with self.writer.reading() as reading:
+            return failures(reading, label(feed), feed.direction)
 
     def retry(self, name, feed=None):
-        database = self.database
         from zeit.cds.journal.loading import retry
-        with database.writing() as connection:
-            return retry(connection, name, feed)
+        with self.writer.writing() as writing:
+            return retry(writing, name, feed)
 
     def heed(self, feed, direction, silent):
-        database = self.database
         from zeit.cds.journal.loading import heed
-        with database.writing() as connection:
-            return heed(connection, feed, direction, silent)
+        with self.writer.writing() as writing:
+            return heed(writing, feed, direction, silent)
 
     def expire(self, days, most=None):
         """See IJournal. most -- no more files than that, int; None: all"""
         from zeit.cds.journal.expiry import expire
-        return expire(self.database, time.time_ns() - int(days * DAY), SOME, most)
+        return expire(self.writer, time.time_ns() - int(days * DAY), SOME, most)

@@ -9,6 +9,10 @@ import string
 import time
 from typing import NamedTuple
 
+import zope.interface
+
+from zeit.cds.interfaces import ILockOwner, ILockOwners
+from zeit.cds.registry import registered
 from zeit.cds.text import printable
 
 
@@ -21,8 +25,9 @@ PLAIN = frozenset(string.ascii_letters + string.digits + '_.-~')     # needs no 
 _in_use = set()         # tokens under which threads of this process work at present
 
 
+@zope.interface.implementer(ILockOwner)
 class Owner(NamedTuple):
-    """A process, as named by the token in a lock file.
+    """See ILockOwner: a process, as named by the token in a lock file.
 
     The token is a file name's worth of printable ASCII.
     """
@@ -106,7 +111,12 @@ class Owner(NamedTuple):
             return 'that process has ended'
         if self.here and self.pid == str(os.getpid()) and self.token not in _in_use:
             return 'this very process could not remove it'
-        return ''
+        return '' if self.here else self._over_elsewhere()
+
+    def _over_elsewhere(self):
+        """What the application knows of a process on another machine, if it knows anything."""
+        owners = registered(ILockOwners, '')
+        return owners.over(self) if owners else ''
 
 
 def _quoted(value):

@@ -21,9 +21,9 @@ import json
 import os
 import time
 
-from zeit.cds.interfaces import Note
 from zeit.cds.net.scheduler import in_thread
 from zeit.cds.spool.filesystem import append, leads_to, status_of, sync_directory
+from zeit.cds.spool.sending import Unsettled
 
 
 JOURNAL = 'export.journal'
@@ -59,7 +59,7 @@ def at_once(path, flags, mode=0o666):
     return os.open(path, flags | os.O_NONBLOCK, mode)
 
 
-class Journal:
+class Journal(Unsettled):
     """The journal of one spool's exports. Its verbs raise OSError."""
 
     def __init__(self, directory, place):
@@ -67,11 +67,10 @@ class Journal:
         directory -- path of the spool
         place -- str, which tells where the files go to: notes about another place don't count
         """
+        super().__init__()
         self._directory, self._place = directory, place
         self._path = os.path.join(directory, JOURNAL)
         self._fd = -1
-        self._temporaries = set()   # on the server, as far as we know
-        self._direct = set()        # names of files of which parts may be on the server
 
     def close(self):
         fd, self._fd = self._fd, -1
@@ -114,11 +113,6 @@ class Journal:
         append(self._fd, b''.join(map(line_of, values)))
         os.fsync(self._fd)
 
-    @property
-    def is_settled(self):
-        """Is nothing left on the server, as far as we know? bool"""
-        return not (self._temporaries or self._direct)
-
     def forget(self):
         """Forget all notes and the mark."""
         os.ftruncate(self._fd, 0)
@@ -127,17 +121,8 @@ class Journal:
     # ------------------------------------------------------------ what an earlier export left
 
     def noted(self):
-        """What an export to the same place noted: temporary names, and {name: Note}.
-
-        The first are those of all that was begun, a list of str.
-        """
-        place, *noted = [*lines(contents(self._path))] or [None]
-        if place != self._place:
-            return [], {}
-        begun = [fields[1] for fields in noted if fields[0] == 'storing']
-        notes = {fields[1]: Note(fields[1], fields[2], fields[0] == 'sent', *fields[3:])
-                 for fields in noted if fields[0] != 'storing'}
-        return list(dict.fromkeys(begun)), notes
+        """See noted_in."""
+        return self.noted_in(lines(contents(self._path)), self._place)
 
     # ------------------------------------------------------------ what is on its way
 
@@ -159,18 +144,6 @@ class Journal:
         in_thread(os.fdatasync, self._fd)
         for outgoing in outgoings:
             self.withdrawn(outgoing.name)
-
-    def settled(self, temporary):
-        """See IOutbox."""
-        self._temporaries.discard(temporary)
-
-    def withdrawn(self, name):
-        """See IOutbox."""
-        self._direct.discard(name)
-
-    def unfinished(self):
-        """See IOutbox."""
-        return sorted(self._direct)
 
 
 class Record:

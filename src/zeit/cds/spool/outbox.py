@@ -18,6 +18,7 @@ from zeit.cds.spool import filesystem
 from zeit.cds.spool.filesystem import identity, leads_to, status_of
 from zeit.cds.spool.journal import Journal, Record
 from zeit.cds.spool.outgoing import Outgoing
+from zeit.cds.spool.sending import Sending
 from zeit.cds.spool.store import NAME_MAX, ReadOnly, spool_errors, Store
 
 
@@ -47,7 +48,7 @@ def numbered(name, number):
 
 
 @zope.interface.implementer(IOutbox, INoted)
-class Outbox(Store):
+class Outbox(Sending, Store):
     """See IOutbox."""
 
     lock_file = LOCK
@@ -60,10 +61,9 @@ class Outbox(Store):
         keep -- days, float, or None
         """
         self._unsynced = False
-        self._sent = {}             # name: identity
-        self._found = {}            # name: identity, of the files that `interrupted` told of
+        Sending.__init__(self)
         self._journal, self._record = Journal(path, place), Record(path, keep)
-        super().__init__(path)
+        Store.__init__(self, path)
 
     def close(self):
         self._journal.close()
@@ -132,24 +132,7 @@ class Outbox(Store):
     def storing(self, outgoing):
         self._journal.storing(outgoing)
 
-    @spool_errors
-    def commit(self, outgoings):
-        self._journal.commit(outgoings)
-        for outgoing in outgoings:
-            self._sent[outgoing.name] = outgoing.identity
-
-    def settled(self, temporary):
-        self._journal.settled(temporary)
-
-    def withdrawn(self, name):
-        self._journal.withdrawn(name)
-        self._sent.pop(name, None)
-
-    def unfinished(self):
-        return self._journal.unfinished()
-
-    def adopt(self, note):
-        self._sent[note.name] = self._found[note.name]
+    commit = spool_errors(Sending.commit)
 
     # ------------------------------------------------------------ what was exported
 

@@ -9,6 +9,7 @@ import zope.interface
 from zeit.cds.interfaces import IOutgoing, Unreadable
 from zeit.cds.net.scheduler import checkpoint
 from zeit.cds.spool.filesystem import identity, status_of
+from zeit.cds.spool.sending import Pieces
 from zeit.cds.spool.store import NAME_MAX
 
 
@@ -25,7 +26,7 @@ def temporary_name(name):
 
 
 @zope.interface.implementer(IOutgoing)
-class Outgoing:
+class Outgoing(Pieces):
     """See IOutgoing."""
 
     def __init__(self, directory, name):
@@ -79,16 +80,6 @@ class Outgoing:
         if error.errno == errno.EACCES:
             return Unreadable('user %d may not read it' % os.geteuid())
         return Unreadable('it cannot be read: %s' % error.strerror)
-
-    def pieces(self, offset=0):
-        digest = hashlib.sha256()
-        self.size = 0
-        for piece in self._read():
-            digest.update(piece)
-            before, self.size = self.size, self.size + len(piece)
-            if self.size > offset:
-                yield piece[max(0, offset - before):]
-        self.digest = digest.hexdigest()
 
     def _read(self):
         buffer = memoryview(bytearray(min(BUFFER, self.length + 1)))

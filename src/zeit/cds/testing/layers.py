@@ -5,10 +5,13 @@ import unittest
 import zope.component.testing
 from zope.configuration import xmlconfig
 
+from zeit.cds.testing.brokers import RabbitMQ, Redis
+from zeit.cds.testing.browser import Chromium
 from zeit.cds.testing.modsftp import ModSFTP
 from zeit.cds.testing.postgres import PostgreSQL
 from zeit.cds.testing.servers import ProFTPD, PureFTPD, PyFTPD, VsFTPD
 from zeit.cds.testing.sshd import SSHD
+from zeit.cds.testing.stores import Azurite, SeaweedFS
 
 
 def in_ci():
@@ -67,8 +70,18 @@ SERVER_LAYERS = [PYFTPDLIB_LAYER, VSFTPD_LAYER, PROFTPD_LAYER, PUREFTPD_LAYER]
 MODSFTP_LAYER = ServerLayer(ModSFTP, 'MODSFTP_LAYER')
 MODSFTP_LAYER.level = 2     # slow at logging in: only `bin/test --at-level 2` runs these
 POSTGRESQL_LAYER = ServerLayer(PostgreSQL, 'POSTGRESQL_LAYER')
+BROWSER_LAYER = ServerLayer(Chromium, 'BROWSER_LAYER')
+BROWSER_LAYER.level = 2     # slow as well
 SFTP_LAYERS = [SSHD_LAYER, MODSFTP_LAYER]
+REDIS_LAYER = ServerLayer(Redis, 'REDIS_LAYER')
+RABBITMQ_LAYER = ServerLayer(RabbitMQ, 'RABBITMQ_LAYER')
+RABBITMQ_LAYER.level = 2       # slow at starting
 ALL_LAYERS = SERVER_LAYERS + SFTP_LAYERS        # what is the same whatever the server speaks
+
+SEAWEEDFS_LAYER = ServerLayer(SeaweedFS, 'SEAWEEDFS_LAYER')
+AZURITE_LAYER = ServerLayer(Azurite, 'AZURITE_LAYER')
+AZURITE_LAYER.level = 2     # an emulator; real S3 shows most
+STORE_LAYERS = [SEAWEEDFS_LAYER, AZURITE_LAYER]
 
 
 class ServerTestCase(unittest.TestCase):

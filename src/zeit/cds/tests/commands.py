@@ -13,7 +13,7 @@ from zeit.cds.tests.importing import Importing
 
 
 ENTRY = {'cds-import': 'exchange.import_', 'cds-export': 'exchange.export', 'cds-lock': 'lock.lock',
-         'cds-log': 'log.log_', 'cds-watch': 'watch.watch'}
+         'cds-log': 'log.log_', 'cds-status': 'status.status', 'cds-watch': 'watch.watch'}
 LIMIT = 120         # seconds until a command that hangs is killed
 
 SITE = """\
@@ -30,10 +30,9 @@ def arguments(command, *options, settings=''):
 
     settings -- those that a script of buildout has inside: source code
     """
-    code = 'import sys; from zeit.cds.cli import exchange, lock, log, watch; sys.exit(%s(%s))' % (
-        ENTRY[command],
-        settings,
-    )
+    module = ENTRY[command].partition('.')[0]
+    code = 'import sys; from zeit.cds.cli import %s; sys.exit(%s(%s))' % (
+        module, ENTRY[command], settings)
     return [sys.executable, '-c', code, *map(str, options)]
 
 

@@ -4,14 +4,14 @@ import subprocess
 import sys
 import unittest
 
+from zeit.cds.testing.layers import SEAWEEDFS_LAYER, ServerTestCase
 from zeit.cds.tests.checkout import top
 
 
 TOP = top()
 
 
-@unittest.skipUnless(TOP, 'there are no benchmarks without a checkout')
-class BenchmarksTest(unittest.TestCase):
+class Measured:
 
     def measured(self, script, *options):
         """What it prints; run as bin/py does it, without the script's directory on Python's path.
@@ -24,6 +24,10 @@ class BenchmarksTest(unittest.TestCase):
             text=True, capture_output=True, timeout=60)
         self.assertEqual(0, done.returncode, done.stderr)
         return done.stdout, done.stderr
+
+
+@unittest.skipUnless(TOP, 'there are no benchmarks without a checkout')
+class BenchmarksTest(Measured, unittest.TestCase):
 
     def test_import(self):
         table, told = self.measured('compare.py')
@@ -41,3 +45,14 @@ class BenchmarksTest(unittest.TestCase):
 
     def test_export(self):
         self.assertRegex(self.measured('export.py')[0], r'\ncds-export \(1\) +\d+ ')
+
+
+@unittest.skipUnless(TOP, 'there are no benchmarks without a checkout')
+class Stores(Measured, ServerTestCase):
+    """It starts a store of its own; the layer is there to say whether that can be."""
+
+    layer, level = SEAWEEDFS_LAYER, 2
+
+    def test_object_stores(self):
+        table, _ = self.measured('objectstore.py')
+        self.assertRegex(table, r'\ncds-import \(4\) +\d+ ')

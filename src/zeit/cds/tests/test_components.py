@@ -292,7 +292,19 @@ class Readiness(unittest.TestCase):
             outcome = run_import(self.feed(store_dir='memory://spool'))
         self.assertEqual('It was asked.', str(outcome.error))
         with self.assertRaisesRegex(ConfigurationError, 'No sink that the feed uses'):
-            run_import(self.feed(store_dir='s3://spool'))
+            run_import(self.feed(store_dir='attic://spool'))
+
+    def test_who_knows_the_scheme_of_the_store_comes_before_ours(self):
+        class Sink(FileSink):
+            schemes = 's3',
+
+            def open(self, feed):
+                raise SpoolError('It was asked.')
+
+        zope.component.provideUtility(Sink(), IFileSink)
+        with recorded():
+            outcome = run_import(self.feed(store_dir='s3://spool'))
+        self.assertEqual('It was asked.', str(outcome.error))
 
 
 class Defaults(unittest.TestCase):

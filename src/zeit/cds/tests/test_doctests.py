@@ -6,9 +6,11 @@ import unittest
 import zope.component.testing
 
 import zeit.cds.testing
-from zeit.cds.testing.layers import in_ci
+from zeit.cds.testing.brokers import Redis
+from zeit.cds.testing.layers import in_ci, SEAWEEDFS_LAYER
 from zeit.cds.testing.servers import PyFTPD
 from zeit.cds.testing.sshd import SSHD
+from zeit.cds.testing.stores import SeaweedFS
 from zeit.cds.testing.texts import Parser
 from zeit.cds.tests.commands import Shell
 from zeit.cds.tests.importing import put
@@ -16,9 +18,9 @@ from zeit.cds.tests.importing import put
 
 # What a text needs that is not here begins with an empty component registry,
 # as in an interpreter that loaded no ZCML.
-LAYERS = {}
+LAYERS = {'objectstore.txt': SEAWEEDFS_LAYER}
 OF_COMMANDS = ('commands.txt',)     # what a shell is typed
-NEEDED = {'sftp.txt': SSHD}
+NEEDED = {'fleet.txt': Redis, 'objectstore.txt': SeaweedFS, 'sftp.txt': SSHD}
 
 
 class CommandLines(Parser):

@@ -134,7 +134,7 @@ class Operators(unittest.TestCase):
     def test_logs_docstrings_and_annotations_stay(self):
         for source in ('log.debug(a == 1 or b)', '"""0"""', 'a: 1', 'def f(a: 1 == 2) -> 3: "4"',
                        '@a(1)\ndef f(): "5"', 'class PauseTuning:\n    a = 1', 'f"{1}"',
-                       'def __repr__(self): return 1', 'a = os.urandom(4)'):
+                       'def __repr__(self): return 1', 'a = os.urandom(4)', 'a = 64 * 1024'):
             self.assertEqual([], operators.mutants('m', source.encode()), source)
 
     def test_assignments(self):

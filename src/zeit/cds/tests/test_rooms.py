@@ -27,14 +27,15 @@ MAY_IMPORT = {
     'ftp': SESSIONS | {'net'},
     'sftp': BELOW_ALL | {'memory', 'net.stream'},
     'file': BELOW_ALL,
-    'lock': SESSIONS | {'net'},
+    'lock': SESSIONS | {'net', 'registry'},
     'spool': BELOW_ALL | {'net'},
     'journal': BELOW_ALL | {'feed', 'events', 'net.scheduler'},
     'transfer': SESSIONS | {'net.scheduler', 'events'},
     'own': BELOW_ALL | {'feed'},
     'main': SETTINGS | {'own', 'transfer', 'logfile', 'registry'},
+    'fleet': SETTINGS | {'main', 'registry', 'journal', 'lock.token', 'cli.site'},
     'watch': SETTINGS | {'main', 'events', 'logfile', 'pipelined', 'transfer'},
-    'web': BELOW_ALL | {'feed'},
+    'web': BELOW_ALL | {'feed', 'journal.expectation'},
     # suites run what blocks, and what does not; a journal is told an outcome
     'testing': SESSIONS | {'net.scheduler', 'events'},
 }

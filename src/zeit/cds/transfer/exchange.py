@@ -2,10 +2,13 @@
 
 The run itself makes durable what they transferred, and settles what is at its end.
 """
-from zeit.cds.interfaces import FileRefused
+from zeit.cds.interfaces import FileRefused, IBatches
 from zeit.cds.transfer.jobs import Dropped, Jobs
 from zeit.cds.transfer.sessions import further_sessions
 from zeit.cds.transfer.worker import Worker
+
+
+MOST = 64       # files that are published at once, see IBatches
 
 
 class Exchange:
@@ -25,6 +28,7 @@ class Exchange:
         self._directory, self._spool, self._record, self._stop = directory, spool, record, stop
         self._tick, self._keeps = tuning.tick, directory.feed.afterwards == 'keep'
         self._committing = False
+        self._batches = Batches(spool, self.jobs) if IBatches.providedBy(spool) else None
         number = further_sessions(directory, len(entries),
                                   sum(entry.size or 0 for entry in entries), tuning)
         strategy = strategy(self.jobs)
@@ -48,7 +52,7 @@ class Exchange:
         try:
             while jobs.unfinished or self._committing:
                 self._turn(tasks, jobs)
-                for job in jobs.settled():
+                for job in self._settled(tasks):
                     settle(job)
         except BaseException as e:
             self._break_off(e)
@@ -65,6 +69,12 @@ class Exchange:
         if not self._committing and jobs.seconds_to_commit <= 0:
             self._committing = True
             tasks.spawn(self._commit)
+
+    def _settled(self, tasks):
+        if self._batches is None:
+            return self.jobs.settled()
+        self._batches.begin(tasks)
+        return self.jobs.settled(self._batches.is_done)
 
     def _break_off(self, error):
         self.jobs.abandon(error)
@@ -100,6 +110,35 @@ class Exchange:
             self.jobs.drop(job, Dropped(str(e), True))
             return job
         return None
+
+
+class Batches:
+    """Lets a spool publish several files at once: those that are at their end while earlier ones
+    are published. See IBatches."""
+
+    def __init__(self, spool, jobs):
+        self._spool, self._jobs = spool, jobs
+        self._done = set()      # names of files that are about to be settled
+        self._busy = False
+
+    def begin(self, tasks):
+        if not self._busy and (names := self._jobs.finalized_first(MOST, self._done)):
+            self._busy = True
+            tasks.spawn(lambda: self._run(names))
+
+    def _run(self, names):
+        try:
+            self._spool.batch(names)
+            self._done.update(names)
+        finally:
+            self._busy = False
+
+    def is_done(self, job):
+        """Is it to be settled now, once it is the first in order? bool"""
+        if job.dropped is None and job.name not in self._done:
+            return False
+        self._done.discard(job.name)
+        return True
 
 
 def discard(jobs):

@@ -6,7 +6,7 @@ of a file.
 import logging
 
 from zeit.cds.events import FileImported, notify
-from zeit.cds.interfaces import FTPError, IFileSink, ReplyError
+from zeit.cds.interfaces import FTPError, IFileSink, IShared, ReplyError
 from zeit.cds.pipelined import pipelined
 from zeit.cds.text import lock_named, LOCKS, phrase, printable
 from zeit.cds.transfer.run import Run
@@ -104,6 +104,8 @@ class Import(Run):
             leftovers = self._spool.leftovers()
             self._record.begin(leftovers)
             with self._at_work(None if leftovers else self._listing.come):
+                if IShared.providedBy(self._spool):
+                    leftovers = self._spool.claim(leftovers)
                 self._recover(leftovers)
                 entries = self._select()
                 if not entries and not leftovers:

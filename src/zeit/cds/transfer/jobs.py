@@ -334,10 +334,26 @@ class Jobs:
             self._durable.now.append(job)
         self._changed.notify()
 
-    def settled(self):
-        """Iterate over the jobs that are next in order and come to nothing more but publication."""
+    def finalized_first(self, most, known):
+        """Names of up to so many of those that `settled` gives, which were not dropped: a list.
+
+        known -- a set of names that are left out
+        """
+        found = []
+        for job in self._order.jobs:
+            if len(found) == most or job.state not in (FINALIZED, DROPPED):
+                break
+            if job.state == FINALIZED and job.name not in known:
+                found.append(job.name)
+        return found
+
+    def settled(self, may=None):
+        """Iterate over the jobs that are next in order and come to nothing more but publication.
+
+        may -- None, or a function of a job: is it to be published now?
+        """
         order = self._order
-        while order.settled:
+        while order.settled and (may is None or may(order.jobs[0])):
             yield order.jobs[0]
             if order.pop():
                 self._changed.notify()

@@ -1,84 +1,58 @@
-"""What is answered: a WSGI application (PEP 3333) with three pages.
+"""What is answered: a WSGI application (PEP 3333).
 
 ==========  ====================================================================
-/           the table of the feeds, for a person
+/           all feeds, for a person
+/feed       one feed: ?feed=NAME&direction=import, of a search &name=BEGINNING
+/style.css  how these look
 /health     200 if all is well, 503 with the feeds that are late: text, or JSON for who wants it
 /metrics    for Prometheus
 ==========  ====================================================================
 
-It only tells, and changes nothing. Nothing in it can be given to a browser to execute.
+It only tells, and changes nothing. Nothing in it can be given to a browser to execute. The last two
+are there if there is a watch.
 """
-import base64
-import hashlib
-import html
 import json
 import logging
+from urllib.parse import parse_qs
 
 from zeit.cds.feed import label
 from zeit.cds.text import printable
-from zeit.cds.web.table import counted, HEADINGS, in_a_line, rows
+from zeit.cds.web.rendering import CSS, encoded, HEADERS, HTML, Renderer, STYLE
+from zeit.cds.web.table import in_a_line
 
 
 log = logging.getLogger('zeit.cds')
 
-TEXT, HTML, JSON = ('%s; charset=utf-8' % kind for kind in (
-    'text/plain', 'text/html', 'application/json'))
+TEXT, JSON = 'text/plain; charset=utf-8', 'application/json; charset=utf-8'
 REFRESH = 10        # seconds
-STYLE = '''\
-body { font-family: sans-serif; margin: 2em }
-table { border-collapse: collapse }
-th, td { border-bottom: 1px solid #ccc; padding: .3em .8em; text-align: left; white-space: nowrap }
-.late { background: #fdd }
-.trouble { white-space: normal; color: #900 }
-'''
-HEADERS = [
-    ('Cache-Control', 'no-store'),
-    ('Content-Security-Policy', "default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; "
-     "form-action 'none'; frame-ancestors 'none'" % base64.b64encode(
-         hashlib.sha256(STYLE.encode('utf-8')).digest()).decode('ascii')),
-    ('Cross-Origin-Resource-Policy', 'same-origin'),
-    ('Referrer-Policy', 'no-referrer'),
-    ('X-Content-Type-Options', 'nosniff'),
-]
-PAGE = '''\
-<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>zeit.cds: {title}</title><style>{style}</style></head>
-<body>
-<h1>{title}</h1>
-<table>
-<thead><tr>{headings}</tr></thead>
-<tbody>
-{rows}
-</tbody>
-</table>
-</body>
-</html>
-'''
 
 
 class Pages:
     """The application."""
 
-    def __init__(self, watch, metrics):
+    def __init__(self, sources, watch=None, metrics=None):
         """
+        sources -- zeit.cds.web.facts.Sources
         watch -- IWatch
         metrics -- function without arguments: (content type, what Prometheus is to read, bytes)
         """
-        self._watch, self._metrics = watch, metrics
-        self._pages = {'/': self._table, '/health': self._health, '/metrics': self._numbers}
+        self._sources, self._watch, self._metrics = sources, watch, metrics
+        self._pages = {'/': self._overview, '/feed': self._feed, '/style.css': self._style}
+        if watch is not None:
+            self._pages.update({'/health': self._health, '/metrics': self._numbers})
 
     def __call__(self, environ, start_response):
         status, headers, body = self._answer(environ)
         if isinstance(body, str):
-            body = body.encode('utf-8', 'backslashreplace')
+            body = encoded(body)
         start_response(status, [*headers, *HEADERS, ('Content-Length', str(len(body)))])
         return [b'' if environ['REQUEST_METHOD'] == 'HEAD' else body]
 
     def _answer(self, environ):
         page = self._pages.get(environ.get('PATH_INFO') or '/')
         if page is None:
-            return '404 Not Found', [('Content-Type', TEXT)], 'There is /, /health and /metrics.\n'
+            return '404 Not Found', [('Content-Type', TEXT)], 'There is %s.\n' % ', '.join(
+                self._pages)
         if environ['REQUEST_METHOD'] not in ('GET', 'HEAD'):
             return ('405 Method Not Allowed', [('Content-Type', TEXT), ('Allow', 'GET, HEAD')],
                     'This can only be looked at.\n')
@@ -86,18 +60,29 @@ class Pages:
             return page(environ)
         except Exception:
             log.exception('A page cannot be shown:')
-            return ('500 Internal Server Error', [('Content-Type', TEXT)],
+            return ('500 Internal Server Error', [('Content-Type', TEXT), *again(True)],
                     'A defect of the program. Its log tells more.\n')
 
     # ------------------------------------------------------------ pages
 
-    def _table(self, environ):
-        found = rows(self._watch)
-        late = sum(one.late for one in found)
-        title = '%s, %d late' % (counted(self._watch), late)
-        return '200 OK', [('Content-Type', HTML), ('Refresh', str(REFRESH))], PAGE.format(
-            title=title, style=STYLE, headings=cells('th', HEADINGS),
-            rows='\n'.join(map(table_row, found)))
+    def _overview(self, environ):
+        paused = 'pause' in fields(environ.get('QUERY_STRING', ''))
+        return '200 OK', [('Content-Type', HTML), *again(not paused)], Renderer(
+            refresh=REFRESH).overview(self._sources.overview(), paused)
+
+    def _feed(self, environ):
+        asked = fields(environ.get('QUERY_STRING', ''))
+        name, direction = asked.get('feed', ''), asked.get('direction', 'import')
+        beginning, paused = asked.get('name'), 'pause' in asked
+        told = self._sources.feed(name, direction, beginning)
+        if not told.found:
+            return '404 Not Found', [('Content-Type', TEXT)], 'There is no such feed.\n'
+        return ('200 OK', [('Content-Type', HTML), *again(beginning is None and not paused)],
+                Renderer(refresh=REFRESH).feed(told, beginning, paused))
+
+    @staticmethod
+    def _style(environ):
+        return '200 OK', [('Content-Type', CSS)], STYLE.read_bytes()
 
     def _health(self, environ):
         late = [watched for watched in self._watch.feeds if watched.late]
@@ -121,14 +106,24 @@ class Pages:
         return '200 OK', [('Content-Type', kind)], body
 
 
-def table_row(row):
-    """An element of HTML, str; what is wrong has a line of its own."""
-    text = '<tr%s>%s</tr>' % (' class="late"' if row.late else '', cells('td', row.cells))
-    if row.trouble:
-        text += '\n<tr><td colspan="%d" class="trouble">%s</td></tr>' % (
-            len(HEADINGS), html.escape(row.trouble))
-    return text
+def again(wanted, seconds=REFRESH):
+    """The header by which a browser asks anew, in a list."""
+    return [('Refresh', str(seconds))] if wanted else []
 
 
-def cells(element, texts):
-    return ''.join('<%s>%s</%s>' % (element, html.escape(text), element) for text in texts)
+def fields(query):
+    """What stands behind the ? of the URL: {name: value}, str; what is wrong there is not asked.
+
+    Bytes that are no text are surrogates, as in names of files. A field `of` has fields in itself.
+    """
+    asked = parsed(query)
+    return {**parsed(asked.pop('of', '')), **asked}
+
+
+def parsed(query):
+    try:
+        found = parse_qs(query, keep_blank_values=True, max_num_fields=10,
+                         errors='surrogateescape')
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in found.items()}

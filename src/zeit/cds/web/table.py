@@ -7,6 +7,7 @@ from zeit.cds.text import printable
 
 
 NONE = '-'
+ENDS = '.', ':', '?', '!'
 HEADINGS = ('Feed', 'Direction', 'State', 'Last look', 'Last file', 'Files', 'Waiting',
             'Round trip', 'Backing off until')
 
@@ -37,7 +38,7 @@ def row(watched):
 
 def in_a_line(text):
     """Lines of text as sentences that follow each other, printable: str"""
-    return ' '.join(printable(line) if line.endswith(('.', ':')) else printable(line) + '.'
+    return ' '.join(printable(line) if line.endswith(ENDS) else printable(line) + '.'
                     for line in text.split('\n') if line)
 
 

@@ -42,6 +42,8 @@ OWN_OF_WATCH = OWN - {'all', 'dry-run', 'metrics', 'jobs', 'json', 'probe'} | {
     'once', 'http'}
 ONLY_WATCH = {'every', 'idle'}
 BY_OTHER_WAYS = {
+    'queue',
+    'tell',
     'store_dir',
     'hostname',
     'port',
@@ -77,8 +79,8 @@ class FromIFeed(unittest.TestCase):
 
     def test_what_the_url_gives_are_settings(self):
         found = options.url_settings('ftps://cds@host:9/in')
-        self.assertEqual({'store_dir', 'direction', 'expect_within', 'give_up_after', 'quarantine',
-                          'password'},
+        self.assertEqual({'store_dir', 'direction', 'expect_within', 'queue', 'tell',
+                          'give_up_after', 'quarantine', 'password'},
                          BY_OTHER_WAYS - found.keys())
         self.assertLessEqual(found.keys(), SETTINGS.keys())
 

@@ -145,7 +145,7 @@ class Local(Watching, unittest.TestCase):
             self.imported('dpa', b'a.xml')
             until(lambda: self.ask(url, '/health')[0] == 503)
             self.assertRegex(self.ask(url, '/health')[1], r'^late: afp: The file .* cannot be read')
-            self.assertIn('<tr class="late"><td>afp</td>', self.ask(url, '/')[1])
+            self.assertIn('<h1>2 feeds, 1 late, silent or failed</h1>', self.ask(url, '/')[1])
             self.check_metrics(self.ask(url, '/metrics')[1])
             there.write_text('')
             until(lambda: self.ask(url, '/health') == (200, 'All is well.\n'))

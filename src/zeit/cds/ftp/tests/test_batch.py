@@ -48,6 +48,9 @@ class Session:
     def search(self, name, there):
         return 'searched', there
 
+    def note_removed(self, name):
+        self.removed = name
+
     def lacks(self, verb):
         self.lacking.append(verb)
 
@@ -234,7 +237,8 @@ class Described(Batch):
 class Others(Batch):
 
     def test_removal(self):
-        FTPBatch(Session(DELE=(250, 'Done.'))).remove('a').get()
+        for code in 200, 250, 299:
+            FTPBatch(Session(DELE=(code, 'Done.'))).remove('a').get()
         with self.assertRaisesRegex(PermanentError, '550 No.'):
             FTPBatch(Session()).remove('a').get()
 
@@ -242,6 +246,7 @@ class Others(Batch):
         for first, second, error in (
                 ((350, 'Go on.'), (250, 'Done.'), None), ((350, 'Go on.'), (553, 'Bad.'), 'Bad.'),
                 ((550, 'None.'), (503, 'What?'), 'None.'), ((450, 'Busy.'), (503, 'What?'), 'Busy'),
+                ((500, 'What?'), (503, 'No.'), 'What'), ((400, 'Busy.'), (503, 'No.'), 'Busy'),
                 ((250, 'Odd.'), (250, 'Done.'), None)):
             session = Session(RNFR=first, RNTO=second)
             later = session.later

@@ -4,7 +4,19 @@ import unittest
 
 from zeit.cds.ftp import pipelining
 from zeit.cds.ftp.pipelined import ANY, connection_only, Pipelined
-from zeit.cds.ftp.pipelining import ASKED, IDLE, LOST, Machine, MOVED, TABLE, Tuning
+from zeit.cds.ftp.pipelining import (
+    ASKED,
+    ENDING,
+    IDLE,
+    LOST,
+    Machine,
+    MOVED,
+    MOVED_AHEAD,
+    MOVING,
+    Step,
+    TABLE,
+    Tuning,
+)
 from zeit.cds.ftp.protocol import Reply
 from zeit.cds.ftp.quirks import Quirks
 from zeit.cds.interfaces import ConnectionLost, Entry, PermanentError, TemporaryError
@@ -182,6 +194,43 @@ class Deciding(unittest.TestCase):
             with self.assertRaises(TemporaryError):
                 machine.started('stream', Reply(reply, 'x'))
             self.assertEqual(state, machine.state)
+
+    def test_an_upload_that_breaks(self):
+        def send(data, source):
+            raise PermanentError('552 Full.')
+
+        for alive, state in (True, IDLE), (False, MOVING):
+            place = Place()
+            place.alive, place.transfers = alive, types.SimpleNamespace(send=send)
+            machine = Machine(place, TUNING)
+            machine.state = MOVING
+            self.assertRaises(PermanentError, machine.send, 'stream', 'source')
+            self.assertEqual(state, machine.state)
+
+    def test_which_final_replies_are_good(self):
+        for state, code, good in ((MOVED, 226, True), (MOVED, 200, True), (MOVED, 299, True),
+                                  (MOVED, 426, False), (MOVED_AHEAD, 226, True),
+                                  (MOVED_AHEAD, 250, True)):
+            place = Place()
+            place.error = lambda reply: TemporaryError(str(reply))
+            machine = Machine(place, TUNING)
+            machine.state, machine._answer = state, lambda: None
+            if good:
+                self.assertEqual('Done.', machine.final(Reply(code, 'Done.')))
+            else:
+                self.assertRaises(TemporaryError, machine.final, Reply(code, 'No.'))
+
+    def test_a_final_reply_that_fits_no_command(self):
+        given_up, place = [], Place()
+        place.error = lambda reply: ConnectionLost('It fits nothing.')
+        place.close = lambda: place.done.append('close')
+        place.give_up = lambda taken, error: given_up.append(taken)
+        machine = Machine(place, TUNING)
+        machine.state, machine._step = ENDING, Step(['pending'], False, None)
+        with self.assertRaisesRegex(ConnectionLost, 'It fits nothing'):
+            machine.final(Reply(350, 'What?'))
+        self.assertEqual((LOST, ['close'], [['pending']], None), (
+            machine.state, place.done, given_up, machine._step))
 
     def test_which_end(self):
         for one_at_a_time, state, way in (

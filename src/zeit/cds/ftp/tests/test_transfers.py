@@ -179,7 +179,8 @@ class Sending(TransfersCase):
             self.data.sent, self.data.closed, self.data.finished, self.server.lingered))
 
     def test_it_breaks(self):
-        for final, error in (((552, 'Full.'), PermanentError), ((426, 'No.'), TemporaryError),
+        for final, error in (((552, 'Full.'), PermanentError), ((500, 'No.'), PermanentError),
+                             ((426, 'No.'), TemporaryError), ((600, 'No.'), TemporaryError),
                              ((226, 'Done.'), TemporaryError)):
             with self.assertRaisesRegex(error, final[1]):
                 self.send(b'12', fails=BrokenPipeError('broken'), final=final)
@@ -202,7 +203,9 @@ class Sending(TransfersCase):
 
     def test_the_end(self):
         self.assertEqual('Done.', self.new().end())
-        self.assertEqual('Done.', self.new(final=(250, 'Done.')).end())
+        for code in 200, 250, 299:
+            self.assertEqual('Done.', self.new(final=(code, 'Done.')).end())
+        self.assertRaises(TemporaryError, self.new(final=(300, 'What?')).end)
         self.assertRaises(TemporaryError, self.new(final=(426, 'No.')).end)
         self.assertRaises(PermanentError, self.new(final=(552, 'No.')).end)
 

@@ -6,7 +6,7 @@ import sqlite3
 import tempfile
 from unittest import mock
 
-from zeit.cds.journal import database
+from zeit.cds.journal import embedded
 from zeit.cds.journal.sql import SQLJournal
 
 
@@ -25,7 +25,7 @@ class InFile:
 
     @contextlib.contextmanager
     def failing(self):
-        with mock.patch.object(database, 'BUSY', 0.0):
+        with mock.patch.object(embedded, 'BUSY', 0.0):
             self.journal = SQLJournal(self.path)
             with self.journal.ask():
                 pass        # the tables are made

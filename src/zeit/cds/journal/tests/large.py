@@ -3,15 +3,18 @@
 Run by tools/large-journal, and in short by the tests.
 """
 import argparse
+import functools
 import hashlib
 import os
 import sys
 import tempfile
 import time
 
+from zeit.cds.journal.columns import pending
 from zeit.cds.journal.database import files, runs
-from zeit.cds.journal.loading import pending
 from zeit.cds.journal.sql import SQLJournal
+from zeit.cds.web.facts import Sources
+from zeit.cds.web.pages import Pages
 
 
 FEEDS = 20
@@ -55,7 +58,7 @@ def fill(journal, number, now):
         with journal.database.writing() as connection:
             write(connection, [row(n, now - (number - n) * step) for n in some])
             connection.execute(runs.insert(), [
-                dict(run='r%d' % (n // FILES_A_RUN), feed='feed-%d' % (n % FEEDS),
+                dict(run='r%d' % (n // FILES_A_RUN), feed='feed-%d' % (n // FILES_A_RUN % FEEDS),
                      direction='import', host='host', pid=1, begun=now - (number - n) * step,
                      ended=now - (number - n) * step, files=FILES_A_RUN, bytes=1, skipped=0,
                      failed=0, waiting=0, error=None, noted=1)
@@ -80,7 +83,10 @@ def questions(number, now):
         'what failed': lambda queries: queries.files(states=['failed'], limit=100),
         'what waits': lambda queries: queries.files(states=['waiting', 'whole'], limit=100),
         'what waits in a feed': lambda queries: queries.files(feed=feed, states=['waiting']),
+        'files whose names begin alike': lambda queries: queries.files_like(
+            'article-12', feed, 'import', 100),
         'the newest runs': lambda queries: queries.runs(),
+        'the newest runs of a feed': lambda queries: queries.runs(feed, 30, 'import'),
         'the last file of each feed': lambda queries: queries.last(),
         'counts': lambda queries: queries.counts(),
         'a day in hours': lambda queries: queries.hours(feed, 'import', now - 24 * HOUR, now),
@@ -88,19 +94,42 @@ def questions(number, now):
     }
 
 
+def pages(journal):
+    """{what: function without arguments}: pages of the web."""
+    answer = Pages(Sources(lambda: journal))
+
+    def page(path, asked=''):
+        told = []
+        answer({'REQUEST_METHOD': 'GET', 'PATH_INFO': path, 'QUERY_STRING': asked},
+               lambda status, headers: told.append(status))
+        if told != ['200 OK']:
+            raise AssertionError(told)
+    feed = 'feed=feed-3&direction=import'
+    return {
+        'the page of all feeds': lambda: page('/'),
+        'the page of a feed': lambda: page('/feed', feed),
+        'the page of a search': lambda: page('/feed', feed + '&name=article-12'),
+    }
+
+
 def measured(journal, number, now):
     """{what: seconds} that each question takes, the best of three."""
-    found = {}
-    for what, ask in questions(number, now).items():
-        best = None
-        for _ in range(3):
-            begun = time.monotonic()
-            with journal.ask() as queries:
-                ask(queries)
-            seconds = time.monotonic() - begun
-            best = seconds if best is None else min(best, seconds)
-        found[what] = best
-    return found
+
+    def asked(ask):
+        with journal.ask() as queries:
+            ask(queries)
+    found = {what: best(functools.partial(asked, ask))
+             for what, ask in questions(number, now).items()}
+    return found | {what: best(ask) for what, ask in pages(journal).items()}
+
+
+def best(function):
+    found = []
+    for _ in range(3):
+        begun = time.monotonic()
+        function()
+        found.append(time.monotonic() - begun)
+    return min(found)
 
 
 def main():

@@ -40,7 +40,8 @@ class Plans(InFile, unittest.TestCase):
                 plans = self.plans(ask)
                 self.assertTrue(plans)
                 for plan in plans:
-                    if plan.startswith(('SCAN', 'SEARCH')):
+                    if plan.startswith(('SCAN', 'SEARCH')) and plan != 'SCAN anon_1':
+                        # (which is what another part has found, so many at most)
                         self.assertIn(' USING ', plan)
                     self.assertNotIn('DISTINCT', plan)
 
@@ -53,7 +54,7 @@ class Plans(InFile, unittest.TestCase):
         now = time.time_ns()
         large.fill(self.journal, FILES, now)
         found = large.measured(self.journal, FILES, now)
-        self.assertEqual(set(large.questions(FILES, now)), set(found))
+        self.assertEqual({*large.questions(FILES, now), *large.pages(None)}, set(found))
         [row] = self.rows(FILES // 2)
         self.assertEqual('taken', row.state)
 

@@ -115,7 +115,7 @@ class Quarantine(InFile, unittest.TestCase):
     def test_while_the_journal_is_away_nothing_is_given_up(self):
         for _ in range(2):
             self.run_import()
-        with mock.patch.object(SQLJournal, 'ask', side_effect=JournalError('It is away.')):
+        with mock.patch.object(SQLJournal, 'failures', side_effect=JournalError('It is away.')):
             self.assertEqual((1, 0, 1), self.run_import())
         self.assertEqual((1, 1, 0), self.run_import())
 

@@ -1,13 +1,16 @@
 """Journals in SQLite and PostgreSQL keep what every journal has to keep."""
 import contextlib
 import multiprocessing
+import os
 import sqlite3
+import subprocess
+import sys
 import time
 import unittest
 from unittest import mock
 
 from zeit.cds.interfaces import ConfigurationError, JournalError
-from zeit.cds.journal import database, record
+from zeit.cds.journal import columns, compiled, embedded, record, statements
 from zeit.cds.journal.sql import SQLJournal
 from zeit.cds.journal.tests.infile import InFile
 from zeit.cds.testing.contracts.journal import JournalContract
@@ -97,6 +100,42 @@ class Files(InFile, unittest.TestCase):
                      for name in ('journal_mode', 'synchronous')]
         self.assertEqual(['wal', 2], asked)
 
+    def test_each_commit_of_a_run_is_synced(self):
+        with embedded.Embedded(self.path).writing() as writing:
+            asked = [writing._connection.execute('PRAGMA ' + name).fetchone()[0]
+                     for name in ('journal_mode', 'synchronous')]
+        self.assertEqual(['wal', 2], asked)
+
+    def test_a_run_needs_no_sqlalchemy(self):
+        program = (
+            'import sys, time; from zeit.cds.journal.sql import SQLJournal; '
+            'run = ["run", "r", "wire", "import", "/spool", "host", 1, time.time_ns(), 0]; '
+            'SQLJournal(%r).load([[run]]); '
+            'print("sqlite3" in sys.modules, "sqlalchemy" in sys.modules)' % self.path)
+        done = subprocess.run(
+            [sys.executable, '-c', program], check=True, text=True, stdout=subprocess.PIPE,
+            env={**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)})
+        self.assertEqual('True False\n', done.stdout)
+        with self.journal.ask() as queries:
+            self.assertEqual(['r'], [found.run for found in queries.runs()])
+
+    def test_a_url_with_options(self):
+        url = 'sqlite:///%s?timeout=3' % self.path
+        for n, journal in enumerate((SQLJournal(url), self.journal, SQLJournal(url))):
+            journal.load([[('run', 'r%d' % n, '\\wire', 'import', '/spool', 'host', 1, n, 0),
+                           ('left', 'a\udcff', 'it \\ hurts', True, n)]])
+        self.assertNotIsInstance(journal.writer, embedded.Embedded)
+        with self.journal.ask() as queries:
+            self.assertEqual([('\\wire', 'a\udcff', 'it \\ hurts', 3)], [
+                (row.feed, row.name, row.reason, row.tries) for row in queries.files()])
+
+    def test_which_urls_are_of_a_file(self):
+        for url, path in (
+                ('/x', '/x'), ('sqlite:////x', '/x'), ('sqlite:///x', 'x'), ('sqlite://', None),
+                ('sqlite:///', None), ('sqlite:///:memory:', None), ('sqlite:////x?y=z', None),
+                ('sqlite+pysqlite:////x', None), ('postgresql:///x', None)):
+            self.assertEqual(path, embedded.path_of(url), url)
+
     def test_a_later_version(self):
         self.load()
         with contextlib.closing(sqlite3.connect(self.path)) as connection:
@@ -104,6 +143,8 @@ class Files(InFile, unittest.TestCase):
             connection.commit()
         with self.assertRaisesRegex(JournalError, 'made by a later version'):
             SQLJournal(self.path).load([])
+        with self.assertRaisesRegex(JournalError, 'made by a later version'):
+            SQLJournal(self.path).ask()
 
     def test_no_journal_at_all(self):
         with open(self.path, 'w') as f:
@@ -142,10 +183,17 @@ class Files(InFile, unittest.TestCase):
         expire.assert_called_once_with(400.0, most=5000)
 
 
+class Statements(unittest.TestCase):
+
+    def test_they_are_those_of_the_tables(self):
+        with open(compiled.__file__) as f:
+            self.assertEqual(statements.compiled(), f.read())
+
+
 class Names(unittest.TestCase):
 
     def test_they_come_back(self):
         for name in '', 'a', '\\', '\\\\x41', 'a\\x41b', '\udcff\\', '\\\udc80x', 'ü\udcff':
-            text = database.written(name)
+            text = columns.written(name)
             text.encode('utf-8')
-            self.assertEqual(name, database.read(text))
+            self.assertEqual(name, columns.read(text))

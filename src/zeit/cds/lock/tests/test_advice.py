@@ -40,6 +40,11 @@ class Advice(unittest.TestCase):
             said = not_stored('read', FEED, refusal(code), refusal(550, 'Nope.'))
             self.assertEqual(told, said.endswith(text), said)
 
+    def test_a_name_is_not_to_blame_where_none_is_allowed(self):
+        said = not_stored('read', FEED, refusal(553), refusal(550))
+        self.assertIn(RIGHT, said)
+        self.assertNotIn(NAME, said)
+
     def test_what_was_not_removed(self):
         text = not_removed('read', FEED)
         self.assertIn('The lock file read stays in the directory /in', text)

@@ -190,6 +190,11 @@ class Breaking(Judging):
         self.assertNotIn(('clock',), session.done)
         self.assertIsNone(inspection.current(Session(), 'read'))
 
+    def test_what_comes_or_goes_between_two_looks_is_none(self):
+        for held, files in (None, {'read': b''}), (b'x', {}):
+            with mock.patch.object(inspection, 'look', lambda *args, held=held: (held, None)):
+                self.assertIsNone(inspection.current(Session(now=9, **files), 'read'))
+
     def test_the_mutex(self):
         session = Session(names=['b', 'a'])
         info = inspection.mutex(session)

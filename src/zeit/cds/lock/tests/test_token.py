@@ -6,8 +6,11 @@ import sys
 import unittest
 import unittest.mock
 
+import zope.component.testing
+import zope.interface.verify
 from hypothesis import given, strategies
 
+from zeit.cds.interfaces import ILockOwner, ILockOwners
 from zeit.cds.lock import token as owner
 from zeit.cds.lock.token import Owner
 
@@ -112,6 +115,15 @@ class Gone(unittest.TestCase):
     def test_what_has_no_start(self):
         self.assertEqual(['', '', ''], [owner._start(pid) for pid in ('x', '', '9' * 30)])
 
+    def test_nothing_is_done_to_the_process(self):
+        with unittest.mock.patch('os.kill') as kill, self.files_read({}):
+            self.assertEqual(owner.HIDDEN, owner._start('123'))
+        kill.assert_called_once_with(123, 0)
+
+    def test_a_user_without_a_name(self):
+        with unittest.mock.patch('pwd.getpwuid', side_effect=KeyError):
+            self.assertEqual(str(os.getuid()), owner._user())
+
     def test_what_proc_tells(self):
         for state, fields, start in (('S', 20, '7'), ('Z', 20, ''), ('X', 20, ''), (
                 'S', 19, owner.HIDDEN)):
@@ -184,3 +196,30 @@ class Gone(unittest.TestCase):
                 yield
             finally:
                 forget()
+
+
+class Elsewhere(unittest.TestCase):
+    """An application may know of processes on other hosts."""
+
+    def setUp(self):
+        zope.component.testing.setUp()
+        self.addCleanup(zope.component.testing.tearDown)
+        self.asked = []
+        zope.component.provideUtility(self, ILockOwners)
+
+    def over(self, asked):
+        self.asked.append(asked)
+        return 'it is known to be dead'
+
+    def test_what_it_knows_counts(self):
+        other = Owner.me()._replace(machine='other')
+        self.assertEqual('it is known to be dead', other.over)
+        self.assertEqual([other], self.asked)
+        zope.interface.verify.verifyObject(ILockOwner, other)
+
+    def test_it_is_not_asked_of_this_host(self):
+        me = Owner.me()
+        with me.in_use():
+            self.assertEqual('', me.over)
+        self.assertEqual('that process has ended', me._replace(start='1').over)
+        self.assertEqual([], self.asked)

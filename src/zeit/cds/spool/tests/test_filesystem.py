@@ -1,4 +1,5 @@
 """What a spool asks of the file system that Python does not have."""
+import ctypes
 import errno
 import itertools
 import os
@@ -43,6 +44,14 @@ class Moving(Directories):
     def test_in_one_step_where_that_can_be_done(self):
         self.assertTrue(self.move() or filesystem.renameat2() is None)
         self.overwrite()
+
+    def test_what_the_library_knows(self):
+        for name in 'renameat2', 'syncfs':
+            known = hasattr(ctypes.CDLL(None), name)
+            self.assertEqual(known, filesystem._call(name) is not None)
+        self.assertEqual(hasattr(ctypes.CDLL(None), 'renameat2'),
+                         filesystem.renameat2() is not None)
+        self.assertIsNone(filesystem._call('no_such_function'))
 
     def test_the_library_does_not_know_it(self):
         with System() as system:

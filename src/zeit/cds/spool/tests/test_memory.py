@@ -1,5 +1,6 @@
 """Bytes of files on their way: whose memory they use, how they are written, and when."""
 import contextlib
+import mmap
 import os
 import types
 import unittest
@@ -224,11 +225,21 @@ class BlockMemory(unittest.TestCase):
         self.assertIs(first, blocks.take(0))
         self.assertEqual([], blocks._free)
 
+    def test_each_is_in_one_piece_where_the_system_can(self):
+        class Map(mmap.mmap):
+            def madvise(self, *args):
+                advised.append(args)
+                raise OSError('It cannot.')
+
+        advised = []
+        with unittest.mock.patch.object(mmap, 'mmap', Map):
+            Blocks(self.TUNING).take(0)
+        self.assertEqual([(mmap.MADV_HUGEPAGE,)], advised)
+
     def test_little_ones_are_new(self):
         blocks = Blocks(self.TUNING._replace(most=0))
         blocks._free.append('a large one')
-        self.assertEqual(ALIGNED, len(blocks.take(0)) if blocks._taken else ALIGNED)
-        self.assertEqual(ALIGNED, len(blocks.take(0)))
+        self.assertEqual([ALIGNED] * 2, [len(blocks.take(0)) for _ in range(2)])
 
 
 class Writers(InboxCase):

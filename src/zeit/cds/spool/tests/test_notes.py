@@ -10,6 +10,7 @@ from zeit.cds.spool.journal import DAY, JOURNAL, Journal, RECORD, Record
 from zeit.cds.spool.outbox import numbered
 from zeit.cds.spool.outgoing import BUFFER, FAIR, temporary_name
 from zeit.cds.spool.tests.cases import InSpool, OutboxCase, PLACE
+from zeit.cds.spool.tests.recorder import BROKEN, System
 
 
 def outgoing(name, temporary, digest='digest'):
@@ -189,6 +190,17 @@ class Outboxes(OutboxCase):
         self.assertEqual((['a'], [unsent.temporary], ['d']), (
             [note.name for note in waiting], temporaries, [note.name for note in lost]))
         self.assertEqual(names['a'], waiting[0].temporary)
+
+    def test_no_file_that_was_compared_stays_open(self):
+        self.offer('a')
+        with self.begun() as outbox:
+            self.sent(outbox, 'a')
+        with self.open() as outbox, System() as system:
+            before = len(os.listdir('/proc/self/fd'))
+            for _ in range(2):
+                self.assertEqual(['a'], [note.name for note in outbox.interrupted()[0]])
+                self.assertEqual(before, len(os.listdir('/proc/self/fd')))
+                system.fail('preadv', BROKEN)       # then nothing speaks against it
 
     def test_what_was_sent_is_not_forgotten_before_it_was_retired(self):
         self.offer('a')

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from types import SimpleNamespace
+from unittest import mock
 
 from zeit.cds.interfaces import Locked, SpoolError
 from zeit.cds.spool.inbox import LOCK, ReadOnlySpool, Spool
@@ -125,6 +126,26 @@ class Texts(InSpool):
         for error, kind in (OSError(5, 'x'), SpoolError), (FileExistsError(17, 'x'), (
                 FileExistsError)), (KeyError('x'), KeyError):
             self.assertRaises(kind, spooled.verb, error)
+
+
+class FirstRuns(InSpool):
+    """Two make the directories at the same time."""
+
+    def test_what_somebody_else_has_just_made_is_good(self):
+        os.rmdir(self.at('cur'))
+
+        def prepare(store):
+            os.mkdir(self.at('cur'))
+            raise FileExistsError(errno.EEXIST, 'File exists', self.at('cur'))
+
+        with mock.patch('gocept.filestore.filestore.FileStore.prepare', prepare):
+            Spool(self.path).close()
+
+    def test_what_is_no_directory_is_none(self):
+        os.rmdir(self.at('cur'))
+        os.symlink('nowhere', self.at('cur'))
+        with self.assertRaisesRegex(SpoolError, 'Not a directory: %s' % self.at('cur')):
+            Spool(self.path)
 
 
 class ReadOnlyDisks(InSpool):

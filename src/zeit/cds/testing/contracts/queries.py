@@ -52,6 +52,34 @@ class QueriesContract:
             self.exchange(name)
         self.assertEqual(['c', 'b'], self.names(limit=2))
 
+    def test_feeds(self):
+        self.exchange('a')
+        self.exchange('b')
+        self.of_another_feed('c')
+        with self.journal.ask() as queries:
+            self.assertEqual([('other', 'import'), ('wire', 'import')], queries.feeds())
+
+    def test_one_direction(self):
+        self.exchange('a')
+        with self.journal.ask() as queries:
+            for direction, number in ('import', 1), ('export', 0):
+                self.assertEqual(number, len(queries.files(feed='wire', direction=direction)))
+                self.assertEqual(number, len(queries.runs('wire', direction=direction)))
+
+    def test_files_whose_names_begin_alike(self):
+        names = ['fire', 'fl%', 'fl%_', 'flo', 'fl\\', 'flood\udcfc', 'Flood', 'glue']
+        self.exchange(*names)
+        self.of_another_feed('flow')
+        with self.journal.ask() as queries:
+            for beginning, found in (
+                    ('fl', {'fl%', 'fl%_', 'flo', 'fl\\', 'flood\udcfc'}), ('fl%', {'fl%', 'fl%_'}),
+                    ('fl\\', {'fl\\'}), ('flood\udcfc', {'flood\udcfc'}), ('F', {'Flood'}),
+                    ('', set(names)), ('x', set())):
+                rows = queries.files_like(beginning, 'wire', 'import')
+                self.assertEqual(found, {row.name for row in rows})
+            self.assertEqual(1, len(queries.files_like('fl', 'wire', 'import', limit=1)))
+            self.assertEqual([], queries.files_like('fl', 'wire', 'export'))
+
     def test_the_last_file_of_each_feed(self):
         self.exchange('a')
         self.exchange('b')
@@ -102,6 +130,7 @@ class QueriesContract:
         with self.journal.ask() as queries:
             median, most = queries.delays('wire', 'import', now - HOUR, (0.5, 1.0))
             self.assertEqual([None], queries.delays('none', 'import', now - HOUR, (0.5,)))
+            self.assertEqual([None], queries.delays('wire', 'import', now - HOUR, (0.5,), now))
         self.assertTrue(20 <= median < 900 <= most)
 
     def give_up(self, name, tries=3, size=4):

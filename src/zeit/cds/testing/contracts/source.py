@@ -30,6 +30,7 @@ class SourceContract:
     """
 
     source = feed = elsewhere = keeping = None
+    names = NAMES       # a spool that can't have some of these names has others
 
     # ------------------------------------------------------------ what a subclass tells
 
@@ -134,10 +135,10 @@ class SourceContract:
     # ------------------------------------------------------------ files
 
     def test_what_waits(self):
-        for n, name in enumerate(NAMES):
+        for n, name in enumerate(self.names):
             self.offer(name, b'x' * n)
         found = self.open().waiting()
-        self.assertEqual({(name, n, 'file') for n, name in enumerate(NAMES)},
+        self.assertEqual({(name, n, 'file') for n, name in enumerate(self.names)},
                          {(entry.name, entry.size, entry.kind) for entry in found})
 
     def test_contents(self):
@@ -170,7 +171,7 @@ class SourceContract:
 
     def test_temporary_names(self):
         outbox = self.open()
-        for name in *NAMES, 'x' * 255, 'é' * 127:
+        for name in *self.names, 'x' * 255, 'é' * 127:
             one, other = (outbox.create(name).temporary for _ in range(2))
             self.assertNotEqual(one, other)
             self.assertLessEqual(len(os.fsencode(one)), 255)
@@ -230,10 +231,10 @@ class SourceContract:
     # ------------------------------------------------------------ notes
 
     def test_a_note_outlives_the_process(self):
-        for name in NAMES:
+        for name in self.names:
             self.offer(name)
         with self.begun() as outbox:
-            sent = {name: self.send(outbox, name).temporary for name in NAMES}
+            sent = {name: self.send(outbox, name).temporary for name in self.names}
         with self.open() as outbox:
             notes, temporaries, parts = outbox.interrupted()
         self.assertEqual(sent, {note.name: note.temporary for note in notes})

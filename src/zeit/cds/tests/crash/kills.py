@@ -152,18 +152,38 @@ class Matrix:
         afterwards -- the setting; files are moved to `done`, if they are
         """
         self.server, self.files, self.connections = server, files, connections
-        self.consume, self.renew, self.afterwards = consume, renew, afterwards
-        self.store_dir = new_spool()
+        self.takes, self.renew, self.afterwards = consume, renew, afterwards
+        self.store_dir = self.new_spool()
         self.versions, self.replaced, self.taken = set(), set(), []     # of (name, data)
         self.wrong, self.kept = [], journals.kept(journal)
+
+    # ------------------------------------------------------------ the spool
+
+    @staticmethod
+    def new_spool():
+        return new_spool()
 
     def close(self):
         self.kept.close()
         shutil.rmtree(self.store_dir)
 
     def run(self, last=NEVER):
+        """See run_import."""
         return run_import(self.server, self.store_dir, last, self.kept.journal,
                           connections=self.connections, afterwards=self.afterwards)
+
+    def published(self):
+        """What waits in new: {name: data}, both bytes."""
+        return contents(os.path.join(self.store_dir, 'new'))
+
+    def consume(self, name):
+        os.unlink(os.path.join(os.fsencode(self.store_dir), b'new', name))
+
+    def in_tmp(self):
+        """Names of what is in tmp, bytes."""
+        return contents(os.path.join(self.store_dir, 'tmp')).keys()
+
+    # ------------------------------------------------------------ what is done
 
     def steps(self):
         """How many steps there are in a run that nobody kills."""
@@ -181,7 +201,7 @@ class Matrix:
         text = self.run(step)
         if text is None:
             self.check_nothing_partial(step)
-            if self.consume:
+            if self.takes:
                 self.take()
             if self.renew:
                 self.offer_new_version()
@@ -219,13 +239,12 @@ class Matrix:
 
     def take(self):
         """Be the consumer."""
-        new = os.path.join(self.store_dir, 'new')
-        for name, data in contents(new).items():
+        for name, data in self.published().items():
             self.taken.append((name, data))
-            os.unlink(os.path.join(os.fsencode(new), name))
+            self.consume(name)
 
     def check_nothing_partial(self, step):
-        for name, data in contents(os.path.join(self.store_dir, 'new')).items():
+        for name, data in self.published().items():
             if (name, data) not in self.versions | self.replaced:
                 self.wrong.append('step %d: partial: %r, %d bytes' % (step, name, len(data)))
 
@@ -233,8 +252,7 @@ class Matrix:
         """After the run that follows the killed one."""
         locks = {b'read', b'write', directory.MUTEX.encode()}
         left = contents(self.server.directory).keys() & locks
-        parts = [name for name in os.listdir(os.path.join(self.store_dir, 'tmp'))
-                 if name.startswith('.')]
+        parts = [name for name in self.in_tmp() if name.startswith(b'.')]
         if left or parts:
             self.wrong.append('step %d: left behind: %r %r' % (step, left, parts))
 
@@ -242,7 +260,7 @@ class Matrix:
         """Was each version that the server offered published once, and is nothing left?"""
         self.take()
         self.check_nothing_left(step)
-        rest = contents(os.path.join(self.store_dir, 'tmp')).keys()
+        rest = set(self.in_tmp())
         there = contents(self.server.directory).keys() - {b'done'}
         if self.afterwards != 'keep':
             rest |= there

@@ -2,7 +2,7 @@
 import collections
 import compileall
 import difflib
-import importlib
+import importlib.util
 import json
 import os
 import selectors
@@ -43,7 +43,8 @@ class Order:
     def module(self, name):
         """(its number, its Statements)"""
         if name not in self._modules:
-            self._modules[name] = len(self._modules), coverage.Statements(
+            number = 1 + max((number for number, _ in self._modules.values()), default=0)
+            self._modules[name] = number, coverage.Statements(
                 self._project.module_path(name).read_bytes())
         return self._modules[name]
 
@@ -79,7 +80,10 @@ class Order:
         """Take it from there, as far as lines have not changed since."""
         kept, moves = json.loads(path.read_text()), {}
         for name, (number, source, measured, unlike) in kept['modules'].items():
-            new = self._project.module_path(name).read_bytes()
+            path, moves[number] = self._project.module_path(name), {}
+            if not path.exists():
+                continue
+            new = path.read_bytes()
             self._modules[name] = number, coverage.Statements(new)
             moves[number] = moved(source, new.decode(), set(unlike))
             self.unlike[name] = {*range(1, new.count(b'\n') + 1)} - {*moves[number].values()}
@@ -156,7 +160,10 @@ class Slot:
     def change(self, sources):
         """`sources`: {name of a module: bytes}"""
         for name, source in sources.items():
-            self.project.module_path(name).write_bytes(source)
+            path = self.project.module_path(name)
+            path.write_bytes(source)
+            # One that was compiled in the same second passes for what is as long.
+            Path(importlib.util.cache_from_source(path)).unlink(missing_ok=True)
 
     def restore(self, names):
         self.change({name: self._original.module_path(name).read_bytes() for name in names})

@@ -3,7 +3,7 @@
 A change is a piece of text in place of another, so that all other lines stay what they are.
 Never changed: what is logged, docstrings, annotations, decorators, strings, `__repr__`, numbers
 of seconds, and the numbers of a class called *Tuning. Nor what makes no difference to anybody: None
-instead of False, one more random byte.
+instead of False, one more random byte, the size of a buffer (`64 * 1024`).
 """
 import ast
 import difflib
@@ -248,6 +248,9 @@ class Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_BinOp(self, node):
+        if isinstance(node.op, ast.Mult) and all(
+                isinstance(child, ast.Constant) for child in (node.left, node.right)):
+            return      # so many KiB, or MiB
         texts = any(isinstance(child, (ast.JoinedStr, ast.List, ast.Tuple))
                     or isinstance(child, ast.Constant) and isinstance(child.value, (str, bytes))
                     for child in ast.walk(node))

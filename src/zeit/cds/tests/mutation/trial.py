@@ -36,7 +36,7 @@ class Project:
     `source`   directory that holds the package
     `package`  dotted name
     `rooms`    {name: (patterns of modules, patterns of test modules)}; names without the
-               package's own
+               package's own. A room below another is one of its own: `*` matches no dot.
     """
 
     def __init__(self, source, package, rooms):
@@ -53,9 +53,10 @@ class Project:
         """The modules that match, without the package's name, sorted."""
         found = []
         for path in self.path.rglob('*.py'):
-            name = '.'.join(path.relative_to(self.path).with_suffix('').parts)
-            name = name.removesuffix('.__init__')
-            if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+            parts = path.relative_to(self.path).with_suffix('').parts
+            name = '.'.join(parts).removesuffix('.__init__')
+            if any(fnmatch.fnmatchcase(name, pattern) and len(parts) == 1 + pattern.count('.')
+                   for pattern in patterns):
                 found.append(name)
         return sorted(found)
 

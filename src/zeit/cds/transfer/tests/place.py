@@ -136,7 +136,7 @@ class Place(Strategy):
         self.tell('prepare', job.name, asked)
         return self.offset
 
-    def transfer(self, line, job, offset, also):
+    def transfer(self, line, job, offset, also, then):
         self.tell('transfer', job.name, offset)
         job.file.size = self.size
         self.begins = also(self)

@@ -174,14 +174,6 @@ class Vanished(Exchanges):
         self.assertEqual(('d', 1), (name, outcome.waiting))
         self.assertIn('knows no regular file under this name', reason)
 
-
-def kindless(entries):
-    """A listing that tells nothing but names, if it is one."""
-    if not isinstance(entries, list) or not all(isinstance(entry, Entry) for entry in entries):
-        return entries
-    return [Entry(entry.name) for entry in entries]
-
-
     def test_what_has_vanished_is_not_looked_for_in_a_further_listing(self):
         server = self.serve(files={'a': b'data'})
         os.mkdir(os.path.join(server.directory, 'd'))
@@ -191,6 +183,13 @@ def kindless(entries):
         self.assertEqual(([('d', 'it is a directory')], 1, 0),
                          (outcome.skipped, outcome.files, outcome.waiting))
         self.assertEqual(1, server.count('kind'))
+
+
+def kindless(entries):
+    """A listing that tells nothing but names, if it is one."""
+    if not isinstance(entries, list) or not all(isinstance(entry, Entry) for entry in entries):
+        return entries
+    return [Entry(entry.name) for entry in entries]
 
 
 class Measuring(Exchanges):

@@ -153,6 +153,23 @@ class Directories(Exchanges):
             self.assertLessEqual(4, directory.deadline.left)
             self.assertEqual(2, len(self.server.sessions))
 
+    def test_a_session_is_kept_for_another_run_only_if_all_went_well(self):
+        for fails in False, True:
+            directory, kept = self.directory(), []
+            self.server.give_back = kept.append
+            with recorded(), self.raised_if(fails), directory.locked('read'):
+                if fails:
+                    raise KeyError('It fails.')
+            first, = self.server.sessions
+            self.assertEqual(([] if fails else [first], not fails), (kept, first.alive))
+            first.close()
+        directory = self.directory()
+        self.server.give_back = kept.append
+        del kept[:]
+        directory.connect()
+        directory.disconnect()
+        self.assertEqual([], kept)
+
     def raised_if(self, fails):
         return self.assertRaises(KeyError) if fails else self.subTest()
 

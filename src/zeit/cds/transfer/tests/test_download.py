@@ -201,16 +201,16 @@ class Transferring(Downloads):
 
     def transfer(self, line, before, offset=0, size=0):
         job = self.job(TOLD, before, size)
-        self.download.transfer(line, job, offset, 'also')
+        self.download.transfer(line, job, offset, 'also', 'then')
         return job, line.asked[0]
 
     def test_no_more_comes_than_may(self):
-        job, (entry, sink, offset, also) = self.transfer(Line(None), TOLD)
-        self.assertEqual((TOLD, 0, 'also'), (entry, offset, also))
+        job, (entry, sink, *rest) = self.transfer(Line(None), TOLD)
+        self.assertEqual((TOLD, [0, 'also', 'then']), (entry, rest))
         sink.advance(70)
         with self.assert_dropped('sends more and more, 71 bytes of a file of 50', True):
             sink.advance(1)
-        job, (_, sink, _, _) = self.transfer(Line(None), Entry('a'))
+        job, (_, sink, *_) = self.transfer(Line(None), Entry('a'))
         self.assertIs(job.file, sink)
 
     def test_a_limited_one_is_its_file_otherwise(self):
@@ -232,7 +232,7 @@ class Transferring(Downloads):
     def test_it_is_not_resumed(self):
         job = self.job(LARGE, LARGE, RESUME)
         with self.assertRaisesRegex(TemporaryError, 'It cannot be resumed: 502 No.'):
-            self.download.transfer(Line(PermanentError('502 No.')), job, RESUME, None)
+            self.download.transfer(Line(PermanentError('502 No.')), job, RESUME, None, None)
         self.assertEqual(1, job.file.restarts)
 
 

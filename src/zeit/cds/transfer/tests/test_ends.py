@@ -100,7 +100,8 @@ class Stopped(Exchanges):
         server.faults.append(Fault('read', lambda *args: run.stop(Interrupted('Enough.')), times=1))
         outcome = self.run_it(run)
         self.assertIsInstance(outcome.error, Interrupted)
-        self.assertEqual({'00'}, set(self.spool('new')))
+        self.assertEqual(({'00'}, [], []),
+                         (set(self.spool('new')), outcome.skipped, outcome.failed))
         self.assertEqual(8, len(server.files))
 
     def test_abort_ends_all_sessions(self):

@@ -3,6 +3,7 @@ import os
 
 from zeit.cds.interfaces import FileRefused, RunLimitReached, SpoolError
 from zeit.cds.lock.lockfile import LockFile
+from zeit.cds.net.scheduler import sleep
 from zeit.cds.spool.inbox import FileSink
 from zeit.cds.transfer.importing import Import
 from zeit.cds.transfer.tests.plain import Exchanges, Fault, hangs, QUICK, QUICK_LOCK
@@ -55,6 +56,19 @@ class Committing(Exchanges):
         self.commit(tuning=QUICK._replace(gather=60.0, group=2))
         self.assertLess(1, len(self.sink.commits))
         self.assertEqual(sorted(self.files), sum(self.sink.commits, []))
+
+    def test_one_after_the_other(self):
+        busy, most = [], []
+
+        def slowly(incomings):
+            busy.append(incomings)
+            most.append(len(busy))
+            sleep(0.02)
+            busy.pop()
+
+        self.commit(hook=slowly, tuning=QUICK._replace(group=1))
+        self.assertLess(1, len(most))
+        self.assertEqual({1}, set(most))
 
     def test_what_was_not_durable_when_the_run_ended_is_dropped(self):
         outcome = self.commit(Fault('read', hangs, name='03'), run_limit=1,

@@ -1,63 +1,97 @@
-"""Which jobs a worker has taken before their turn, and what a session is told of them."""
+"""The jobs that a worker has taken already: in which order, and what a session is told of them."""
 import unittest
 
-from zeit.cds.interfaces import Entry
+from zeit.cds.interfaces import Entry, Interrupted
 from zeit.cds.transfer.following import Following
 from zeit.cds.transfer.jobs import Jobs
 from zeit.cds.transfer.tuning import Tuning
-from zeit.cds.transfer.worker import Strategy
 
 
-class Asking(Strategy):
+class Strategy:
+
+    def __init__(self):
+        self.asked = []
 
     def ask_before(self, batch, job):
-        return (batch, job.name)
+        self.asked.append((batch, job.name))
+        return 'answer for ' + job.name
 
 
-class FollowingJobs(unittest.TestCase):
+class Taking(unittest.TestCase):
 
-    def setUp(self):
-        self.entries = [Entry('%d' % number, number + 1, kind='file') for number in range(5)]
-        self.entries[3] = self.entries[3]._replace(size=0)
-        self.jobs = Jobs(self.entries, 1, Tuning())
-        self.following = Following(self.jobs, Asking())
+    def following(self, *entries):
+        self.jobs = Jobs([entry if isinstance(entry, Entry) else Entry(entry, 5, 1, 'file')
+                          for entry in entries], 0, Tuning())
+        self.jobs.enter()
+        self.strategy = Strategy()
+        return Following(self.jobs, self.strategy)
 
-    def test_the_first_is_told_as_often_as_it_is_asked_for(self):
-        self.assertEqual([self.entries[0]] * 2, [self.following.first('b') for _ in range(2)])
-        self.assertEqual('0', self.following.take().name)
-        self.assertEqual(self.entries[1], self.following.first('b'))
+    def names(self, entries):
+        return [entry and entry.name for entry in entries]
 
-    def test_further_ones_are_told_once(self):
-        self.following.first('b')
-        self.assertEqual(self.entries[1:3], [next(self.following) for _ in range(2)])
-        self.assertEqual(['0', '1'], [self.following.take().name for _ in range(2)])
-        self.assertEqual(self.entries[2], self.following.first('b'))
-        self.assertEqual([Entry('3'), self.entries[4]], list(self.following))
-        self.assertEqual(['2', '3', '4', None], [
-            job and job.name for job in (self.following.take() for _ in range(4))])
+    def test_none_is_taken_before_a_session_wants_one(self):
+        following = self.following('a', 'b')
+        self.assertIsNone(following.take())
+        self.assertEqual('a', self.jobs.take().name)
 
-    def test_another_session_is_told_of_them_anew_and_was_asked_nothing(self):
-        self.following.first('b')
-        next(self.following)
-        job = self.following.take()
-        self.assertEqual(('b', '0'), self.following.asked(job))
-        self.following.forget()
-        self.assertIsNone(self.following.asked(job))
-        self.assertEqual(self.entries[1], self.following.first('c'))
-        self.assertEqual(self.entries[2], next(self.following))
-        self.assertEqual([None, ('c', '2')], [
-            self.following.asked(self.following.take()) for _ in range(2)])
+    def test_the_first_is_told_and_taken_then(self):
+        following = self.following('a', 'b')
+        self.assertEqual(Entry('a', 5, 1, 'file'), following.first('batch'))
+        self.assertEqual('a', following.first('another').name)      # it is the same
+        self.assertEqual([('batch', 'a')], self.strategy.asked)
+        job = following.take()
+        self.assertEqual(('a', 'answer for a'), (job.name, following.asked(job)))
+        self.assertIsNone(following.take())
+        self.assertEqual('b', following.first('batch').name)
+        self.assertIsNone(following.asked(following.take() and job))
 
-    def test_what_was_not_begun_is_put_back(self):
-        self.following.first('b')
-        next(self.following)
-        self.following.put_back()
-        self.assertIsNone(self.following.take())
-        self.assertEqual(['0', '1', '2'], [self.jobs.take().name for _ in range(3)])
+    def test_there_is_none_any_more(self):
+        following = self.following()
+        self.assertIsNone(following.first('batch'))
+        self.assertEqual([], list(following))
 
-    def test_what_was_tried_before_is_told_of_by_its_name(self):
-        self.following.first('b')
-        job = self.following.take()
+    def test_a_session_draws_as_many_as_it_likes(self):
+        following = self.following(*'abcd')
+        self.assertEqual('a', following.first('batch').name)
+        self.assertEqual(['b', 'c'], self.names([next(following), next(following)]))
+        self.assertEqual(['a', 'b'], [following.take().name for _ in range(2)])
+        self.assertEqual('d', next(following).name)
+        self.assertRaises(StopIteration, next, following)
+        self.assertEqual(['c', 'd'], [following.take().name for _ in range(2)])
+        self.assertEqual([('batch', name) for name in 'abcd'], self.strategy.asked)
+
+    def test_another_session_is_told_of_all_anew(self):
+        following = self.following(*'abc')
+        following.first('batch')
+        next(following)
+        following.forget()
+        self.assertEqual('a', following.first('another').name)
+        self.assertEqual(['b', 'c'], self.names(following))
+        job = following.take()
+        self.assertEqual(('a', None), (job.name, following.asked(job)))
+
+    def test_what_was_taken_is_put_back(self):
+        following = self.following(*'abc')
+        following.first('batch')
+        next(following)
+        following.put_back()
+        self.assertIsNone(following.take())
+        self.assertEqual(['a', 'b', 'c'], [self.jobs.take().name for _ in range(3)])
+
+    def test_and_dropped_if_the_run_ends(self):
+        following = self.following('a')
+        following.first('batch')
+        self.jobs.stop(Interrupted('Enough.'))
+        following.put_back()
+        self.assertTrue(self.jobs.idle)
+
+    def test_what_is_not_known_of_a_file_is_not_told(self):
+        for entry in Entry('a', 0, 1, 'file'), Entry('a', 5, 1), Entry('a', None, 1, 'file'):
+            self.assertEqual(Entry('a'), self.following(entry).first('batch'))
+        following = self.following('a')
+        following.first('batch')
+        job = following.take()
         job.before = job.entry
+        following.put_back()
         self.jobs.put_back(job)
-        self.assertEqual(Entry('0'), self.following.first('b'))
+        self.assertEqual(Entry('a'), following.first('batch'))

@@ -64,6 +64,22 @@ class Pool(unittest.TestCase):
         self.sessions.close()
         self.assertFalse(first.alive)
 
+    def test_the_first_is_given_back_to_who_keeps_it_if_it_is_sound(self):
+        for keeps, is_sound, alive, given in (
+                (True, True, True, True), (True, True, False, False), (True, False, True, False),
+                (False, True, True, False)):
+            self.setUp()
+            kept = []
+            if keeps:
+                self.give_back = kept.append
+            elif hasattr(self, 'give_back'):
+                del self.give_back
+            first, further = self.sessions.renewed(), self.sessions.open()
+            first.alive = alive
+            self.sessions.close(is_sound)
+            self.assertEqual(([first] if given else [], given, False),
+                             (kept, first.alive, further.alive))
+
     def test_each_is_opened_once_however_often_it_is_expected(self):
         self.sessions.renewed()
         for number, tasks in (2, 2), (1, 2), (3, 3), (3, 3):

@@ -2,11 +2,12 @@
 import zope.event
 
 from zeit.cds.events import FileImported, RunFinished
-from zeit.cds.interfaces import Interrupted, PermanentError, TemporaryError
+from zeit.cds.interfaces import Entry, Interrupted, PermanentError, TemporaryError
 from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.spool.inbox import FileSink, Spool
 from zeit.cds.testing.logs import recorded
 from zeit.cds.transfer.importing import Import
+from zeit.cds.transfer.jobs import Dropped, Job, NOT_TRIED
 from zeit.cds.transfer.tests.plain import Exchanges, Fault, QUICK, QUICK_LOCK
 
 
@@ -98,6 +99,16 @@ class LastLines(Exchanges):
         finished, = events
         self.assertIsInstance(finished, RunFinished)
         self.assertIs(self.outcome, finished.outcome)
+
+    def test_what_was_not_even_tried_is_not_told_of(self):
+        run = self.import_(self.serve())
+        for dropped in NOT_TRIED, Dropped('no', False):
+            job = Job(Entry('a'))
+            job.dropped = dropped
+            with recorded() as log:
+                run._settle(job)
+        self.assertEqual(([('a', 'no')], []), (run.outcome.skipped, run.outcome.failed))
+        self.assertEqual(['Not exchanged: a: no.'], log.warnings)
 
     def test_how_far_it_is(self):
         server, seen = self.serve(files={'a': b'data', 'b': b'more data'}), []

@@ -124,7 +124,7 @@ class Again(Uploads):
 class Storing(Uploads):
 
     def transfer(self, job, line, offset=0):
-        self.upload.transfer(line, job, offset, 'also')
+        self.upload.transfer(line, job, offset, 'also', None)
 
     def test_where_it_goes(self):
         for temporary, name in (PART, PART), (None, 'a'):

@@ -1,4 +1,5 @@
 """One worker, step by step: what it asks of its strategy, its session, and the other workers."""
+import collections
 import unittest
 
 from zeit.cds.interfaces import ConnectionLost, Entry, FileRefused, SpoolError
@@ -25,8 +26,7 @@ class Transfers(Working):
         worker = self.place.worker(*entries, **kw)
         worker._begin()
         for _ in range(steps):
-            job, worker._next = worker._next or self.place.jobs.take(), None
-            worker._exchange(job)
+            worker._exchange(worker._following.take() or self.place.jobs.take())
         return worker
 
     def test_what_is_asked_for_one_file(self):
@@ -56,7 +56,7 @@ class Transfers(Working):
     def test_what_was_asked_of_a_session_that_died_is_asked_again(self):
         worker = self.exchange('a', 'b')
         self.place.opened[0].alive = False
-        worker._exchange(worker._next)
+        worker._exchange(worker._following.take())
         self.assertEqual([('a', None), ('b', None)], self.place.told('prepare'))
 
     def test_older_ones_are_finalized_on_the_same_round_trip(self):
@@ -67,9 +67,41 @@ class Transfers(Working):
             self.place.jobs.durable(self.place.jobs.to_commit())
             self.place.fail('finalize', error)
             del self.place.done[:]
-            worker._exchange(worker._next)
+            worker._exchange(worker._following.take())
             self.assertEqual([('finalize', 'a'), ('transferred', 'b'), *ends,
                               ('verify', 'b', 'after b', False)], self.place.done[4:])
+
+    def test_what_a_server_answers_later_is_settled_then(self):
+        def finalize(batch, job):
+            pending.done = False
+            return pending
+
+        pending, self.place.finalize = Pending(), finalize
+        worker = self.exchange('a', 'b')
+        self.place.jobs.durable(self.place.jobs.to_commit())
+        worker._exchange(worker._following.take())
+        self.assertEqual([], self.place.told('finalized'))
+        worker._settle(worker._finalizing, answered=True)
+        self.assertEqual([], self.place.told('finalized'))
+        pending.done = True
+        worker._settle(worker._finalizing, answered=True)
+        self.assertEqual([('a',)], self.place.told('finalized'))
+        worker._settle(worker._finalizing)
+        self.assertEqual([('a',)], self.place.told('finalized'))
+
+    def test_it_waits_for_that_answer_when_it_has_nothing_else_to_do(self):
+        def finalize(batch, job):
+            pending = Pending()
+            pending.done = False
+            return pending
+
+        self.place.finalize = finalize
+        worker = self.exchange('a', 'b')
+        self.place.jobs.durable(self.place.jobs.to_commit())
+        worker._exchange(worker._following.take())
+        self.place.jobs.durable(self.place.jobs.to_commit())
+        worker._work()
+        self.assertEqual([('a',), ('b',)], self.place.told('finalized'))
 
     def test_it_is_resumed(self):
         self.place.offset = 3
@@ -107,7 +139,6 @@ class Transfers(Working):
 
     def test_its_session_is_lost_again(self):
         self.place.size = 4
-        self.place.fail('dropped')
         self.assertEqual('failed: Lost', self.dropped('transfer', LOST, LOST))
         self.assertEqual([(None, 'a')], self.place.told('dropped'))
         self.assertEqual(3, len(self.place.opened))
@@ -173,8 +204,7 @@ class Transfers(Working):
         self.place.verify = lambda *args: seen.append(worker.moved)
         worker._begin()
         for _ in range(2):
-            job, worker._next = worker._next or self.place.jobs.take(), None
-            worker._exchange(job)
+            worker._exchange(worker._following.take() or self.place.jobs.take())
         self.assertEqual([5, 10, 10], [*seen, worker.moved])
 
 
@@ -232,7 +262,6 @@ class Finalizing(Working):
         for tries, state in (0, DURABLE), (1, DROPPED):
             self.assertEqual(state, self.ended(LOST, tries=tries)[0][0])
         self.assertEqual('uncertain: Lost', self.ended(LOST, tries=1)[0][1])
-        self.assertEqual(['a'], [job.name for job in self.place.jobs.to_finalize(1)] or ['a'])
         self.assertEqual(6, len(self.place.opened))       # another one each time
 
     def test_it_is_not_known_for_what_went_with_a_file_that_ended_the_session(self):
@@ -241,7 +270,7 @@ class Finalizing(Working):
         job = self.place.jobs.take()
         self.place.jobs.durable([job])
         for _ in range(5):
-            worker._settle([(self.place.jobs.to_finalize(1)[0], Pending(LOST))])
+            worker._settle(collections.deque([(self.place.jobs.to_finalize(1)[0], Pending(LOST))]))
         self.assertEqual((0, DURABLE), (job.tries, job.state))
 
 

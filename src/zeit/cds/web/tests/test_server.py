@@ -7,6 +7,7 @@ import threading
 import unittest
 
 from zeit.cds.interfaces import ConfigurationError
+from zeit.cds.web.facts import Sources
 from zeit.cds.web.pages import Pages
 from zeit.cds.web.server import place, Server
 from zeit.cds.web.tests.watched import some
@@ -38,7 +39,8 @@ class Served(unittest.TestCase):
     @contextlib.contextmanager
     def server(self, host='127.0.0.1'):
         server = Server(host, 0)
-        server.start(Pages(some(), lambda: ('text/plain', b'')))
+        watch = some()
+        server.start(Pages(Sources(lambda: None, watch), watch, lambda: ('text/plain', b'')))
         try:
             yield server
         finally:

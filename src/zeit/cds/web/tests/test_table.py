@@ -43,6 +43,12 @@ class Table(unittest.TestCase):
         self.assertNotIn('\x1b', text(some()))
         self.assertNotIn('\x1b', text(Watch(Watched(error='a\x1b[2Jb\nc'))))
 
+    def test_lines_are_sentences(self):
+        for error, told in (
+                ('a\nb.', 'a. b.'), ('Is it?\nNo!', 'Is it? No!'), ('a:\n\nb', 'a: b.')):
+            [row] = rows(Watch(Watched(error=error)))
+            self.assertEqual(told, row.trouble)
+
     def test_no_password_is_in_it(self):
         self.assertNotIn('secret', text(some()))
 
