@@ -91,7 +91,7 @@ def look(feed, ask=None, connection=None):
     """
     from zeit.cds.transfer.look import ExportLook, ImportLook  # for the watch
     return _prepared(ImportLook if feed.direction == 'import' else ExportLook, feed, ask,
-                     connection)
+                     connection, _journal(feed, None))
 
 
 def inspect_locks(feed, ask=None):

@@ -100,6 +100,14 @@ class IJournal(zope.interface.Interface):
     def ask():
         """Returns an IQueries, a context manager. Raises JournalError."""
 
+    def notice(feed, spool):
+        """Files of an import that are not in `new` any more were taken.
+
+        feed -- IFeed
+        spool -- ISpool that provides INoted, perhaps only looked at, while no run is underway
+        Returns how many that are, int. Raises JournalError, SpoolError.
+        """
+
     def failures(feed):
         """Files of a feed (IFeed) that failed, or were set aside: a list of FileRow. Of an export,
         also those that are whole on the server, but not under their names.

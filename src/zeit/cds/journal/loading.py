@@ -1,4 +1,5 @@
 """What runs noted, put into the tables: each line once, however often it is handed over."""
+import socket
 import time
 
 from zeit.cds.interfaces import FileRow
@@ -239,11 +240,32 @@ def take(writing, run, untaken):
 
     run -- dict of RUN
     """
+    _take(writing, _untaken(writing, run), untaken)
+
+
+def notice(writer, feed, place, untaken):
+    """See IJournal. untaken -- function that gives names in new; None: not known"""
+    run = dict(feed=feed, host=socket.gethostname(), spool=place)
+    with writer.reading() as reading:
+        rows = _untaken(reading, run)       # before others get there
+    names = untaken() if rows else None
+    if names is None or all(row['name'] in names for row in rows):
+        return 0
+    with writer.writing() as writing:
+        return _take(writing, rows, names)
+
+
+def _untaken(reading, run):
+    return reading.run('untaken', {'of_' + name: run[name] for name in ('feed', 'host', 'spool')})
+
+
+def _take(writing, rows, untaken):
+    """Returns how many were taken."""
     seen, taken = set(), []
-    for found in writing.run('untaken', {
-            'of_' + name: run[name] for name in ('feed', 'host', 'spool')}):
+    for found in rows:
         if found['name'] not in untaken or found['name'] in seen:   # an older one of that name
             taken.append(dict(of_id=found['id'], taken=time.time_ns()))
         seen.add(found['name'])
     if taken:
         writing.run('take', taken)
+    return len(taken)

@@ -8,7 +8,7 @@ import zope.interface
 
 from zeit.cds.feed import label
 from zeit.cds.interfaces import ConfigurationError, IJournal, INoted
-from zeit.cds.journal.record import Record
+from zeit.cds.journal.record import place_of, Record
 from zeit.cds.journal.url import checked
 
 
@@ -89,6 +89,10 @@ class SQLJournal:
         database = self.database
         from zeit.cds.journal.queries import Queries
         return Queries(database)
+
+    def notice(self, feed, spool):
+        from zeit.cds.journal.loading import notice
+        return notice(self.writer, label(feed), place_of(feed), spool.untaken)
 
     def failures(self, feed):
         from zeit.cds.journal.loading import failures

@@ -64,6 +64,13 @@ class ImportLook(Look, Import):
                 tuple(lock for lock in self._afterwards.locks if lock in names))
 
 
+    def notice(self):
+        """Tell the journal, if one is kept, which files were taken from new. Raises CDSError."""
+        if self._journal is not None:
+            with self._sink.look(self.feed) as spool:
+                self._journal.notice(self.feed, spool)
+
+
 class ExportLook(Look, Export):
     """Is there anything to export?"""
 
@@ -71,6 +78,9 @@ class ExportLook(Look, Export):
         """See ImportLook."""
         with self._sink.look(self.feed) as spool:
             return self._found(spool.waiting())
+
+    def notice(self):
+        """There is nothing to be told: an export moves its files itself."""
 
     def __call__(self, session, listed):
         """See ImportLook."""

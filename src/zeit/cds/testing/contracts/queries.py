@@ -167,6 +167,16 @@ class QueriesContract:
         self.assertEqual([], self.failures())
         self.assertEqual({('a', 'gone')}, set(self.states()))
 
+    def test_what_was_taken_is_noticed_between_runs(self):
+        self.exchange('a', 'b')
+        self.assertEqual(0, self.journal.notice(self.feed, self.spool))
+        del self.spool.new['a']
+        self.assertEqual([1, 0], [self.journal.notice(self.feed, self.spool) for _ in range(2)])
+        self.assertEqual([('a', 'taken'), ('b', 'published')], self.states())
+        [row] = self.rows(name='a')
+        self.assertLess(row.published, row.taken)
+        self.assertEqual(0, self.journal.notice(Feed('other'), self.spool))
+
     def test_news_of_silence_is_news_once(self):
         self.assertEqual([False, True, False, True, False], [
             self.journal.heed('wire', 'import', silent)
