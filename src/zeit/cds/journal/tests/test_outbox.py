@@ -56,12 +56,13 @@ class Outbox(unittest.TestCase):
         self.journal.load(sections, tell='app.arrived')
         with self.journal.database.writing() as connection:
             connection.execute(update(outbox).values(told=1))
-            add(connection, sections, 'app.arrived')
+        with self.journal.writer.writing() as writing:
+            add(writing, sections, 'app.arrived')
         self.assertEqual([('r:0', 'app.arrived', 0, 1)], self.rows())
 
     def test_of_a_file_that_the_journal_does_not_have_nobody_is_told(self):
-        with self.journal.database.writing() as connection:
-            add(connection, [[['published', 'unknown:1', 2]]], 'app.arrived')
+        with self.journal.writer.writing() as writing:
+            add(writing, [[['published', 'unknown:1', 2]]], 'app.arrived')
         self.assertEqual([], self.rows())
 
     def test_what_was_told_long_ago_is_forgotten_and_nothing_else(self):

@@ -222,6 +222,21 @@ class Working(unittest.TestCase):
                 tasks.turn(0.01)
         self.assertEqual([None], taken)
 
+    def test_which_are_published_first(self):
+        jobs = self.new(*'abcd')
+        first, second, third, _ = [jobs.take() for _ in range(4)]
+        jobs.finalized(second)
+        self.assertEqual([], jobs.finalized_first(9, ()))
+        jobs.finalized(first)
+        self.assertEqual(['a', 'b'], jobs.finalized_first(9, ()))
+        self.assertEqual(['a'], jobs.finalized_first(1, ()))
+        self.assertEqual(['b'], jobs.finalized_first(1, {'a'}))
+        jobs.drop(third, Dropped('no', True))
+        self.assertEqual(['a', 'b'], jobs.finalized_first(9, ()))
+        self.assertEqual([], list(jobs.settled(lambda job: False)))
+        self.assertEqual(['a'], [job.name for job in jobs.settled(lambda job: job is first)])
+        self.assertEqual(['b', 'c'], [job.name for job in jobs.settled()])
+
     def test_lines_of_later_files_are_told_in_their_turn(self):
         jobs = self.new('a', 'b')
         first, second = jobs.take(), jobs.take()
