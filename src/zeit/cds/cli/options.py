@@ -195,6 +195,8 @@ def possible(field):
     """What a value must be, in words."""
     if words := possible_words(field):
         return 'word that is possible here: %s' % ', '.join(words)
+    if type(field) is zope.schema.TextLine:
+        return 'value that is possible here (%s)' % field.title
     text = {zope.schema.Int: 'whole number', Seconds: 'number', Days: 'number'}.get(
         type(field), 'line of text'
     )

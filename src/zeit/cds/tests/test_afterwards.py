@@ -6,6 +6,7 @@ from unittest import mock
 
 from zeit.cds.feed import Feed
 from zeit.cds.interfaces import TemporaryError
+from zeit.cds.main import run_import
 from zeit.cds.testing.faulty import FaultyServer, On
 from zeit.cds.testing.layers import (
     ALL_LAYERS,
@@ -14,10 +15,12 @@ from zeit.cds.testing.layers import (
     PYFTPDLIB_LAYER,
     VSFTPD_LAYER,
 )
+from zeit.cds.testing.logs import recorded
 from zeit.cds.testing.servers import PyFTPD, VsFTPD
+from zeit.cds.tests.crash.journals import Kept
 from zeit.cds.tests.crash.kills import kill_everywhere, Matrix
 from zeit.cds.tests.crash.readonly import Archive
-from zeit.cds.tests.importing import contents, Importing, new_spool
+from zeit.cds.tests.importing import contents, Importing, new_spool, WHEN
 from zeit.cds.transfer.importing import Import
 
 
@@ -39,6 +42,18 @@ class Moves(Importing):
         self.assertEqual({b'done': None}, self.there)
         self.assertEqual({b'%d.xml%s' % (n, end): b'%d' % n for n in range(3)
                           for end in (b'', b'.1')}, self.done)
+
+    def test_a_number_may_be_another_files_name(self):
+        for name in 'a', 'a.1':
+            self.put(name, name.encode())
+            self.assertTrue(self.run_import(afterwards='move:done').successful, self.log.text)
+            self.consume()
+        self.put('a', b'2')
+        self.put('a.1.1', b'3')
+        self.put('a.1', b'4')
+        self.assertTrue(self.run_import(afterwards='move:done').successful, self.log.text)
+        self.assertEqual({b'a': b'a', b'a.1': b'a.1', b'a.2': b'2', b'a.1.1': b'4',
+                          b'a.1.1.1': b'3'}, self.done)
 
     def test_a_file_that_was_left_in_tmp_is_moved(self):
         self.put('a', b'1')
@@ -68,7 +83,6 @@ class RefusedMoves(unittest.TestCase):
         server.script = list(script)
         server.start()
         self.addCleanup(server.stop)
-        from zeit.cds.main import run_import
         with self.assertLogs('zeit.cds', 'WARNING'):
             outcome = run_import(Feed(
                 store_dir=store_dir, hostname=server.host, port=server.port, user='test',
@@ -112,6 +126,24 @@ class MoreKills(Kills):
         self.check(40, afterwards='move:done')
 
 
+class GivenUp(Importing):
+    """Versions of a file that is set aside, by what the server tells."""
+
+    def test_a_new_version_is_tried(self):
+        journal = Kept()
+        self.addCleanup(journal.close)
+        journal.begin()
+        os.mkdir(os.path.join(self.store_dir, 'tmp', 'bad'))
+        found = []
+        for version in range(2):
+            self.put('bad', b'text', WHEN + version)
+            for _ in range(3):
+                with recorded():
+                    outcome = run_import(self.feed(give_up_after=2), journal=journal.journal)
+                found.append((len(outcome.failed), outcome.aside))
+        self.assertEqual([(1, 0), (1, 1), (0, 1)] * 2, found)
+
+
 class Checks:
     """The check itself."""
 
@@ -127,7 +159,7 @@ class Checks:
 class ReadOnly(unittest.TestCase):
     """Many runs, some of them killed, on a directory in which nothing can be changed."""
 
-    kind, settings, runs, level = PyFTPD, {'permissions': 'elr'}, 12, 1
+    kind, settings, runs = PyFTPD, {'permissions': 'elr'}, 12
 
     def test_nothing_comes_twice(self):
         if missing := self.kind.missing():
@@ -141,13 +173,14 @@ class ReadOnly(unittest.TestCase):
 
 class ReadOnlyVsFTPD(ReadOnly):
 
-    kind, settings, runs, level = VsFTPD, {'write_enable': 'NO'}, 50, 2
+    kind, settings, runs = VsFTPD, {'write_enable': 'NO'}, 50
 
 
 def test_suite():
     load = unittest.defaultTestLoader.loadTestsFromTestCase
     return unittest.TestSuite([
-        on_servers(Moves, ALL_LAYERS), load(RefusedMoves),
+        on_servers(Moves, ALL_LAYERS), on_servers(GivenUp, [PYFTPDLIB_LAYER, VSFTPD_LAYER]),
+        load(RefusedMoves),
         on_servers(Kills, [PYFTPDLIB_LAYER]),
         on_servers(MoreKills, [VSFTPD_LAYER, PUREFTPD_LAYER], 2),
         on_servers(Checks, [PYFTPDLIB_LAYER]), load(ReadOnly), load(ReadOnlyVsFTPD)])

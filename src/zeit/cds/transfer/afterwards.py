@@ -131,10 +131,14 @@ class Kept(Removed):
         return [entry for entry in entries if entry.name not in known]
 
     def as_listed(self, entry, listed):
-        """The Entry that the directory's listing has of a file. listed -- function that gives it"""
+        """The Entry that the directory's listing has of a file; if that tells no sizes, the same.
+
+        listed -- function that gives the listing
+        """
         if self._listed is None:
             self._listed = {each.name: each for each in listed()}
-        return self._listed.get(entry.name, entry)
+        found = self._listed.get(entry.name, entry)
+        return entry if found.size is None else found
 
     def finalize(self, batch, name):
         return NOTHING

@@ -214,7 +214,23 @@ class Import(Run):
         return listed
 
     def _choose(self, listed):
-        return self._selection.choose(self._afterwards.new(self._articles(listed), self._spool))
+        articles = self._described(self._articles(listed), lambda some: self._persist(
+            lambda session: measured(pipelined(session), some, time=True)))
+        return self._selection.choose(self._afterwards.new(articles, self._spool))
+
+    def _described(self, entries, measured):
+        """The entries, with sizes and times where a memory of them is what matters.
+
+        measured -- function of some, which gives them so
+        """
+        if self._afterwards.keeps:
+            return measured(entries)
+        if self._quarantine is not None:
+            names = self._quarantine.names()
+            some = {entry.name: entry for entry in measured(
+                [entry for entry in entries if entry.name in names])}
+            return [some.get(entry.name, entry) for entry in entries]
+        return entries
 
     def _select(self):
         listed = self._listed()
@@ -290,14 +306,20 @@ class Import(Run):
 
 
 REMOVED = Removed()
+MEASURED = 500      # so many are asked about at once
 
 
-def measured(line, entries):
+def measured(line, entries, time=False):
     """The entries with their sizes, which the listing did not tell: large files pay for further
-    sessions, however few they are."""
-    with line.batch() as batch:
-        pendings = {entry.name: batch.stat(entry.name, time=False)
-                    for entry in entries if entry.size is None}
+    sessions, however few they are.
+
+    time -- is that of interest as well? bool
+    """
+    names, pendings = [entry.name for entry in entries if entry.size is None], {}
+    for start in range(0, len(names), MEASURED):
+        with line.batch() as batch:
+            pendings.update((name, batch.stat(name, time=time))
+                            for name in names[start:start + MEASURED])
 
     def one(entry):
         if entry.name not in pendings:

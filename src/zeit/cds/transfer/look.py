@@ -9,7 +9,7 @@ from zeit.cds.interfaces import Entry
 from zeit.cds.pipelined import pipelined
 from zeit.cds.text import LOCKS
 from zeit.cds.transfer.exporting import Export
-from zeit.cds.transfer.importing import Import
+from zeit.cds.transfer.importing import Import, measured
 from zeit.cds.transfer.selection import Selection
 
 
@@ -59,8 +59,11 @@ class ImportLook(Look, Import):
         listed = listed(session)
         names = {entry.name for entry in listed}
         with self._sink.look(self.feed) as self._spool:
+            articles = self._described(
+                self._articles(listed),
+                lambda some: measured(pipelined(session), some, time=True))
             return self._found(
-                self._afterwards.new(self._articles(listed), self._spool),
+                self._afterwards.new(articles, self._spool),
                 tuple(lock for lock in self._afterwards.locks if lock in names))
 
 

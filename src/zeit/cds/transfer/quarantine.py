@@ -32,10 +32,15 @@ class Quarantine:
         self._aside = {}        # {name: FileRow}
         self._entries = {}      # {name: Entry} of what there is
 
-    def without(self, entries, outcome):
-        """The entries, a list, but for those that are set aside, which the outcome counts."""
+    def names(self):
+        """Those of files that failed, or are set aside: a set."""
         if self._asked is None or time.monotonic() - self._asked >= self._again:
             self._ask()
+        return self._aside.keys() | (self._tries or {}).keys()
+
+    def without(self, entries, outcome):
+        """The entries, a list, but for those that are set aside, which the outcome counts."""
+        self.names()
         self._entries = {entry.name: entry for entry in entries}
         left = [entry for entry in entries if not self._is_aside(entry)]
         outcome.aside = len(entries) - len(left)
