@@ -34,7 +34,7 @@ class Outcome:
         self.skipped, self.failed, self.unheard = [], [], []
         self.error = error
         self.seconds = 0.0
-        self.waiting = None
+        self.waiting, self.aside = None, 0
 
     def __repr__(self):
         return 'Outcome(%s)' % ', '.join('%s=%r' % item for item in vars(self).items())

@@ -36,6 +36,10 @@ __all__ = [
 ]
 
 
+NEEDED_BY_KEEP = 'afterwards=keep needs a journal, which remembers the files that were taken'
+NEEDED_TO_GIVE_UP = 'give_up_after needs a journal, which counts the tries'
+
+
 def import_(store_dir, hostname, port, user, password, ftp_dir, logfile=None, **settings):
     """Import the files of a CDS directory into the `new` of a spool.
 
@@ -70,13 +74,14 @@ def run_import(feed, watch=contextlib.nullcontext, ask=None, connection=None, jo
     return _run(Import, feed, watch, ask, connection, _journal(feed, journal))
 
 
-def preview(feed, watch=contextlib.nullcontext, ask=None):
+def preview(feed, watch=contextlib.nullcontext, ask=None, journal=None):
     """See what a run would exchange, without a lock or a change; see `run_import`.
 
     Returns an IOutcome with `entries`, a list of Entry. Raises ConfigurationError.
     """
     from zeit.cds.transfer.dryrun import ExportPreview, ImportPreview  # for a person, not for cron
-    return _run(ImportPreview if feed.direction == 'import' else ExportPreview, feed, watch, ask)
+    return _run(ImportPreview if feed.direction == 'import' else ExportPreview, feed, watch, ask,
+                journal=journal)
 
 
 def look(feed, ask=None, connection=None):
@@ -86,7 +91,7 @@ def look(feed, ask=None, connection=None):
     """
     from zeit.cds.transfer.look import ExportLook, ImportLook  # for the watch
     return _prepared(ImportLook if feed.direction == 'import' else ExportLook, feed, ask,
-                     connection)
+                     connection, _journal(feed, None))
 
 
 def inspect_locks(feed, ask=None):
@@ -170,19 +175,33 @@ def _journal(feed, journal):
 
 def _run(procedure, feed, watch, ask, connection=None, journal=None):
     with log_to(feed.logfile, feed.name):
-        run = _prepared(procedure, feed, ask, connection, journal=journal)
+        run = _prepared(procedure, feed, ask, connection, journal)
         with watch(run):
             return run()
 
 
-def _prepared(procedure, feed, ask, connection=None, **more):
-    """A Run of that kind, with all that it needs; `more` goes to it."""
+def _memory(feed, journal):
+    """The journal that a feed cannot do without, or None. Raises ConfigurationError."""
+    keeps, gives_up = feed.afterwards == 'keep', feed.give_up_after is not None
+    if not keeps and not gives_up:
+        return journal
+    journal = _journal(feed, journal)
+    if journal is None:
+        raise ConfigurationError('%s, and a sink that keeps notes for it: add --journal '
+                                 'sqlite:////DIRECTORY/FILE, or <cds:journal url="..."/> to the '
+                                 'ZCML file.' % (NEEDED_BY_KEEP if keeps else NEEDED_TO_GIVE_UP))
+    return journal
+
+
+def _prepared(procedure, feed, ask, connection=None, journal=None):
+    """A Run of that kind, with all that it needs."""
+    journal = _memory(feed, journal)
     sink = spools(procedure.spools, feed)
     _check_spool(feed, sink)
     connection = connection or utility(ICDSConnection, feed.connection)
     lock = utility(ILockFile, feed.lock)
     return procedure(_ready(feed, ask, connection=connection, lock=lock, sink=sink),
-                     connection, lock, sink, **more)
+                     connection, lock, sink, journal=journal)
 
 
 def _session(feed, ask, **utilities):

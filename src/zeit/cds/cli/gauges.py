@@ -12,7 +12,16 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from zeit.cds.cli.command import FAILED, LOCKED, OK, status_of
-from zeit.cds.cli.metrics import LABELS, LAST_RUN, LAST_SUCCESS, Series, unread, values
+from zeit.cds.cli.metrics import (
+    LABELS,
+    LAST_FILE,
+    LAST_RUN,
+    LAST_SUCCESS,
+    Series,
+    silence_of,
+    unread,
+    values,
+)
 from zeit.cds.feed import label
 from zeit.cds.interfaces import IRunFinished
 
@@ -22,6 +31,8 @@ OWN = {
     'cds_watch_late': '1 if that is much longer than it should be, else 0.',
     'cds_watch_backing_off': '1 if it is tried again after pauses, for something has failed, '
                              'else 0.',
+    'cds_watch_oldest_waiting_timestamp_seconds':
+        'When the file was seen first that has waited longest, seconds since 1970.',
     'cds_watch_round_trip_seconds': 'How long it takes to the server and back.',
 }
 
@@ -87,6 +98,7 @@ class Gauges:
             'cds_watch_look_age_seconds': max(0.0, now - (watched.last_look or self._since)),
             'cds_watch_late': float(watched.late),
             'cds_watch_backing_off': float(watched.backing_off_until is not None),
+            'cds_watch_oldest_waiting_timestamp_seconds': watched.waiting_since,
             'cds_watch_round_trip_seconds': watched.round_trip,
         }
 
@@ -99,7 +111,9 @@ class Gauges:
         well = [when for when in (watched.last_look, run.well_until, locked) if when is not None]
         return {
             **run.values, **unread(watched.feed, now),
+            **(silence_of(watched.silence) if watched.silence is not None else {}),
             LAST_RUN: watched.last_try,
+            LAST_FILE: watched.last_file or 0,
             LAST_SUCCESS: 0 if watched.last_look is None else min(well),
             'cds_last_run_status': status,
             'cds_waiting_files': watched.waiting,

@@ -22,7 +22,7 @@ Exit status: 0 found; 1 there is none, or another error; 2 wrong usage;
 78 wrong configuration.
 '''
 WAITING = 'waiting', 'failed', 'whole'
-FAILED_STATES = 'failed', 'unknown'
+FAILED_STATES = 'failed', 'aside', 'unknown'
 UNITS = {'m': 60, 'h': 3600, 'd': 86400}
 SECOND = 10**9          # nanoseconds
 LATEST = 2**63 - 1      # a database knows no later time
@@ -52,6 +52,8 @@ def look(arguments):
         from zeit.cds.cli import manual
         print(manual.version(PROG) if options.version else manual.man_page(parser()))
         return OK
+    if options.retry is not None:
+        return retry(options)
     with journal_of(options).ask() as queries:
         if options.runs:
             found = queries.runs(options.feed, options.most)
@@ -66,6 +68,14 @@ def look(arguments):
         sys.stdout.write(title + ''.join(show(row) for row in reversed(found)))
     sys.stdout.flush()
     return OK if found else FAILED
+
+
+def retry(options):
+    """Have files tried again that were given up."""
+    count = journal_of(options).retry(options.retry, options.feed)
+    print('The next run tries it again.' if count else
+          'No file of this name is given up%s.' % (' there' if options.feed else ''))
+    return OK if count else FAILED
 
 
 def files(queries, options):
@@ -102,6 +112,7 @@ def parser():
     add('--waiting', action='store_true', help='Only those that wait for their publication')
     add('--digest', metavar='HEX', type=digest, help='Only those with this SHA-256')
     add('--runs', action='store_true', help='Show runs instead of files')
+    add('--retry', metavar='NAME', help='Have this file tried again, which was given up')
     add('--limit', metavar='N', type=int, default=1000, dest='most', help='The newest N (1000)')
     add = result.add_argument_group('the journal and the output').add_argument
     add('--journal', metavar='URL', help='The journal, or the path of its file')

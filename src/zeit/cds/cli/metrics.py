@@ -19,7 +19,16 @@ from zeit.cds.feed import label
 LABELS = ('feed', 'direction')
 LAST_RUN = 'cds_last_run_timestamp_seconds'
 LAST_SUCCESS = 'cds_last_success_timestamp_seconds'
+LAST_FILE = 'cds_last_file_timestamp_seconds'
+SILENCE = {         # of feeds with `expect_within`
+    'cds_silence_seconds': 'For how long no file has come while one was expected.',
+    'cds_silence_allowed_seconds': 'For how long that may be; not there if none is expected at '
+                                   'this hour.',
+    'cds_silent': '1 if it is longer than it may be, else 0.',
+}
 GAUGES = {
+    **SILENCE,
+    LAST_FILE: 'When the last run ended that exchanged a file, seconds since 1970; 0 if none did.',
     LAST_RUN: 'When the last run ended, seconds since 1970.',
     LAST_SUCCESS: 'When the last run ended that succeeded, seconds since 1970; 0 if none did.',
     'cds_last_run_status': 'Exit status of the last run.',
@@ -29,6 +38,7 @@ GAUGES = {
     'cds_last_run_failures': 'Files that the last run did not exchange since something is wrong '
                              'with them.',
     'cds_waiting_files': 'Files that the last run left for a later one.',
+    'cds_aside_files': 'Files that are given up: not tried again before cds-log --retry.',
     'cds_lock_age_seconds': "Age of the lock that kept the last run out, by the server's clock; "
                             '0 if none did.',
     'cds_unread_files': "Files in the spool's new when the last run ended: those that nobody has "
@@ -60,11 +70,14 @@ def write(path, feed, outcome, status, lock_age, ended):
         series = read(path)
         mine = label(feed), feed.direction
         before = series.get(mine, {})
+        last = max(before.get(LAST_FILE, 0), ended if outcome.files else 0)
         series[mine] = {
             **(before if before.get(LAST_RUN, 0) > ended else {
                 **values(outcome, status, lock_age, ended),
                 **unread(feed, ended),
+                **silence(feed, last, ended),
                 LAST_SUCCESS: ended if status == 0 else before.get(LAST_SUCCESS, 0)}),
+            LAST_FILE: last,
             'cds_files_total': before.get('cds_files_total', 0) + outcome.files,
             'cds_bytes_total': before.get('cds_bytes_total', 0) + outcome.bytes,
         }
@@ -80,8 +93,27 @@ def values(outcome, status, lock_age, ended):
         'cds_last_run_bytes': outcome.bytes,
         'cds_last_run_failures': len(outcome.failed),
         'cds_waiting_files': outcome.waiting,
+        'cds_aside_files': outcome.aside,
         'cds_lock_age_seconds': lock_age,
     }
+
+
+def silence(feed, last, now):
+    """How a feed is by its `expect_within`: nothing for one without, or which never had a file.
+
+    last, now -- seconds since 1970; 0: none came yet
+    """
+    if not feed.expect_within or not last:
+        return {}
+    from zeit.cds.journal.expectation import Expectation
+    return silence_of(Expectation(feed.expect_within).silence(last, now))
+
+
+def silence_of(found):
+    """found -- seconds of silence, and those that are allowed, or None"""
+    seconds, allowed = found
+    return {'cds_silence_seconds': seconds, 'cds_silence_allowed_seconds': allowed,
+            'cds_silent': float(allowed is not None and seconds > allowed)}
 
 
 def unread(feed, now):

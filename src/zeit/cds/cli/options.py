@@ -22,8 +22,10 @@ SHELLS = ('bash', 'zsh', 'tcsh')
 
 IN_URL = ('hostname', 'port', 'user', 'ftp_dir', 'security')
 NO_OPTION = (*IN_URL, 'store_dir', 'direction', 'expect_within', 'queue', 'tell',
+             'give_up_after', 'quarantine',
              'password')     # which never is an argument
 ONLY_EXPORT = ('replace', 'keep')
+ONLY_IMPORT = ('afterwards',)
 ONLY_WATCH = ('every', 'idle')
 OF_LOCK = ('name', 'password_file', 'ca_file', 'logfile', 'timeout', 'quirks', 'connection',
            'lock')
@@ -89,7 +91,7 @@ def fields(command):
     if command == 'cds-watch':
         unfit = tuple(name for name in NO_OPTION if name != 'direction')
     else:
-        unfit += ONLY_WATCH if command == 'cds-export' else (*ONLY_EXPORT, *ONLY_WATCH)
+        unfit += (*(ONLY_IMPORT if command == 'cds-export' else ONLY_EXPORT), *ONLY_WATCH)
     return [name for name in SETTINGS if name not in unfit]
 
 

@@ -16,7 +16,7 @@ def of_run(feed, outcome, status, names=()):
     return {
         'feed': label(feed), 'direction': feed.direction, 'server': address(feed),
         'spool': feed.store_dir, 'status': status, 'files': outcome.files, 'bytes': outcome.bytes,
-        'seconds': round(outcome.seconds, 3), 'waiting': outcome.waiting,
+        'seconds': round(outcome.seconds, 3), 'waiting': outcome.waiting, 'aside': outcome.aside,
         'names': names[:AT_MOST], 'skipped': reasons(outcome.skipped),
         'failed': reasons(outcome.failed), 'unheard': reasons(outcome.unheard),
         'error': of_error(outcome.error),

@@ -109,7 +109,7 @@ class Exchange(Command):
         verb = main.run_import if self.direction == 'import' else main.run_export
         try:
             if self.options.dry_run:
-                return main.preview(feed, watch, self.ask)
+                return main.preview(feed, watch, self.ask, self._journal)
             return verb(feed, watch, self.ask, journal=self._journal)
         except ConfigurationError as e:
             log.error('%s', in_words(e))

@@ -159,8 +159,11 @@ class Service:
     def _status(self):
         feeds = self._watch.feeds
         late = [table.row(watched).cells[0] for watched in feeds if watched.late]
+        silent = [table.row(watched).cells[0] for watched in feeds if watched.silent]
         return table.counted(self._watch) + (
-            ', late: ' + ', '.join(late) if late else ', all well')
+            ', late: ' + ', '.join(late) if late else '') + (
+                ', silent: ' + ', '.join(silent) if silent else '') + (
+                    '' if late or silent else ', all well')
 
     # ------------------------------------------------------------ what is asked by a signal
 

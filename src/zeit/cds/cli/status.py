@@ -23,7 +23,7 @@ Exit status: 0 all is well; 1 it is not, or another error; 2 wrong usage;
 '''
 WORDS = 'OK', 'WARNING', 'CRITICAL', 'UNKNOWN'
 WELL, WARNING, CRITICAL, UNKNOWN = range(4)
-TROUBLE = 'failed', 'unknown'
+TROUBLE = 'failed', 'unknown', 'aside'
 TITLE = '%-8s  %-19s  %8s  %7s  %7s  %s\n' % (
     'STATE', 'LAST FILE (UTC)', 'SILENT', 'WAITING', 'FAILED', 'FEED')
 
@@ -131,7 +131,9 @@ def trouble(one):
     if one.silence.is_late:
         return '%s: silent for %d s, %d s are allowed' % (
             label(one.feed), one.silence.seconds, one.silence.allowed)
-    return '%s: %d files failed' % (label(one.feed), failed(one))
+    given_up = one.counts.get('aside', 0)
+    return '%s: %d files failed%s' % (
+        label(one.feed), failed(one), ', %d of them given up' % given_up if given_up else '')
 
 
 def figures(one):

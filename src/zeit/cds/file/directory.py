@@ -113,9 +113,15 @@ class Directory:
             with contextlib.suppress(OSError):      # what has to be durable was synced
                 os.close(fd)
 
-    def _sync(self):
-        """Make durable which names there are; it is too late to be stopped."""
+    def _sync(self, below=''):
+        """Make durable which names there are; it is too late to be stopped.
+
+        below -- name of a directory in this one, which has changed as well; '': none
+        """
         try:
+            if below:
+                with self._closed(os.open(below, DIRECTORY, dir_fd=self._fd)) as opened:
+                    os.fsync(opened)
             os.fsync(self._fd)
         except OSError as e:
             if e.errno not in UNSYNCABLE:

@@ -73,9 +73,9 @@ class FileSession(Directory):
         self._sync()
 
     def rename(self, source, target):
-        self._call(os.rename, checked(source), checked(target),
+        self._call(os.rename, checked(source), checked(target, 2),
                    src_dir_fd=self._fd, dst_dir_fd=self._fd)
-        self._sync()
+        self._sync(target.rpartition('/')[0])
 
     def exists(self, name):
         return self._status(name, follow=False) is not None

@@ -69,6 +69,8 @@ class IOutcome(zope.interface.Interface):
     unheard = zope.interface.Attribute(
         'List of (name, reason): exchanged, but a subscriber to the event raised an exception. '
         'The name is None for the event of a whole run')
+    aside = zope.interface.Attribute(
+        'Number of files that are given up: not tried, and not waited for. int')
     error = zope.interface.Attribute('The exception that ended the run before its time, or None')
     seconds = zope.interface.Attribute('How long it took. float')
     waiting = zope.interface.Attribute(

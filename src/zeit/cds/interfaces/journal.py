@@ -31,7 +31,8 @@ class FileRow(NamedTuple):
     # waiting: left for a later run, nothing wrong; failed: left, and something is wrong;
     # whole: in the spool, or on the server, but not under its name; published: in `new`, or on the
     # server under its name; taken: the consumer took it out of `new`; gone: it was left, and is not
-    # there any more; unknown: what became of it can't be told, see `reason`
+    # there any more; aside: given up, see `reason`, and not tried again before `retry`; unknown:
+    # what became of it can't be told, see `reason`
     state: str
     size: int | None = None         # bytes
     digest: str | None = None       # SHA-256, hexadecimal
@@ -84,8 +85,43 @@ class IJournal(zope.interface.Interface):
         Raises ConfigurationError if the spool keeps no notes.
         """
 
+    def known(feed, spool, entries):
+        """Of a feed whose files are kept on the server: which of these were taken before?
+
+        feed -- IFeed
+        spool -- ISpool that provides INoted, perhaps only looked at: what was noted there counts as
+            well
+        entries -- list of Entry: all that the directory's listing has
+        Returns names, a set of str: those of which the size and the time, as far as both are known
+        then and now, are what they were when the file of that name was taken last. Raises
+        JournalError, SpoolError.
+        """
+
     def ask():
         """Returns an IQueries, a context manager. Raises JournalError."""
+
+    def notice(feed, spool):
+        """Files of an import that are not in `new` any more were taken.
+
+        feed -- IFeed
+        spool -- ISpool that provides INoted, perhaps only looked at, while no run is underway
+        Returns how many that are, int. Raises JournalError, SpoolError.
+        """
+
+    def failures(feed):
+        """Files of a feed (IFeed) that failed, or were set aside: a list of FileRow. Of an export,
+        also those that are whole on the server, but not under their names.
+
+        Raises JournalError.
+        """
+
+    def retry(name, feed=None):
+        """Have files tried again that were set aside. Returns how many, int.
+
+        name -- str
+        feed -- str, its name; None: of all feeds
+        Raises JournalError.
+        """
 
     def heed(feed, direction, silent):
         """Remember whether a feed (str, its name) is silent, bool. Returns whether that is news.
@@ -103,8 +139,9 @@ class IJournal(zope.interface.Interface):
 class IRecord(zope.interface.Interface):
     """What a run tells the journal.
 
-    No verb raises an exception: an exchange goes on whatever happens to the journal. What can't be
-    written is told once, in the log, and written by a later run.
+    No verb raises an exception, but for what is said of `whole`: an exchange goes on whatever
+    happens to the journal. What can't be written is told once, in the log, and written by a later
+    run.
     """
 
     def begin(leftovers):
@@ -125,14 +162,26 @@ class IRecord(zope.interface.Interface):
     def seen():
         """The files of the next exchange were chosen just now."""
 
-    def whole(files):
+    def whole(files, kept=()):
         """These are whole and durable, and not published yet: durably noted when this returns.
 
         files -- list of IIncoming or IOutgoing (or Note) that the spool was to commit
+        kept -- list of Entry: what stays on the server, as its listing has it, and is taken with
+            that. Unlike all else, this raises an exception if it can't be noted: SpoolError.
         """
 
     def published(name):
         """The file of this name was published, or exported."""
+
+    def set_aside(entry, tries, reason):
+        """A file is given up.
+
+        entry -- Entry
+        tries -- int: runs that tried to exchange it, this one as well
+        """
+
+    def gone(name):
+        """A file that was set aside is not there any more."""
 
     def settled():
         """All publications so far are durable."""
@@ -173,8 +222,8 @@ class IQueries(zope.interface.Interface):
 
     def counts(feed=None):
         """How many files are in a state that is no end: {(feed, direction, state): (number,
-        time of the oldest)}. The states are waiting, failed, whole, unknown, and, of imports,
-        published.
+        time of the oldest)}. The states are waiting, failed, whole, aside, unknown, and, of
+        imports, published.
         """
 
     def hours(feed, direction, since, until):

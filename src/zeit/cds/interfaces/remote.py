@@ -106,7 +106,7 @@ class ICDSSession(zope.interface.Interface):
     """An open, logged-in connection with the directory; a context manager that closes it.
 
     It is used by one task at a time. Each verb returns when it is done. Names are those of
-    things in the directory, without a path, but for what is said of `make_directory`. A name
+    things in the directory, without a path, but for what is said of some verbs. A name
     that can't be sent (FTP: CR, LF, NUL) raises ValueError before anything is sent.
     """
 
@@ -154,6 +154,7 @@ class ICDSSession(zope.interface.Interface):
     def rename(source, target):
         """Give a file another name. Overwrites an existing target on most servers.
 
+        target -- also DIRECTORY/NAME: it moves into a directory below this one
         Raises PermanentError, TemporaryError where the server refuses, or there is no source.
         """
 
@@ -168,7 +169,7 @@ class ICDSSession(zope.interface.Interface):
     def make_directory(name):
         """Make a directory, atomically: of several who try, one succeeds.
 
-        name -- also DIRECTORY/NAME, for one below a directory in this one; so in the next three
+        name -- also DIRECTORY/NAME, for one below a directory in this one; so in the next two
         Raises PermanentError if there is something of this name, or it is not allowed.
         """
 

@@ -1,4 +1,6 @@
 """The settings of an exchange."""
+import re
+
 import zope.interface
 import zope.schema
 
@@ -19,8 +21,20 @@ QUIRKS = ('no-pipelining', 'no-epsv', 'no-mlsd', 'no-mlst', 'no-size', 'no-mutex
           'tls12', 'telnet', 'no-telnet', 'utf8')
 
 
+DIRECTORY = r'(?!read$|write$|\.\.?$)[^/\r\n\0]+'
+AFTERWARDS = re.compile(r'remove|keep|move:' + DIRECTORY)
+
+
 def _one_line(value):
     return not set(value) & {'\r', '\n', '\0'}
+
+
+def _is_fate(value):
+    return AFTERWARDS.fullmatch(value) is not None
+
+
+def _is_directory(value):
+    return re.fullmatch(DIRECTORY, value) is not None
 
 
 def _is_expectation(value):
@@ -128,6 +142,24 @@ class IFeed(zope.interface.Interface):
         title='Files a run at most',
         description='The rest is for the next run.',
         min=1, default=None, required=False)
+    afterwards = zope.schema.TextLine(
+        title='Imported files: remove, move:DIRECTORY, keep',
+        description="For an import only. move:DIRECTORY: they go into that directory, which is in "
+                    "the feed's; where a name is taken, a number is appended. keep: they stay, and "
+                    'the journal, which is needed then, remembers those that were taken; neither '
+                    'the right to write nor a lock is needed.',
+        default='remove', constraint=_is_fate)
+    give_up_after = zope.schema.Int(
+        title='Tries after which a file is given up',
+        description='A file that failed in so many runs is set aside: not tried again before '
+                    'cds-log --retry. A journal is needed, which counts. By default no file ever '
+                    'is.',
+        min=2, default=None, required=False)
+    quarantine = zope.schema.TextLine(
+        title='Directory there for files that are given up',
+        description="For an import only, with `give_up_after`. It is in the feed's directory. By "
+                    'default they stay where they are.',
+        default=None, required=False, constraint=_is_directory)
     replace = zope.schema.Bool(
         title='Replace files of the same name on the server',
         description='For an export only. Without it, a newer file waits until somebody took the '
@@ -180,6 +212,25 @@ class IFeed(zope.interface.Interface):
         `sink.bucket`. They are checked once the utility is known, before a session is opened. None
         if it has no settings. Raises ConfigurationError if they were not checked.
         """
+
+    @zope.interface.invariant
+    def what_is_exported_is_nobodys_to_move(feed):
+        if feed.direction == 'export' and feed.afterwards != 'remove':
+            raise zope.interface.Invalid(
+                'afterwards=%s is for an import. What was exported goes to cur; `keep` removes it '
+                'there.' % feed.afterwards)
+
+    @zope.interface.invariant
+    def what_is_given_up_can_be_moved(feed):
+        if feed.quarantine is None:
+            return
+        if feed.give_up_after is None or feed.direction == 'export':
+            raise zope.interface.Invalid('quarantine is for an import with give_up_after.')
+        if feed.afterwards in ('keep', 'move:' + feed.quarantine):
+            raise zope.interface.Invalid(
+                'quarantine=%s does not go with afterwards=%s. Name another directory, or leave '
+                'files that are given up where they are: without quarantine.' % (
+                    feed.quarantine, feed.afterwards))
 
     @zope.interface.invariant
     def no_lock_is_stale_before_its_run_ends(feed):

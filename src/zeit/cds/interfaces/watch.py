@@ -28,7 +28,9 @@ class IWatched(zope.interface.Interface):
     state = zope.interface.Attribute('One of STATES. str')
     last_look = zope.interface.Attribute(
         'When the last look that succeeded came to its end; None: there was none yet')
-    last_file = zope.interface.Attribute('When the last file was exchanged; None: none yet')
+    last_file = zope.interface.Attribute(
+        'When the last file was exchanged, by this watch, or by what the journal knows; None: none '
+        'yet')
     files = zope.interface.Attribute('Number of files exchanged since it is watched. int')
     waiting = zope.interface.Attribute(
         'Number of files that are there and were not exchanged: unread names, files that failed, '
@@ -48,6 +50,13 @@ class IWatched(zope.interface.Interface):
     late = zope.interface.Attribute(
         'Is the last look that succeeded much longer ago than it should be? bool')
     outcome = zope.interface.Attribute('The IOutcome of its last run; None: there was none')
+    silence = zope.interface.Attribute(
+        'By what the journal knew a short while ago: for how many seconds no file has come while '
+        'one was expected, and how many that may be; (float, int). The second is None if nothing '
+        'is expected now. None: no journal is kept, or nothing is expected of this feed')
+    silent = zope.interface.Attribute('Is it silent for longer than it may be? bool')
+    waiting_since = zope.interface.Attribute(
+        'The same: when the file was seen first that has waited longest; None: none does')
 
 
 class IWatch(zope.interface.Interface):

@@ -5,7 +5,7 @@ VERSION = 1         # of the tables
 # States of files that are no end
 OPEN = 'waiting', 'failed', 'whole'
 ENDS = 'published', 'taken', 'gone', 'unknown'
-PENDING = *OPEN, 'unknown'     # what somebody may have to look after
+PENDING = *OPEN, 'unknown', 'aside'     # what somebody may have to look after
 
 
 def pending(state, direction):

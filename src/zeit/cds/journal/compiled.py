@@ -55,6 +55,14 @@ TABLES = ['CREATE TABLE about (\n\tversion INTEGER NOT NULL, \n\tPRIMARY KEY (ve
  'CREATE INDEX files_pending ON files (pending, feed, direction, seen) WHERE pending IS '
  'NOT NULL',
  'CREATE INDEX files_published ON files (feed, direction, published, size, modified)',
+ 'CREATE TABLE kept (\n'
+ '\tfeed TEXT NOT NULL, \n'
+ '\tname TEXT NOT NULL, \n'
+ '\tsize BIGINT, \n'
+ '\tmodified BIGINT, \n'
+ '\tgone BIGINT, \n'
+ '\tPRIMARY KEY (feed, name)\n'
+ ')',
  'CREATE TABLE outbox (\n'
  '\t"key" TEXT NOT NULL, \n'
  '\ttask TEXT NOT NULL, \n'
@@ -92,7 +100,16 @@ TABLES = ['CREATE TABLE about (\n\tversion INTEGER NOT NULL, \n\tPRIMARY KEY (ve
  ')',
  'INSERT INTO about VALUES (1)']
 
-WORDS = ['error', 'feed', 'name', 'names', 'of_feed', 'of_spool', 'reason', 'spool']
+WORDS = ['beyond',
+ 'error',
+ 'feed',
+ 'name',
+ 'names',
+ 'of_feed',
+ 'of_name',
+ 'of_spool',
+ 'reason',
+ 'spool']
 
 STATEMENTS = {'be silent': 'INSERT INTO silences (feed, direction) VALUES (:feed, :direction)',
  'begin': 'INSERT INTO runs (run, feed, direction, host, pid, begun, files, bytes, '
@@ -106,6 +123,10 @@ STATEMENTS = {'be silent': 'INSERT INTO silences (feed, direction) VALUES (:feed
  'end': 'UPDATE runs SET ended=:ended, files=:files, bytes=:bytes, skipped=:skipped, '
         'failed=:failed, waiting=:waiting, error=:error, noted=:noted WHERE runs.run = '
         ':of_run',
+ 'end asides': "UPDATE files SET state='gone', pending=NULL, changed=:changed, "
+               'reason=:reason WHERE files.feed = :of_feed AND files.direction = '
+               ":of_direction AND files.pending = 'aside' AND files.name IN "
+               '(__[POSTCOMPILE_names])',
  'expire empty runs': 'DELETE FROM runs WHERE runs.begun > :after AND runs.begun < :before '
                       'AND runs.files = 0 AND runs.failed = 0 AND runs.error IS NULL',
  'expire files': 'DELETE FROM files WHERE files.id IN (SELECT files.id \n'
@@ -113,18 +134,42 @@ STATEMENTS = {'be silent': 'INSERT INTO silences (feed, direction) VALUES (:feed
                  'WHERE files.changed < :before AND files.state IN '
                  '(__[POSTCOMPILE_states])\n'
                  ' LIMIT :some OFFSET 0)',
+ 'expire kept': 'DELETE FROM kept WHERE kept.gone < :before',
  'expire runs': 'DELETE FROM runs WHERE runs.begun < :before',
  'expire tasks': 'DELETE FROM outbox WHERE outbox.told < :before',
+ 'failures': 'SELECT files.id, files."key", files.feed, files.direction, files.name, '
+             'files.state, files.pending, files.size, files.digest, files.modified, '
+             'files.seen, files.whole, files.published, files.taken, files.changed, '
+             'files.tries, files.reason, files.run, files.host, files.spool \n'
+             'FROM files \n'
+             'WHERE files.feed = :of_feed AND files.direction = :of_direction AND '
+             'files.pending IN (__[POSTCOMPILE_states])\n'
+             ' LIMIT :some OFFSET 0',
  'forget': "UPDATE files SET state='gone', pending=NULL, changed=:changed, reason=:reason "
            'WHERE files.feed = :of_feed AND files.direction = :of_direction AND '
            'files.pending IN (__[POSTCOMPILE_states]) AND files.run != :of_run AND '
            'files.changed < :begun',
+ 'forget kept': 'DELETE FROM kept WHERE kept.feed = :of_feed AND kept.name IN '
+                '(__[POSTCOMPILE_names])',
  'forget of host': "UPDATE files SET state='gone', pending=NULL, changed=:changed, "
                    'reason=:reason WHERE files.feed = :of_feed AND files.direction = '
                    ':of_direction AND files.host = :of_host AND files.pending IN '
                    '(__[POSTCOMPILE_states]) AND files.run != :of_run AND files.changed < '
                    ':begun',
  'go on': 'UPDATE runs SET noted=:noted WHERE runs.run = :of_run',
+ 'is aside': 'SELECT files.id \n'
+             'FROM files \n'
+             'WHERE files.feed = :of_feed AND files.direction = :of_direction AND '
+             "files.pending = 'aside'\n"
+             ' LIMIT 1 OFFSET 0',
+ 'keep': 'INSERT INTO kept (feed, name, size, modified) VALUES (:feed, :name, :size, '
+         ':modified)',
+ 'kept': 'SELECT kept.name, kept.size, kept.modified, kept.gone \n'
+         'FROM kept \n'
+         'WHERE kept.feed = :of_feed AND kept.name > :beyond ORDER BY kept.name\n'
+         ' LIMIT :some OFFSET 0',
+ 'kept are gone': 'UPDATE kept SET gone=:gone WHERE kept.feed = :of_feed AND kept.name IN '
+                  '(__[POSTCOMPILE_names])',
  'new': 'INSERT INTO files ("key", feed, direction, name, state, pending, size, digest, '
         'modified, seen, whole, published, taken, changed, tries, reason, run, host, '
         'spool) VALUES (:key, :feed, :direction, :name, :state, :pending, :size, :digest, '
@@ -145,6 +190,11 @@ STATEMENTS = {'be silent': 'INSERT INTO silences (feed, direction) VALUES (:feed
          'WHERE files.feed = :of_feed AND files.direction = :of_direction AND '
          'files.pending IN (__[POSTCOMPILE_states]) AND files.name IN '
          '(__[POSTCOMPILE_names])',
+ 'retry': "UPDATE files SET state='failed', pending='failed', changed=:changed, tries=0 "
+          "WHERE files.name = :of_name AND files.pending = 'aside'",
+ 'retry of feed': "UPDATE files SET state='failed', pending='failed', changed=:changed, "
+                  "tries=0 WHERE files.name = :of_name AND files.pending = 'aside' AND "
+                  'files.feed = :of_feed',
  'silent': 'SELECT count(*) AS number \n'
            'FROM silences \n'
            'WHERE silences.feed = :of_feed AND silences.direction = :of_direction',

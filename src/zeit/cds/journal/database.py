@@ -47,6 +47,12 @@ runs = Table(
     Index('runs_feed', 'feed', 'begun'), Index('runs_begun', 'begun'),
     Index('runs_direction', 'feed', 'direction', 'begun'))
 
+kept = Table(           # files that were taken, and left on the server
+    'kept', metadata,
+    Column('feed', Words, primary_key=True), Column('name', Words, primary_key=True),
+    Column('size', BigInteger), Column('modified', BigInteger),
+    Column('gone', BigInteger))     # since then it is not there any more
+
 silences = Table(       # feeds that were told of as silent
     'silences', metadata,
     Column('feed', Words, primary_key=True), Column('direction', Text, primary_key=True))

@@ -31,31 +31,46 @@ class Embedded:
         self._path, self._name = path, 'sqlite:///' + path
 
     @contextlib.contextmanager
+    def reading(self):
+        with self._transaction('BEGIN') as connection:
+            if self._has_tables(connection):
+                yield Writing(connection)
+                return
+        with self.writing() as writing:
+            yield writing
+
+    @contextlib.contextmanager
     def writing(self):
+        # Who reads first and writes then would be refused if somebody wrote in between.
+        with self._transaction('BEGIN IMMEDIATE') as connection:
+            if not self._has_tables(connection):
+                for statement in TABLES:
+                    connection.execute(statement)
+            yield Writing(connection)
+
+    @contextlib.contextmanager
+    def _transaction(self, begin):
         try:
             with contextlib.closing(sqlite3.connect(
                     self._path, timeout=BUSY, isolation_level=None)) as connection:
                 for pragma in PRAGMAS:
                     connection.execute(pragma)
-                # Who reads first and writes then would be refused if somebody wrote in between.
-                connection.execute('BEGIN IMMEDIATE')
-                self._create(connection)
-                yield Writing(connection)
+                connection.execute(begin)
+                yield connection
                 connection.execute('COMMIT')
         except sqlite3.Error as e:
             raise JournalError('The journal %s cannot be used: %s' % (
                 self._name, phrase(str(e)))) from e
 
-    def _create(self, connection):
-        """Make the tables, unless they are there."""
-        if connection.execute(
+    def _has_tables(self, connection):
+        """Raises JournalError."""
+        if not connection.execute(
                 "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'about'").fetchone():
-            [version] = connection.execute('SELECT version FROM about').fetchone()
-            if version > VERSION:
-                raise JournalError(later_version(self._name, version))
-        else:
-            for statement in TABLES:
-                connection.execute(statement)
+            return False
+        [version] = connection.execute('SELECT version FROM about').fetchone()
+        if version > VERSION:
+            raise JournalError(later_version(self._name, version))
+        return True
 
 
 class Writing:

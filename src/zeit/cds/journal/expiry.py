@@ -22,6 +22,7 @@ def expire(database, before, some, most):
             removed += count
             if count < some:
                 writing.run('expire runs', dict(before=before))
+                writing.run('expire kept', dict(before=before))
                 writing.run('expire tasks', dict(before=before))
                 writing.run('expire empty runs', dict(after=now - 2 * EMPTY, before=now - EMPTY))
                 break

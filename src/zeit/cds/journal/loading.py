@@ -1,12 +1,16 @@
 """What runs noted, put into the tables: each line once, however often it is handed over."""
+import socket
 import time
 
+from zeit.cds.interfaces import FileRow
 from zeit.cds.journal.columns import OPEN, pending
 from zeit.cds.journal.compiled import COLUMNS
+from zeit.cds.journal.kept import parts, remember
 
 
 GONE = 'it is not there any more'
-SOME = 500          # keys that are asked for at once
+TROUBLE = ['failed', 'aside']
+MOST = 10_000       # files that failed
 RUN = 'run', 'feed', 'direction', 'spool', 'host', 'pid', 'begun', 'number'
 END = 'ended', 'files', 'bytes', 'skipped', 'failed', 'waiting', 'error'
 
@@ -37,6 +41,24 @@ def heed(writing, feed, direction, silent):
     return silent != was_silent
 
 
+def failures(writing, feed, direction):
+    """See IJournal."""
+    # An export's is whole on the server before its name is refused; an import's is ours then.
+    states = [*TROUBLE, 'whole'] if direction == 'export' else TROUBLE
+    rows = writing.run('failures', dict(
+        of_feed=feed, of_direction=direction, states=states, some=MOST))
+    return [FileRow(**{
+        name: row[name].hex() if name == 'digest' and row[name] else row[name]
+        for name in FileRow._fields}) for row in rows]
+
+
+def retry(writing, name, feed):
+    """See IJournal."""
+    ours = {} if feed is None else {'of_feed': feed}
+    return writing.run('retry of feed' if ours else 'retry', dict(
+        ours, of_name=name, changed=time.time_ns()))
+
+
 class Section:
     """Some lines of a run."""
 
@@ -48,7 +70,8 @@ class Section:
         self._writing, self._run, self._events = writing, run, events
         self._by_key, self._by_name = {}, {}    # rows as dicts; the latter are no ends
         self._changed = {}                      # {key: row}
-        self._end = {}
+        self._end, self._kept = {}, {}          # {name: (size, modified)}
+        self._not_aside = set()                 # names of which no earlier version is set aside
 
     def load(self):
         noted, first = self._begin(), self._run['number'] + 1
@@ -75,7 +98,7 @@ class Section:
     def _find(self, events):
         """The rows that these events may be about."""
         names = {event[2] if event[0] == 'whole' else event[1] for event in events
-                 if event[0] in ('whole', 'left')}
+                 if event[0] in ('whole', 'left', 'aside')}
         keys = {event[1] for event in events
                 if event[0] in ('whole', 'published', 'back', 'unknown')}
         for some in parts(names):
@@ -106,10 +129,14 @@ class Section:
             if row is None or row['state'] == 'whole':
                 row = self._new(name)
             row['key'] = key
+        self._not_aside.add(name)
         self._change(row, 'whole', when)
         row.update(size=size, digest=digest and bytes.fromhex(digest), whole=when, reason=None,
                    modified=row['modified'] if modified is None else modified,
                    tries=row['tries'] + 1, seen=min(seen, row['seen'] or seen))
+
+    def on_kept(self, number, name, size, modified):
+        self._kept[name] = size, modified
 
     def on_published(self, number, key, when):
         if (row := self._by_key.get(key)) is not None:
@@ -138,6 +165,18 @@ class Section:
             row['tries'] += bool(failed)
         row.update(reason=reason)
 
+    def on_aside(self, number, name, size, modified, tries, reason, when):
+        row = self._by_name.get(name)
+        if row is None:
+            row = self._new(name)
+            row.update(key='%s:%d' % (self._run['run'], number), seen=when)
+        self._not_aside.add(name)
+        self._change(row, 'aside', when)
+        row.update(size=size, modified=modified, tries=tries, reason=reason)
+
+    def on_gone(self, number, name, when):
+        self._not_aside.add(name)
+
     def on_end(self, number, *values):
         self._end = dict(zip(END, values))
 
@@ -158,6 +197,8 @@ class Section:
     # ------------------------------------------------------------ the tables
 
     def _write(self):
+        if self._not_aside:
+            self._end_asides()
         rows = list(self._changed.values())
         for row in rows:
             row['pending'] = pending(row['state'], row['direction'])
@@ -167,13 +208,22 @@ class Section:
             for row in known:
                 del row['id']
             self._writing.run('change', known)
+        if self._kept:
+            remember(self._writing, self._run['feed'], self._kept)
         if self._end and self._told_all:
             self._forget_others()
+
+    def _end_asides(self):
+        """Versions that were set aside, and are not there any more."""
+        if self._writing.run('is aside', self._of_feed):
+            for some in parts(self._not_aside):
+                self._writing.run('end asides', dict(
+                    self._of_feed, names=some, reason=GONE, changed=time.time_ns()))
 
     @property
     def _told_all(self):
         """Did the run tell of all files that wait? bool"""
-        end, left = self._end, sum(event[0] == 'left' for event in self._events)
+        end, left = self._end, sum(event[0] in ('left', 'aside') for event in self._events)
         return (end['error'] is None and end['waiting'] is not None
                 and end['waiting'] <= left == end['skipped'] + end['failed'])
 
@@ -190,17 +240,32 @@ def take(writing, run, untaken):
 
     run -- dict of RUN
     """
+    _take(writing, _untaken(writing, run), untaken)
+
+
+def notice(writer, feed, place, untaken):
+    """See IJournal. untaken -- function that gives names in new; None: not known"""
+    run = dict(feed=feed, host=socket.gethostname(), spool=place)
+    with writer.reading() as reading:
+        rows = _untaken(reading, run)       # before others get there
+    names = untaken() if rows else None
+    if names is None or all(row['name'] in names for row in rows):
+        return 0
+    with writer.writing() as writing:
+        return _take(writing, rows, names)
+
+
+def _untaken(reading, run):
+    return reading.run('untaken', {'of_' + name: run[name] for name in ('feed', 'host', 'spool')})
+
+
+def _take(writing, rows, untaken):
+    """Returns how many were taken."""
     seen, taken = set(), []
-    for found in writing.run('untaken', {
-            'of_' + name: run[name] for name in ('feed', 'host', 'spool')}):
+    for found in rows:
         if found['name'] not in untaken or found['name'] in seen:   # an older one of that name
             taken.append(dict(of_id=found['id'], taken=time.time_ns()))
         seen.add(found['name'])
     if taken:
         writing.run('take', taken)
-
-
-def parts(names):
-    """The names in lists of a size that any database takes."""
-    names = sorted(names)
-    return [names[start:start + SOME] for start in range(0, len(names), SOME)]
+    return len(taken)

@@ -6,10 +6,13 @@ Each run has a section; the lines of a section are numbered, so that the journal
                                                                 with this number
     ["whole", KEY, NAME, INODE, SIZE, TEMPORARY, DIGEST, MODIFIED, SEEN, TIME]      on the disk
                                                                 before the file is published
+    ["kept", NAME, SIZE, MODIFIED]                      taken, and still on the server
     ["published", KEY, TIME]
     ["settled"]                                         what was published so far is durable
     ["unknown", KEY, REASON]                            it is not, as far as can be told
     ["left", NAME, REASON, FAILED, TIME]
+    ["aside", NAME, SIZE, MODIFIED, TRIES, REASON, TIME]        it is given up
+    ["gone", NAME, TIME]                                it was, and is not there any more
     ["end", TIME, FILES, BYTES, SKIPPED, FAILED, WAITING, ERROR]
     ["back", KEY]                                       a power failure undid its publication
     ["open", KEY, NAME, INODE, SIZE, TEMPORARY, PUBLISHED]  of an earlier section, which the journal
@@ -23,7 +26,7 @@ from typing import NamedTuple
 
 # Of each kind, with its name
 FIELDS = {'run': 9, 'whole': 10, 'published': 3, 'settled': 1, 'unknown': 3, 'back': 2, 'left': 5,
-          'end': 8, 'open': 7}
+          'end': 8, 'open': 7, 'kept': 4, 'aside': 7, 'gone': 3}
 NOTHING = ['']
 
 ENCODE = json.JSONEncoder(separators=(',', ':')).encode      # json.dumps would make one each time

@@ -110,6 +110,7 @@ class Record:
         self._handed_over = time.monotonic()
         self._failed = False        # was that told?
         self._has_begun = False     # is it known what earlier runs left?
+        self._aside = set()         # names of files that are given up
         spool.hash_files()
 
     def _key(self):
@@ -170,8 +171,15 @@ class Record:
     def seen(self):
         self._seen = now()
 
+    def whole(self, files, kept=()):
+        for entry in kept:
+            self._told.add('kept', entry.name, entry.size, entry.modified)
+        self._note_whole(files)
+        if kept:
+            self._told.note(durable=True)       # if that has failed just now: it must not
+
     @guarded
-    def whole(self, files):
+    def _note_whole(self, files):
         for file in files:
             self._whole(file.name, file.inode, file.size, getattr(file, 'temporary', None),
                         file.digest, getattr(file, 'modified', None))
@@ -198,6 +206,15 @@ class Record:
         if version is not None:
             self._open[name] = version._replace(published=True)
             self._told.add('published', version.key, now())
+
+    @guarded
+    def set_aside(self, entry, tries, reason):
+        self._aside.add(entry.name)
+        self._told.add('aside', entry.name, entry.size, entry.modified, tries, str(reason), now())
+
+    @guarded
+    def gone(self, name):
+        self._told.add('gone', name, now())
 
     @guarded
     def settled(self):
@@ -237,7 +254,8 @@ class Record:
     def _tell_of_left(self, outcome):
         for failed, left in (True, outcome.failed), (False, outcome.skipped):
             for name, reason in left[:MOST_LEFT]:
-                self._told.add('left', name, str(reason), failed, now())
+                if name not in self._aside:
+                    self._told.add('left', name, str(reason), failed, now())
 
     def _hand_over(self, untaken=None):
         """Returns whether the journal has all of it now, and nothing is missing in the notes."""

@@ -6,8 +6,9 @@ import time
 
 import zope.interface
 
+from zeit.cds.feed import label
 from zeit.cds.interfaces import ConfigurationError, IJournal, INoted
-from zeit.cds.journal.record import Record
+from zeit.cds.journal.record import place_of, Record
 from zeit.cds.journal.url import checked
 
 
@@ -80,10 +81,28 @@ class SQLJournal:
             self._expired = now
             self.expire(self.keep_days, most=SOME)
 
+    def known(self, feed, spool, entries):
+        from zeit.cds.journal.kept import known
+        return known(self.writer, feed, spool, entries)
+
     def ask(self):
         database = self.database
         from zeit.cds.journal.queries import Queries
         return Queries(database)
+
+    def notice(self, feed, spool):
+        from zeit.cds.journal.loading import notice
+        return notice(self.writer, label(feed), place_of(feed), spool.untaken)
+
+    def failures(self, feed):
+        from zeit.cds.journal.loading import failures
+        with self.writer.reading() as reading:
+            return failures(reading, label(feed), feed.direction)
+
+    def retry(self, name, feed=None):
+        from zeit.cds.journal.loading import retry
+        with self.writer.writing() as writing:
+            return retry(writing, name, feed)
 
     def heed(self, feed, direction, silent):
         from zeit.cds.journal.loading import heed

@@ -18,6 +18,7 @@ from zeit.cds.journal.columns import VERSION
 from zeit.cds.journal.database import (
     about,
     files,
+    kept,
     metadata,
     outbox,
     runs,
@@ -54,6 +55,15 @@ def _forget(*ours):
             **_values(files, ('reason', 'changed')))
 
 
+def _retry(*ours):
+    return files.update().where(
+        files.c.name == bindparam('of_name'), files.c.pending == literal_column("'aside'"),
+        *ours).values(state=literal_column("'failed'"), pending=literal_column("'failed'"),
+                      tries=literal_column('0'), **_values(files, ['changed']))
+
+
+_of_kept = kept.c.feed == bindparam('of_feed')
+_aside = *_of_feed(files), files.c.pending == literal_column("'aside'")
 _run = runs.c.run == bindparam('of_run')
 _old = select(files.c.id).where(
     files.c.changed < bindparam('before'), files.c.state.in_(_any('states'))).limit(
@@ -79,6 +89,20 @@ STATEMENTS = {
         files.c.spool == bindparam('of_spool')).order_by(files.c.id.desc()),
     'take': files.update().where(files.c.id == bindparam('of_id')).values(
         state=literal_column("'taken'"), pending=null(), **_values(files, ['taken'])),
+    'kept': select(kept.c.name, kept.c.size, kept.c.modified, kept.c.gone).where(
+        _of_kept, kept.c.name > bindparam('beyond')).order_by(kept.c.name).limit(
+            bindparam('some')),
+    'forget kept': kept.delete().where(_of_kept, kept.c.name.in_(_any('names'))),
+    'keep': kept.insert().values(_values(kept, ('feed', 'name', 'size', 'modified'))),
+    'kept are gone': kept.update().where(_of_kept, kept.c.name.in_(_any('names'))).values(
+        _values(kept, ['gone'])),
+    'failures': select(files).where(*_of_feed(files), files.c.pending.in_(_any('states'))).limit(
+        bindparam('some')),
+    'is aside': select(files.c.id).where(*_aside).limit(literal_column('1')),
+    'end asides': files.update().where(*_aside, files.c.name.in_(_any('names'))).values(
+        state=literal_column("'gone'"), pending=null(), **_values(files, ('reason', 'changed'))),
+    'retry': _retry(),
+    'retry of feed': _retry(files.c.feed == bindparam('of_feed')),
     'silent': select(func.count().label('number')).select_from(silences).where(
         *_of_feed(silences)),
     'be silent': silences.insert().values(_values(silences, ('feed', 'direction'))),
@@ -88,6 +112,7 @@ STATEMENTS = {
         outbox, ('key', 'task', 'added', 'due', 'tries'))),
     'expire files': delete(files).where(files.c.id.in_(_old)),
     'expire runs': delete(runs).where(runs.c.begun < bindparam('before')),
+    'expire kept': delete(kept).where(kept.c.gone < bindparam('before')),
     'expire tasks': delete(outbox).where(outbox.c.told < bindparam('before')),
     'expire empty runs': delete(runs).where(
         runs.c.begun > bindparam('after'), runs.c.begun < bindparam('before'),
@@ -130,6 +155,12 @@ class Writer:
         database -- Database
         """
         self._database = database
+
+    @contextlib.contextmanager
+    def reading(self):
+        """A Writing in a transaction that only reads. Raises JournalError."""
+        with self._database.reading() as connection:
+            yield Writing(connection)
 
     @contextlib.contextmanager
     def writing(self):

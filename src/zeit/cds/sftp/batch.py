@@ -143,7 +143,7 @@ class SFTPBatch:
 
     def rename(self, source, target):
         return self._ask(packets.RENAME,
-                         lambda: self._place.of(source) + self._place.of(target), done(source))
+                         lambda: self._place.of(source) + self._place.of(target, 2), done(source))
 
     def make_directory(self, name):
         return self._ask(packets.MKDIR,

@@ -22,7 +22,8 @@ def handler(settings):
             'implicit': implicit}[settings['tls']]()
     authorizer = DummyAuthorizer()
     authorizer.add_user(settings['user'], settings['password'],
-                        settings['directory'], perm=PERMISSIONS)
+                        settings['directory'],
+                        perm=settings['handler'].pop('permissions', PERMISSIONS))
     return type('Handler', (base,), dict(
         settings['handler'], authorizer=authorizer,
         certfile=settings['certificate']))

@@ -49,7 +49,8 @@ def crypt(password):
 
 
 class PyFTPD(Server):
-    """pyftpdlib's asynchronous server. Settings: attributes of its handler class."""
+    """pyftpdlib's asynchronous server. Settings: attributes of its handler class, and
+    `permissions`, a word of its authorizers."""
 
     name, program = 'pyftpdlib', 'pyftpdlib'
     needs_root = False

@@ -34,7 +34,8 @@ MAY_IMPORT = {
     'own': BELOW_ALL | {'feed'},
     'main': SETTINGS | {'own', 'transfer', 'logfile', 'registry'},
     'fleet': SETTINGS | {'main', 'registry', 'journal', 'lock.token', 'cli.site'},
-    'watch': SETTINGS | {'main', 'events', 'logfile', 'pipelined', 'transfer'},
+    'watch': SETTINGS | {
+        'journal.lateness', 'registry', 'main', 'events', 'logfile', 'pipelined', 'transfer'},
     'web': BELOW_ALL | {'feed', 'journal.expectation'},
     # suites run what blocks, and what does not; a journal is told an outcome
     'testing': SESSIONS | {'net.scheduler', 'events'},

@@ -72,19 +72,35 @@ class Directory:
         meanwhile -- function of the session, and of an `also`
         """
         feed = self.feed
+        with self._connected(), contextlib.ExitStack() as stack:
+            self.held = self.persist(lambda session: stack.enter_context(self._lock.hold(
+                session, name, feed, lambda: self.reopen(session),
+                meanwhile and (lambda also: meanwhile(self.sessions.first, also)))))
+            try:
+                yield
+            finally:
+                self._end_tasks()
+
+    @contextlib.contextmanager
+    def unlocked(self):
+        """Connect; nothing is changed in the block, so that nothing need be locked."""
+        from zeit.cds.transfer.afterwards import NO_LOCK  # few feeds leave all as it is
+        with self._connected():
+            self.held = NO_LOCK
+            try:
+                yield
+            finally:
+                self._end_tasks()
+
+    @contextlib.contextmanager
+    def _connected(self):
+        feed = self.feed
         log.info('Connecting to CDS FTP server (host %s, port %d, user %s, dir %s)',
                  feed.hostname, feed.port, feed.user, feed.ftp_dir)
         self.connect()
         is_sound = False        # is the session of use for another run?
         try:
-            with contextlib.ExitStack() as stack:
-                self.held = self.persist(lambda session: stack.enter_context(self._lock.hold(
-                    session, name, feed, lambda: self.reopen(session),
-                    meanwhile and (lambda also: meanwhile(self.sessions.first, also)))))
-                try:
-                    yield
-                finally:
-                    self._end_tasks()
+            yield
             is_sound = True
         finally:
             self.disconnect(is_sound)

@@ -36,15 +36,16 @@ class Download(Strategy):
     """See Strategy."""
 
     failure = 'it could not be fetched: %s'
-    uncertain = 'it could not be removed on the server: %s. It is kept in tmp for the next run'
 
-    def __init__(self, spool, tuning, jobs):
+    def __init__(self, spool, tuning, jobs, afterwards):
         """
         spool -- ISpool
         tuning -- Tuning
         jobs -- Jobs
+        afterwards -- zeit.cds.transfer.importing.Removed, or what else becomes of files
         """
-        self._spool, self._jobs = spool, jobs
+        self._spool, self._jobs, self._afterwards = spool, jobs, afterwards
+        self.uncertain = afterwards.uncertain
         self._resume, self._surplus = tuning.resume, tuning.surplus
         self.finalizations = tuning.removals
         # Does the server tell other times of a file than its listing? Then these are of no use.
@@ -197,18 +198,19 @@ class Download(Strategy):
     # ------------------------------------------------------------ removing
 
     def finalize(self, batch, job):
-        return batch.remove(job.name)
+        return self._afterwards.finalize(batch, job.name)
 
     def finalized(self, job):
-        self._jobs.log(job, 'File removed on server: %s', printable(job.name))
+        self._afterwards.finalized(job.name)
+        self._jobs.log(job, self._afterwards.done, printable(job.name))
 
     def refused(self, line, job, error):
         if self._stat(line, job) is None and not (
                 job.name in self._gone and self._is_listed(line, job)):
             return True
         self._jobs.drop(job, Dropped(
-            'the server refuses to remove it: %s. It is kept in tmp, and published when the '
-            "server's copy is gone" % phrase(error), True))
+            "%s. It is kept in tmp, and published when the server's copy is gone" %
+            self._afterwards.refused % phrase(error), True))
         return False
 
     def _is_listed(self, line, job):

@@ -38,6 +38,7 @@ class Preview:
         super().__init__(*args, **kw)
         self.outcome = Seen()
         self._selection = Listed(self.feed, self.outcome, self._objection, self.tuning.told)
+        self._selection.quarantine = self._quarantine
 
     def __call__(self):
         """Look; returns the Seen. What goes wrong is logged, and kept there."""
@@ -58,7 +59,7 @@ class ImportPreview(Preview, Import):
         with self._spool:
             self._directory.connect()
             try:
-                self.outcome.entries = self._files(self._choose())
+                self.outcome.entries = self._files(self._choose(self._listed()))
             finally:
                 self._directory.disconnect()
 

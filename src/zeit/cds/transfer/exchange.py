@@ -26,7 +26,7 @@ class Exchange:
         """
         self.jobs = Jobs(entries, directory.feed.retries, tuning)
         self._directory, self._spool, self._record, self._stop = directory, spool, record, stop
-        self._tick = tuning.tick
+        self._tick, self._keeps = tuning.tick, directory.feed.afterwards == 'keep'
         self._committing = False
         self._batches = Batches(spool, self.jobs) if IBatches.providedBy(spool) else None
         number = further_sessions(directory, len(entries),
@@ -88,7 +88,8 @@ class Exchange:
         try:
             while jobs and (refused := self._refused(jobs)) is not None:
                 jobs.remove(refused)
-            self._record.whole([job.file for job in jobs])
+            self._record.whole([job.file for job in jobs],
+                               [job.entry for job in jobs] if self._keeps else ())
         except BaseException:
             discard(jobs)
             raise

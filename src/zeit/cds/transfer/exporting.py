@@ -46,6 +46,7 @@ class Export(Run):
                 self._export(entries)
             else:
                 log.info('No new files to export.')
+            self._give_up()
             self._expire()
 
     def _strategy(self, jobs):

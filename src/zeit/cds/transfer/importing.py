@@ -47,6 +47,41 @@ class Listing:
         return pipelined(session).entries(self._heard) if listed is None else listed
 
 
+class Removed:
+    """What becomes of the server's copies of files that are ours: they are removed.
+
+    `zeit.cds.transfer.afterwards` has what else may become of them.
+    """
+
+    keeps = False
+    locks = LOCKS       # names of the lock files that keep us out
+    done = 'File removed on server: %s'
+    refused = 'the server refuses to remove it: %s'
+    uncertain = 'it could not be removed on the server: %s. It is kept in tmp for the next run'
+
+    def prepare(self, persist):
+        """There will be some. persist -- see Directory"""
+
+    def articles(self, entries):
+        """The entries, a list, without those that are no part of the exchange."""
+        return entries
+
+    def new(self, entries, spool):
+        """Those of the entries, a list, that were not taken before."""
+        return entries
+
+    def finalize(self, batch, name):
+        """What is to be done with one, in an IBatch: an IPending."""
+        return batch.remove(name)
+
+    def finalized(self, name):
+        """That was done."""
+
+    def now(self, session, name):
+        """Do it at once."""
+        session.remove(name)
+
+
 class Import(Run):
     """Files from the FTP directory into the spool's new."""
 
@@ -59,12 +94,16 @@ class Import(Run):
         self._listing = Listing(self._hear)
         self._vanished = []                 # files that weren't there when we came to fetch them
         self._listing_was_cut_off = False   # perhaps
+        self._afterwards = REMOVED
+        if self.feed.afterwards != 'remove':
+            from zeit.cds.transfer import afterwards  # few feeds want something else
+            self._afterwards = afterwards.of(self.feed, self._journal)
 
     def _run(self):
         with self._opened_spool():
             leftovers = self._spool.leftovers()
             self._record.begin(leftovers)
-            with self._directory.locked(self.lock_name, None if leftovers else self._listing.come):
+            with self._at_work(None if leftovers else self._listing.come):
                 if IShared.providedBy(self._spool):
                     leftovers = self._spool.claim(leftovers)
                 self._recover(leftovers)
@@ -74,15 +113,29 @@ class Import(Run):
                 while entries:
                     self._exchange(entries)
                     entries = self._select() if self._listing_was_cut_off else ()
+                if not self._listing_was_cut_off:
+                    self._give_up(self._persist)
+
+    def _at_work(self, meanwhile):
+        """A context manager: in its block, the directory can be worked in."""
+        if self._afterwards.keeps:
+            return self._directory.unlocked()
+        return self._directory.locked(self.lock_name, meanwhile)
+
+    def _exchange(self, entries):
+        self._afterwards.prepare(self._persist)
+        super()._exchange(entries)
 
     def _strategy(self, jobs):
         from zeit.cds.transfer.download import Download  # most runs find nothing to fetch
-        return Download(self._spool, self.tuning, jobs)
+        return Download(self._spool, self.tuning, jobs, self._afterwards)
 
     # ------------------------------------------------------------ what a killed run left
 
     def _recover(self, leftovers):
         """Finish what an earlier run left in tmp."""
+        if leftovers:
+            self._afterwards.prepare(self._persist)
         for left in leftovers:
             log.warning('An earlier import was interrupted; finishing: %s', printable(left.name))
             try:
@@ -104,12 +157,21 @@ class Import(Run):
                 lambda session: self._same(session, left, there)):
             self._spool.secure(left.name)
             try:
-                self._persist(lambda session: session.remove(left.name))
+                self._take(there)
             except ReplyError as e:
                 if self._stat(left.name) is not None:
-                    return self._keep(left, 'the server refuses to remove it: %s' % e)
-            log.info('File removed on server: %s', printable(left.name))
+                    return self._keep(left, self._afterwards.refused % e)
+            self._afterwards.finalized(left.name)
+            log.info(self._afterwards.done, printable(left.name))
         self._publish(left.name, left.size)
+
+    def _take(self, there):
+        """This file of the server is ours now. there -- Entry"""
+        afterwards = self._afterwards
+        if afterwards.keeps:
+            self._record.whole([], [afterwards.as_listed(
+                there, lambda: self._persist(self._listing.get))])
+        self._persist(lambda session: afterwards.now(session, there.name))
 
     def _stat(self, name):
         return self._persist(lambda session: session.stat(name))
@@ -146,13 +208,19 @@ class Import(Run):
         self._directory.sessions.expect(
             further_sessions(self._directory, files, 0, self.tuning))
 
-    def _choose(self):
+    def _listed(self):
         listed = self._persist(self._listing.get)
         self._listing_was_cut_off = len(listed) >= self.tuning.long_listing
-        return self._selection.choose(self._articles(listed))
+        return listed
+
+    def _choose(self, listed):
+        return self._selection.choose(self._afterwards.new(self._articles(listed), self._spool))
 
     def _select(self):
-        chosen = self._choose()
+        listed = self._listed()
+        if self._afterwards.keeps:      # nobody else did
+            self._afterwards.check(listed)
+        chosen = self._choose(listed)
         few = len(chosen) < self.tuning.files_a_session * self.feed.connections
         if few and any(entry.size is None for entry in chosen):
             chosen = self._persist(lambda session: measured(pipelined(session), chosen))
@@ -162,8 +230,9 @@ class Import(Run):
         """The entries without lock files, however the server spells the name of ours."""
         ours = self.lock_name
         is_listed = any(entry.name == ours for entry in listed)
-        return [entry for entry in listed if entry.name not in LOCKS and (
-            is_listed or lock_named(entry.name) != ours)]
+        return self._afterwards.articles(
+            [entry for entry in listed if entry.name not in LOCKS and (
+                is_listed or lock_named(entry.name) != ours)])
 
     def _objection(self, entry):
         if reason := self._spool.impossible(entry.name):
@@ -218,6 +287,9 @@ class Import(Run):
     def _tell_of(self, names, reason, failed):
         for name in names:
             self._skip(name, reason, failed)
+
+
+REMOVED = Removed()
 
 
 def measured(line, entries):

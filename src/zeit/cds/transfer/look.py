@@ -39,6 +39,7 @@ class Look:
     def _found(self, listed, locks=()):
         outcome = Outcome()
         selection = Silent(self.feed, outcome, self._objection, 0)
+        selection.quarantine = self._quarantine
         chosen = selection.choose(listed)
         return Found(chosen, frozenset(selection.left), outcome.waiting, locks)
 
@@ -58,8 +59,16 @@ class ImportLook(Look, Import):
         listed = listed(session)
         names = {entry.name for entry in listed}
         with self._sink.look(self.feed) as self._spool:
-            return self._found(self._articles(listed),
-                               tuple(lock for lock in LOCKS if lock in names))
+            return self._found(
+                self._afterwards.new(self._articles(listed), self._spool),
+                tuple(lock for lock in self._afterwards.locks if lock in names))
+
+
+    def notice(self):
+        """Tell the journal, if one is kept, which files were taken from new. Raises CDSError."""
+        if self._journal is not None:
+            with self._sink.look(self.feed) as spool:
+                self._journal.notice(self.feed, spool)
 
 
 class ExportLook(Look, Export):
@@ -69,6 +78,9 @@ class ExportLook(Look, Export):
         """See ImportLook."""
         with self._sink.look(self.feed) as spool:
             return self._found(spool.waiting())
+
+    def notice(self):
+        """There is nothing to be told: an export moves its files itself."""
 
     def __call__(self, session, listed):
         """See ImportLook."""

@@ -13,7 +13,7 @@ class NoRecord:
     def seen(self):
         """Nobody wants to know."""
 
-    def whole(self, files):
+    def whole(self, files, kept=()):
         """Nobody wants to know."""
 
     def published(self, name):

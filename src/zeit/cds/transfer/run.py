@@ -47,6 +47,10 @@ class Run:
         self._directory = self._spool = None
         self._exchanges = []
         self._journal, self._record = journal, NO_RECORD
+        self._quarantine = None
+        if feed.give_up_after is not None:
+            from zeit.cds.transfer.quarantine import Quarantine  # few feeds have one
+            self._quarantine = self._selection.quarantine = Quarantine(feed, journal)
 
     def __call__(self):
         """Do it; returns the Outcome. What goes wrong is logged, and kept in the outcome."""
@@ -153,6 +157,11 @@ class Run:
         self._exchanged()
         if exchange.jobs.error is not None:
             raise exchange.jobs.error
+
+    def _give_up(self, persist=None):
+        """See Quarantine."""
+        if self._quarantine is not None:
+            self._quarantine.give_up(self.outcome, self._record, persist)
 
     def _sync(self):
         self._spool.sync()

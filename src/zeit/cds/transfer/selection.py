@@ -24,10 +24,13 @@ class Selection:
         self._settled = set()       # names skipped in this run, for a reason that was given
         self._no_files = set()      # those of directories and the like, for which nobody waits
         self.files = self.bytes = 0     # chosen so far
+        self.quarantine = None          # Quarantine, if the feed has one
 
     def choose(self, found):
         """The entries to exchange, in sorted order."""
         chosen, last = [], None
+        if self.quarantine is not None:
+            found = self.quarantine.without(found, self._outcome)
         for entry in sorted(found, key=lambda entry: entry.name):
             if entry.name != last and self._wanted(entry):
                 chosen.append(entry)

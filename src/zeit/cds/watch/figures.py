@@ -2,6 +2,9 @@
 import time
 
 
+SECOND = 10**9      # nanoseconds
+
+
 class Figures:
     """See IWatched. They are set by the feed's thread, and read by others."""
 
@@ -9,7 +12,7 @@ class Figures:
         self.state = 'connecting'
         self.since = time.time()
         self.last_look = self.last_file = self.waiting = self.round_trip = self.outcome = None
-        self.last_try = None
+        self.last_try = self.silence = self.waiting_since = None
         self.files = 0
 
     def looked(self, found, session=None):
@@ -36,6 +39,18 @@ class Figures:
         if outcome.error is None:
             self.last_look = time.time()
         self.outcome = outcome
+
+    def heard(self, heard):
+        """The journal has told how it is: see zeit.cds.journal.lateness.Heard."""
+        if heard.last is not None:
+            self.last_file = max(self.last_file or 0.0, heard.last.published / SECOND)
+        self.waiting_since = None if heard.oldest is None else heard.oldest / SECOND
+        self.silence = tuple(heard.silence) if heard.feed.expect_within else None
+
+    @property
+    def silent(self):
+        return self.silence is not None and self.silence[1] is not None and (
+            self.silence[0] > self.silence[1])
 
     def is_late(self, seconds):
         """Is the last look that succeeded longer ago? bool"""

@@ -32,6 +32,9 @@ class Tuning(NamedTuple):
     kept_awake: float = 60.0        # a session without files to send is looked after that often
     expires: float = 3600.0         # what `keep` says is done that often
 
+    listens: float = 30.0           # the journal is asked that often which feeds are silent, and
+                                    # told what consumers have taken
+
     start: float = 0.01             # for each feed: over so long their first looks are spread
     late: float = 3.0               # a feed is late after so many times the time it may take, and
     least_late: float = 30.0        # after that at the earliest

@@ -3,7 +3,14 @@ import logging
 import time
 
 from zeit.cds import main
-from zeit.cds.interfaces import ConnectionLost, ICDSConnection, Interrupted, Locked, ReplyError
+from zeit.cds.interfaces import (
+    CDSError,
+    ConnectionLost,
+    ICDSConnection,
+    Interrupted,
+    Locked,
+    ReplyError,
+)
 from zeit.cds.watch.kept import Kept, LookDeadline
 from zeit.cds.watch.rest import Rest
 from zeit.cds.watch.trouble import Blocked
@@ -21,6 +28,7 @@ class Times:
     def __init__(self):
         self.used = time.monotonic()        # the session was of use
         self.asked = self.ran = LONG_AGO    # the server was asked; a run was made
+        self.noticed = self.used            # the journal was told what consumers have taken
 
 
 class Turns:
@@ -53,6 +61,7 @@ class Turns:
         if self._blocked.permits(found.locks, worthwhile, self._is_new):
             self._exchange(found)
         self._close_idle()
+        self._notice()
         if self._blocked.is_on:
             self._figures.state = 'locked'
             return self._blocked.pause(self._feed.every)
@@ -123,6 +132,16 @@ class Turns:
         if not self._kept.is_open and self._feed.idle is not None and not self._is_new:
             return False
         return time.monotonic() - self._times.asked >= self._tuning.kept_awake
+
+    def _notice(self):
+        """Runs tell the journal what consumers have taken; but none may come for long."""
+        if time.monotonic() - self._times.noticed < self._tuning.listens:
+            return
+        self._times.noticed = time.monotonic()
+        try:
+            self._look.notice()
+        except CDSError as e:
+            log.debug('The journal is not told what was taken: %s', e)
 
     def _close_idle(self):
         idle = self._feed.idle

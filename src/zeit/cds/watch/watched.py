@@ -29,6 +29,7 @@ class Watched:
     state, files = figure('state'), figure('files')
     last_look, last_file = figure('last_look'), figure('last_file')
     last_try = figure('last_try')
+    silence, silent, waiting_since = figure('silence'), figure('silent'), figure('waiting_since')
     waiting, round_trip, outcome = figure('waiting'), figure('round_trip'), figure('outcome')
 
     def __init__(self, feed, tuning, ask=None):
@@ -68,6 +69,10 @@ class Watched:
         return self._figures.is_late(seconds)
 
     # ------------------------------------------------------------ for the watch
+
+    def heard(self, heard):
+        """The journal has told how it is: see zeit.cds.journal.lateness.Heard."""
+        self._figures.heard(heard)
 
     def start(self, pause, after=(), once=False, arrivals=None):
         """Begin, in a thread.

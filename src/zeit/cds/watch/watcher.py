@@ -10,6 +10,7 @@ from zeit.cds.feed import SETTINGS
 from zeit.cds.interfaces import Interrupted, IWatch
 from zeit.cds.logfile import log_to
 from zeit.cds.watch.arrivals import Arrivals
+from zeit.cds.watch.listening import Listening
 from zeit.cds.watch.tuning import TUNING
 from zeit.cds.watch.watched import Watched
 
@@ -39,6 +40,7 @@ class Watch:
         self._interruption = None
         self._changed = threading.Condition()
         self._arrivals = Arrivals()
+        self._listening = Listening(self, tuning.listens)
 
     def _watched(self, feed):
         return Watched(feed, self._tuning, self._ask)
@@ -58,9 +60,12 @@ class Watch:
             log.info('Watching %d feed%s.', len(self.feeds), 's'[len(self.feeds) == 1:])
             with self._changed:
                 self._begin(self.feeds)
+            if not self._once:
+                self._listening.begin()
             try:
                 self._wait()
             finally:
+                self._listening.end()
                 self._arrivals.close()
             log.info('The watch has ended.')
 
@@ -96,6 +101,7 @@ class Watch:
             new = [one for one in present if one not in self.feeds]
             self.feeds = tuple(present)
             self._begin(new)
+            self._listening.begin()
             self._changed.notify_all()
 
     # ------------------------------------------------------------ threads

@@ -209,7 +209,7 @@ class Import(Commands, ServerTestCase):
                 'status': 0,
                 'files': 3,
                 'bytes': 15,
-                'waiting': 1,
+                'waiting': 1, 'aside': 0,
                 'failed': [],
                 'names': ['a.xml', 'b.jpg', 'c.xml'],
                 'unheard': [],

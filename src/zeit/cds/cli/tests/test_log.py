@@ -67,6 +67,18 @@ class Log(unittest.TestCase):
                 self.assertTrue(line.isprintable(), line)
                 self.assertFalse(line.startswith('INFO forged'), line)
 
+    def test_a_file_that_is_given_up(self):
+        self.tell('wire', ('aside', FORGED, 4, None, 3, 'it hurts', self.now))
+        self.assertEqual(0, self.cds_log('--failed'))
+        self.assertIn('aside', self.out)
+        self.assertEqual(1, self.cds_log('--retry', FORGED, '--feed', 'other'))
+        self.assertEqual('No file of this name is given up there.\n', self.out)
+        self.assertEqual(0, self.cds_log('--retry', FORGED, '--feed', 'wire'))
+        self.assertEqual('The next run tries it again.\n', self.out)
+        self.assertEqual(1, self.cds_log('--retry', FORGED))
+        [row] = self.journal.ask().files()
+        self.assertEqual(('failed', 0), (row.state, row.tries))
+
     def test_states_of_files(self):
         self.tell('wire', self.whole('a'), ('published', 'k', self.now),
                   ('left', 'b', 'it hurts', True, self.now))

@@ -33,7 +33,7 @@ class Metrics(Commands, ServerTestCase):
         for name in ('a.xml', 'b.xml', 'c.xml'):
             self.put(name, b'1234')
         self.assertEqual(0, self.run_with_metrics('--limit=2'), self.err)
-        self.assertEqual(metrics.NAMES, set(self.metrics))
+        self.assertEqual(metrics.NAMES - metrics.SILENCE.keys(), set(self.metrics))
         self.assertEqual(
             [2, 8, 0, 1, 0, 0],
             [
@@ -124,6 +124,24 @@ class Metrics(Commands, ServerTestCase):
             'cds_files_total', 'cds_bytes_total', 'cds_last_run_files')))
         self.assertIn('# TYPE cds_files_total counter', path.read_text())
         self.assertNotIn('_created', path.read_text())
+
+    def test_they_tell_of_the_last_file_and_for_how_long_there_was_none(self):
+        feed, path = self.feed(name='dpa', expect_within='900'), self.home / 'cds.prom'
+        names = metrics.LAST_FILE, *metrics.SILENCE
+
+        def after(ended, files):
+            outcome = Outcome()
+            outcome.files = files
+            metrics.write(path, feed, outcome, 0, 0, ended)
+            series = self.series()
+            return [series.get(('dpa', name)) for name in names]
+
+        self.assertEqual([0, None, None, None], after(1000.5, 0))
+        self.assertEqual([2000.5, 0, 900, 0], after(2000.5, 1))
+        self.assertEqual([2000.5, 900, 900, 0], after(2900.5, 0))
+        self.assertEqual([2000.5, 900, 900, 0], after(1500.5, 1))      # it took longer to tell
+        self.assertEqual([2000.5, 901, 900, 1], after(2901.5, 0))
+        self.assertEqual([2902.5, 0, 900, 0], after(2902.5, 3))
 
     def test_they_tell_what_nobody_reads_and_since_when(self):
         self.put('a.xml', b'1234')      # written long ago, which is another matter

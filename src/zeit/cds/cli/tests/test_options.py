@@ -52,6 +52,8 @@ BY_OTHER_WAYS = {
     'security',
     'direction',
     'expect_within',
+    'give_up_after',
+    'quarantine',
     'password',
 }
 
@@ -69,7 +71,7 @@ class FromIFeed(unittest.TestCase):
 
     def test_every_setting_has_an_option_or_another_way(self):
         self.assertEqual(set(SETTINGS), set(options.fields('cds-watch')) | BY_OTHER_WAYS)
-        for command, missing in ('cds-export', ONLY_WATCH), ('cds-import', {
+        for command, missing in ('cds-export', {'afterwards', *ONLY_WATCH}), ('cds-import', {
                 'replace', 'keep', *ONLY_WATCH}):
             self.assertEqual(set(SETTINGS) - missing,
                              set(options.fields(command)) | BY_OTHER_WAYS)
@@ -77,7 +79,8 @@ class FromIFeed(unittest.TestCase):
 
     def test_what_the_url_gives_are_settings(self):
         found = options.url_settings('ftps://cds@host:9/in')
-        self.assertEqual({'store_dir', 'direction', 'expect_within', 'queue', 'tell', 'password'},
+        self.assertEqual({'store_dir', 'direction', 'expect_within', 'queue', 'tell',
+                          'give_up_after', 'quarantine', 'password'},
                          BY_OTHER_WAYS - found.keys())
         self.assertLessEqual(found.keys(), SETTINGS.keys())
 

@@ -7,6 +7,7 @@ import threading
 import time
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import zope.component
 import zope.component.testing
@@ -30,9 +31,9 @@ class Recorded(FileSession):
         self.calls.append(function.__name__)
         return super()._call(function, *args, **kw)
 
-    def _sync(self):
+    def _sync(self, below=''):
         self.calls.append('sync')
-        super()._sync()
+        super()._sync(below)
 
 
 class Folding(FileSession):
@@ -79,6 +80,11 @@ class Sessions(unittest.TestCase):
         self.assertEqual(['rename', 'sync'], session.calls[-2:])
         session.remove('b')
         self.assertEqual(['unlink', 'sync'], session.calls[-2:])
+        session.write('a', b'1')
+        session.make_directory('m')
+        with mock.patch.object(os, 'fsync') as fsync:
+            session.rename('a', 'm/a')
+        self.assertEqual(2, fsync.call_count)
 
     # ------------------------------------------------------------ safe
 
@@ -90,14 +96,15 @@ class Sessions(unittest.TestCase):
             for verb in session.make_directory, session.remove_directory, session.names:
                 with self.subTest(name=name, verb=verb.__name__):
                     self.assertRaises(ValueError, verb, name)
-        for name in '', '.', '..', '../a', 'm/a':
+        for name in '', '.', '..', '../a', 'm/a', 'm/../a':
             for verb in session.stat, session.exists, session.remove:
                 with self.subTest(name=name, verb=verb.__name__):
                     self.assertRaises(ValueError, verb, name)
             with self.subTest(name=name):
                 self.assertRaises(ValueError, session.read, name, Memory())
                 self.assertRaises(ValueError, session.write, name, b'1')
-                self.assertRaises(ValueError, session.rename, 'b', name)
+                if name != 'm/a':
+                    self.assertRaises(ValueError, session.rename, 'b', name)
                 self.assertRaises(ValueError, session.rename, name, 'b')
         self.assertEqual(b'outside', (self.path / 'a').read_bytes())
 

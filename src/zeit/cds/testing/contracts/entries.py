@@ -3,6 +3,7 @@ import threading
 import time
 
 from zeit.cds.interfaces import Entry, FTPError, PermanentError, TemporaryError
+from zeit.cds.pipelined import pipelined
 from zeit.cds.testing.contracts.case import SECOND, SessionCase, Sink
 
 
@@ -195,6 +196,20 @@ class DirectoryContract(SessionCase):
         self.assertEqual({'b': b'1'}, self.directory.contents())
         self.assertRaises(REFUSED, session.rename, 'a', 'b')
         self.assertEqual({'b': b'1'}, self.directory.contents())
+        self.assert_works(session)
+
+    def test_rename_moves_into_a_directory(self):
+        self.directory.put('a', b'1')
+        self.directory.put('b', b'2')
+        session = self.open()
+        session.make_directory('m')
+        session.rename('a', 'm/a')
+        with pipelined(session).batch() as batch:
+            moved, missing = batch.rename('b', 'm/x y'), batch.rename('b', 'missing/b')
+        self.assertIsNone(moved.get())
+        self.assertRaises(REFUSED, missing.get)
+        self.assertEqual({'m': None}, self.directory.contents())
+        self.assertEqual({'a': b'1', 'x y': b'2'}, self.directory.contents('m'))
         self.assert_works(session)
 
     def test_rename_onto_a_file_overwrites_it_or_is_refused(self):

@@ -20,6 +20,7 @@ from zope.interface.verify import verifyObject
 from zeit.cds.events import Outcome
 from zeit.cds.interfaces import (
     ConfigurationError,
+    Entry,
     FTPError,
     IJournal,
     INoted,
@@ -292,6 +293,57 @@ class JournalContract:
         self.end(record)
         [row] = self.rows(feed='out')
         self.assertEqual(('published', 2), (row.state, row.tries))
+
+    # ------------------------------------------------------------ files that stay on the server
+
+    def known(self, *entries):
+        return self.journal.known(self.feed, self.spool, entries)
+
+    def take(self, *entries):
+        """A run takes these, and leaves them there."""
+        record = self.begin()
+        record.whole([self.spool.put(entry.name) for entry in entries], entries)
+        for entry in entries:
+            self.publish(record, entry.name)
+        return record
+
+    def test_what_was_taken_is_known(self):
+        entries = [Entry(name, n, n + 1) for n, name in enumerate(NAMES)]
+        self.assertEqual(set(), self.known(*entries))
+        record = self.take(*entries)
+        self.spool.notes.lose()
+        self.assertEqual(set(NAMES), self.known(*entries))     # noted
+        record.settled()
+        self.end(record)
+        self.assertEqual(set(NAMES), self.known(*entries))     # in the journal
+        self.assertEqual(b'', self.spool.notes.read())
+        self.feed = Feed('other')
+        self.assertEqual(set(), self.known(*entries))
+
+    def test_another_size_or_time_is_another_version(self):
+        for handed_over in False, True:
+            self.feed, self.spool = Feed('%s' % handed_over), NotedSpool()
+            record = self.take(Entry('a', 1, 1), Entry('b', 1), Entry('c', None, 1))
+            if handed_over:
+                self.end(record)
+            for known, *others in (
+                    ('abc', ('a', 1, 1), ('b', 1), ('c', None, 1)), ('abc', ('a',), ('b',), ('c',)),
+                    ('bc', ('a', 2, 1), ('b', 1, 7), ('c', 7, 1)),
+                    ('', ('a', 1, 2), ('b', 2), ('c', None, 2)), ('', ('d', 1, 1))):
+                with self.subTest(handed_over=handed_over, others=others):
+                    self.assertEqual(set(known), self.known(*(Entry(*other) for other in others)))
+
+    def test_the_last_version_counts(self):
+        for version in 1, 2:
+            self.end(self.take(Entry('a', version)))
+            self.spool.new.clear()
+        self.take(Entry('a', 3))
+        self.assertEqual([set(), set(), {'a'}],
+                         [self.known(Entry('a', version)) for version in (1, 2, 3)])
+
+    def test_what_cannot_be_noted_is_not_taken(self):
+        record, self.spool.notes.error = self.begin(), SpoolError('The disk is full.')
+        self.assertRaises(SpoolError, record.whole, [self.spool.put('a')], [Entry('a', 1)])
 
     # ------------------------------------------------------------ a journal that fails
 

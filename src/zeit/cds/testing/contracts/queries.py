@@ -2,7 +2,7 @@
 import time
 import unittest.mock
 
-from zeit.cds.interfaces import Hour
+from zeit.cds.interfaces import Entry, Hour
 from zeit.cds.testing.contracts.journal import Feed, SECOND
 from zeit.cds.testing.noted import NotedSpool
 
@@ -132,6 +132,50 @@ class QueriesContract:
             self.assertEqual([None], queries.delays('none', 'import', now - HOUR, (0.5,)))
             self.assertEqual([None], queries.delays('wire', 'import', now - HOUR, (0.5,), now))
         self.assertTrue(20 <= median < 900 <= most)
+
+    def give_up(self, name, tries=3, size=4):
+        record = self.begin()
+        record.set_aside(Entry(name, size, 5), tries, 'it')
+        self.end(record, failed=[(name, 'it')], waiting=0)
+
+    def failures(self):
+        return sorted((row.name, row.state, row.tries, row.size, row.modified)
+                      for row in self.journal.failures(self.feed))
+
+    def test_files_that_are_given_up(self):
+        for _ in range(2):
+            self.end(self.begin(), failed=[('a', 'it'), ('b', 'it')])
+        self.assertEqual([('a', 'failed', 2, None, None), ('b', 'failed', 2, None, None)],
+                         self.failures())
+        self.give_up('a')
+        self.assertEqual([('a', 'aside', 3, 4, 5)], self.failures())
+        self.end(self.begin())
+        self.assertEqual([('a', 'aside', 3, 4, 5)], self.failures())
+        with self.journal.ask() as queries:
+            self.assertEqual(1, queries.counts()['wire', 'import', 'aside'][0])
+        self.assertEqual([0, 1, 0], [self.journal.retry('a', feed) for feed in ('x', None, None)])
+        self.assertEqual([('a', 'failed', 0, 4, 5)], self.failures())
+
+    def test_a_file_that_is_given_up_and_then_another_one(self):
+        self.give_up('a')
+        self.give_up('a', size=7)
+        self.assertEqual([('a', 'aside', 3, 7, 5)], self.failures())
+        record = self.begin()
+        record.gone('a')
+        record.gone('b')
+        self.end(record)
+        self.assertEqual([], self.failures())
+        self.assertEqual({('a', 'gone')}, set(self.states()))
+
+    def test_what_was_taken_is_noticed_between_runs(self):
+        self.exchange('a', 'b')
+        self.assertEqual(0, self.journal.notice(self.feed, self.spool))
+        del self.spool.new['a']
+        self.assertEqual([1, 0], [self.journal.notice(self.feed, self.spool) for _ in range(2)])
+        self.assertEqual([('a', 'taken'), ('b', 'published')], self.states())
+        [row] = self.rows(name='a')
+        self.assertLess(row.published, row.taken)
+        self.assertEqual(0, self.journal.notice(Feed('other'), self.spool))
 
     def test_news_of_silence_is_news_once(self):
         self.assertEqual([False, True, False, True, False], [

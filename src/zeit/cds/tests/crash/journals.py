@@ -37,7 +37,7 @@ class Kept:
         from zeit.cds.journal import database, loading  # noqa: F401  (once for all children)
         if self._url:
             with self.journal.database.writing() as connection:
-                for table in database.files, database.runs:
+                for table in database.files, database.runs, database.kept:
                     connection.execute(table.delete())
             self.journal.database.close()       # no connection is shared with children
 

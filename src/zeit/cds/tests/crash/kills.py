@@ -142,15 +142,17 @@ def wait_for_sessions_to_end(server):
 class Matrix:
     """A server, and what is done at each kill point."""
 
-    def __init__(self, server, files, connections=1, consume=False, renew=False, journal=None):
+    def __init__(self, server, files, connections=1, consume=False, renew=False, journal=None,
+                 afterwards='remove'):
         """
         files -- how many
         consume -- does the consumer take all of new between the killed run and the next?
         renew -- is there a new version of one of the files by then?
         journal -- see `journals.kept`
+        afterwards -- the setting; files are moved to `done`, if they are
         """
         self.server, self.files, self.connections = server, files, connections
-        self.takes, self.renew = consume, renew
+        self.takes, self.renew, self.afterwards = consume, renew, afterwards
         self.store_dir = self.new_spool()
         self.versions, self.replaced, self.taken = set(), set(), []     # of (name, data)
         self.wrong, self.kept = [], journals.kept(journal)
@@ -168,7 +170,7 @@ class Matrix:
     def run(self, last=NEVER):
         """See run_import."""
         return run_import(self.server, self.store_dir, last, self.kept.journal,
-                          connections=self.connections)
+                          connections=self.connections, afterwards=self.afterwards)
 
     def published(self):
         """What waits in new: {name: data}, both bytes."""
@@ -258,7 +260,18 @@ class Matrix:
         """Was each version that the server offered published once, and is nothing left?"""
         self.take()
         self.check_nothing_left(step)
-        rest = contents(self.server.directory).keys() | self.in_tmp()
+        rest = set(self.in_tmp())
+        there = contents(self.server.directory).keys() - {b'done'}
+        if self.afterwards != 'keep':
+            rest |= there
+        elif there != {name for name, _ in self.versions}:
+            self.wrong.append('step %d: not kept: %r' % (step, there))
+        if self.afterwards.startswith('move:'):
+            done = sorted(contents(os.path.join(self.server.directory, 'done')).values())
+            there = {data for _, data in self.versions}
+            if len(set(done)) < len(done) or not there <= set(done) <= {
+                    data for _, data in self.taken}:
+                self.wrong.append('step %d: not moved, or lost there: %d' % (step, len(done)))
         if rest:
             self.wrong.append('step %d: never finished: %r' % (step, rest))
         for version in set(self.taken):
@@ -292,6 +305,8 @@ def main():
                         help='so many steps of each kind of run, evenly spread (default: all)')
     parser.add_argument('--servers', nargs='+', default=['pyftpdlib', 'vsftpd'],
                         help='of %s' % ', '.join(kind.name for kind in ALL))
+    parser.add_argument('--afterwards', default='remove', metavar='WHAT',
+                        help='the setting: remove, keep (with --journal sqlite), move:done')
     parser.add_argument('--journal', metavar='URL',
                         help='keep one, and see what it says; sqlite: in a file of its own')
     options = parser.parse_args()
@@ -301,7 +316,8 @@ def main():
             parser.error(missing)
         for connections, renew in (1, False), (1, True), (4, False), (4, True):
             with kind() as server, contextlib.closing(Matrix(
-                    server, options.files, connections, renew, renew, options.journal)) as matrix:
+                    server, options.files, connections, renew, renew, options.journal,
+                    options.afterwards)) as matrix:
                 begun = time.monotonic()
                 count, steps = kill_everywhere(matrix, options.points)
             total, bad = total + count, bad + len(matrix.wrong)

@@ -6,6 +6,7 @@ import unittest
 from zeit.cds.interfaces import Entry, PermanentError, TemporaryError
 from zeit.cds.testing.logs import recorded
 from zeit.cds.transfer.download import changed, Download, Limited
+from zeit.cds.transfer.importing import REMOVED
 from zeit.cds.transfer.jobs import Dropped, Job
 from zeit.cds.transfer.tuning import Tuning
 
@@ -74,7 +75,7 @@ class Downloads(unittest.TestCase):
 
     def setUp(self):
         self.dropped = []
-        self.download = Download(None, Tuning(resume=RESUME, surplus=20), self)
+        self.download = Download(None, Tuning(resume=RESUME, surplus=20), self, REMOVED)
 
     def log(self, job, text, *args):
         self.begun = text % args

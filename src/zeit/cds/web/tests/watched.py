@@ -14,7 +14,8 @@ class Watched:
     state, files = 'waiting', 0
     last_look = last_file = waiting = round_trip = backing_off_until = error = outcome = None
     failure = last_try = locked_since = None
-    late = False
+    silence = waiting_since = None
+    late = silent = False
 
     def __init__(self, name='', feed=(), **how):
         self.feed = Feed(**{'name': name, 'store_dir': '/spool', 'hostname': 'example.org',
