@@ -84,7 +84,7 @@ AZURITE_LAYER.level = 2     # an emulator; real S3 shows most
 STORE_LAYERS = [SEAWEEDFS_LAYER, AZURITE_LAYER]
 
 
-class TABLES_LAYER:
+class BESIDE_LAYER:
     """Nothing is set up. Tests that are many, and wait much, run beside the others."""
 
 
