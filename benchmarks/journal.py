@@ -81,8 +81,8 @@ def main():
         with journal.ask():
             print('loading SQLAlchemy and making the tables: %.0f ms, once in a process' % (
                 (time.perf_counter() - begun) * 1000))
-        rounds = [tuple(measured_run(server, files, kept, args.connections)
-                        for kept in (None, journal)) for _ in range(args.rounds)]
+        rounds = [[measured_run(server, files, kept, args.connections)
+                   for kept in (None, journal)] for _ in range(args.rounds)]
     for name, measured in zip(('without', 'with a journal'), zip(*rounds)):
         seconds = sorted(found[0] for found in measured)
         print('%-15s %.3f s (%.3f-%.3f), CPU time %.3f s' % (

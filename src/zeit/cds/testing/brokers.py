@@ -22,6 +22,7 @@ from zeit.cds.testing.server import HOST, StartError, write
 
 
 START_LIMIT = 60            # seconds
+ATTEMPTS = 8                # another program may take a port that was free
 
 
 def unpacked():
@@ -69,7 +70,15 @@ class Broker:
         """Start it; it takes messages when this returns. Raises StartError."""
         if self._work is None:
             self._work = tempfile.mkdtemp(prefix='zeit.cds-%s-' % self.name)
-        self.port = self.port or free_port()
+        chosen = self.port
+        for _ in range(ATTEMPTS):
+            self.port = chosen or free_port()
+            if (said := self._attempt()) is None:
+                return
+        raise StartError('%s did not start: %s' % (self.name, said))
+
+    def _attempt(self):
+        """Try to start it; returns None, or what it said (str)."""
         log = os.path.join(self._work, 'log')
         self._process = Process(
             self._command(), log, {**libraries(), **self._environ()}, [self._work])
@@ -78,8 +87,9 @@ class Broker:
             if time.monotonic() > end or self._process.ended():
                 self.crash()
                 with open(log, errors='replace') as f:
-                    raise StartError('%s did not start: %s' % (self.name, f.read()[-4000:]))
+                    return f.read()[-4000:]
             time.sleep(0.02)
+        return None
 
     def restart(self):
         """Kill it, start it again on the same port."""

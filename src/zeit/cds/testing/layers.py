@@ -84,6 +84,10 @@ AZURITE_LAYER.level = 2     # an emulator; real S3 shows most
 STORE_LAYERS = [SEAWEEDFS_LAYER, AZURITE_LAYER]
 
 
+class BESIDE_LAYER:
+    """Nothing is set up. Tests that are many, and wait much, run beside the others."""
+
+
 class ServerTestCase(unittest.TestCase):
     """A test of a subclass whose `layer` is one of the above; `server` is the running server.
 

@@ -19,7 +19,7 @@ from zeit.cds.testing.process import free_port, Process
 
 HOST = '127.0.0.1'
 ACCOUNT = 'daemon'
-ATTEMPTS = 3                # another program may take a port that was free
+ATTEMPTS = 8                # another program may take a port that was free
 START_LIMIT = 30            # seconds until a login must have worked
 STOP_LIMIT = 5              # seconds in which the port must have become free
 

@@ -23,7 +23,7 @@ from zeit.cds.testing.process import Process
 HOST = '127.0.0.1'
 BUCKET = 'news'
 START_LIMIT = 60        # seconds
-ATTEMPTS = 3            # another program may take a port that was free
+ATTEMPTS = 8            # another program may take a port that was free
 LOW = 20000, 32000      # ports that no connection gets for its own end
 
 

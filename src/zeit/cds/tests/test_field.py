@@ -4,11 +4,13 @@ import tempfile
 import unittest
 
 from zeit.cds.testing.field import AioFTP, FtpSrv, Inetutils, Rclone, Twisted
-from zeit.cds.testing.layers import in_ci
+from zeit.cds.testing.layers import BESIDE_LAYER, in_ci
 from zeit.cds.tests.crash.field import Trial
 
 
 class FieldTest(unittest.TestCase):
+
+    layer = BESIDE_LAYER
 
     def setUp(self):
         super().setUp()

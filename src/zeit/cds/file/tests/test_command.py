@@ -6,6 +6,7 @@ import time
 import unittest
 
 from zeit.cds.file.tests.exchange import Share
+from zeit.cds.testing.layers import BESIDE_LAYER
 from zeit.cds.tests.commands import arguments, environment
 
 
@@ -15,6 +16,8 @@ LOCKED = 75     # EX_TEMPFAIL
 
 
 class Commands(Share, unittest.TestCase):
+
+    layer = BESIDE_LAYER
 
     def run_command(self, command, *options):
         """The status; `err` is what it printed."""

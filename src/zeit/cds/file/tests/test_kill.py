@@ -11,6 +11,7 @@ from zeit.cds.lock.directory import Tuning
 from zeit.cds.lock.lockfile import LockFile
 from zeit.cds.spool.inbox import FileSink
 from zeit.cds.spool.outbox import FileSource
+from zeit.cds.testing.layers import BESIDE_LAYER
 from zeit.cds.transfer.exporting import Export
 from zeit.cds.transfer.importing import Import
 
@@ -21,6 +22,8 @@ ALL_OF = 3          # every third step is a kill point, unless CI is true
 
 
 class Kills(Share, unittest.TestCase):
+
+    layer = BESIDE_LAYER
 
     def run_in_child(self, procedure, spools, last=NEVER):
         """The wait status of a process that does a run, and is killed at its step `last`."""

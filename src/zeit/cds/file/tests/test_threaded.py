@@ -7,6 +7,7 @@ from zeit.cds.file.session import FileConnection
 from zeit.cds.file.tests.local import Local
 from zeit.cds.interfaces import ICDSConnection
 from zeit.cds.testing.contracts.session import SessionContract
+from zeit.cds.testing.layers import BESIDE_LAYER
 from zeit.cds.transfer.threaded import Threaded
 
 
@@ -22,5 +23,7 @@ class InThread:
 
 class Contract(Local, SessionContract, unittest.TestCase):
     """See SessionContract."""
+
+    layer = BESIDE_LAYER
 
     connection = InThread()

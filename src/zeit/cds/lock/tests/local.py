@@ -7,6 +7,7 @@ import zope.interface
 
 from zeit.cds.file.session import FileConnection
 from zeit.cds.interfaces import ICDSSession
+from zeit.cds.testing.layers import BESIDE_LAYER
 from zeit.cds.transfer.retry import Deadline
 
 
@@ -69,6 +70,8 @@ class Directory:
 
 class Plain(Directory):
     """A directory with nothing in it."""
+
+    layer = BESIDE_LAYER
 
     def setUp(self):
         super().setUp()

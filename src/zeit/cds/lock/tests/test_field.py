@@ -2,10 +2,13 @@
 import unittest
 
 from zeit.cds.testing.field import FtpSrv, Rclone
+from zeit.cds.testing.layers import BESIDE_LAYER
 from zeit.cds.tests.crash.races import races
 
 
 class Races(unittest.TestCase):
+
+    layer = BESIDE_LAYER
 
     def races(self, kind, clients):
         if missing := kind.missing():

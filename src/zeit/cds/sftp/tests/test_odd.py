@@ -20,11 +20,13 @@ from zeit.cds.testing.contracts.case import data, LARGE, Sink
 from zeit.cds.testing.contracts.entries import DirectoryContract
 from zeit.cds.testing.contracts.pipelined import PipelinedContract
 from zeit.cds.testing.contracts.transfers import TransferContract
+from zeit.cds.testing.layers import BESIDE_LAYER
 
 
 class Contract(Local, DirectoryContract, TransferContract, PipelinedContract):
     """All but how sessions end."""
 
+    layer = BESIDE_LAYER
 
 class Plain(Contract, unittest.TestCase):
     """Without any extension."""
@@ -77,6 +79,8 @@ class SmallWindow(Contract, unittest.TestCase):
 
 
 class Faults(Local, unittest.TestCase):
+
+    layer = BESIDE_LAYER
 
     def opened(self, **odd):
         connection = OddConnection(Odd(**odd))

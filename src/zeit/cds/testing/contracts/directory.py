@@ -1,4 +1,5 @@
 """What a server shows, seen from behind."""
+import contextlib
 import os
 
 
@@ -15,6 +16,8 @@ class LocalDirectory:
     def put(self, name, data, modified=None):
         """Have a file of these bytes there. modified -- nanoseconds since 1970 (UTC)"""
         path = os.path.join(self.path, name)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)     # who reads the older one now, gets all of it
         with open(path, 'wb') as f:
             f.write(data)
         if modified is not None:

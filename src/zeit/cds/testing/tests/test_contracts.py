@@ -1,10 +1,13 @@
 """The suite for sessions notices mistakes."""
 import unittest
 
+from zeit.cds.testing.layers import BESIDE_LAYER
 from zeit.cds.testing.tests import mistakes
 
 
 class Mistakes(unittest.TestCase):
+
+    layer = BESIDE_LAYER
 
     def run_test(self, name, changes):
         """The outcome of one test of the suite. unittest.TestResult"""

@@ -12,7 +12,7 @@ import unittest
 import trustme
 
 from zeit.cds.testing.client import TLSClient
-from zeit.cds.testing.layers import in_ci
+from zeit.cds.testing.layers import BESIDE_LAYER, in_ci
 from zeit.cds.testing.servers import PureFTPD, PyFTPD, SERVERS, StartError, VsFTPD
 from zeit.cds.testing.tests.transfers import fetch, listens, names, store
 
@@ -114,6 +114,8 @@ for kind in SERVERS:
 
 class Programs(unittest.TestCase):
     """How servers begin and end."""
+
+    layer = BESIDE_LAYER
 
     def test_a_killed_process_leaves_no_server_behind(self):
         kinds = [kind for kind in SERVERS if not kind.missing()]

@@ -15,6 +15,7 @@ from zeit.cds.feed import Feed
 from zeit.cds.interfaces import ConnectionLost, FTPError, PermanentError
 from zeit.cds.spool.journal import JOURNAL
 from zeit.cds.testing.faulty import FaultyServer, On
+from zeit.cds.testing.layers import BESIDE_LAYER
 from zeit.cds.testing.logs import recorded
 from zeit.cds.tests.importing import contents, new_spool, put
 from zeit.cds.transfer.tests.faulty import new_run, QUICK
@@ -178,6 +179,8 @@ FAULTS = (
 
 class Faults(unittest.TestCase):
     """Each row on one session and on four; the methods are made below."""
+
+    layer = BESIDE_LAYER
 
     def check(self, fault, sessions):
         self.fault, self.files = fault, {**FILES, **fault.files}

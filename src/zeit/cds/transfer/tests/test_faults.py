@@ -9,6 +9,7 @@ import zope.event
 
 from zeit.cds.feed import Feed
 from zeit.cds.testing.faulty import Content, FaultyServer
+from zeit.cds.testing.layers import BESIDE_LAYER
 from zeit.cds.testing.logs import recorded
 from zeit.cds.tests.faults import ALL, DAY, FAULTS, FILES, NAMES, PASSWORD
 from zeit.cds.tests.importing import contents, put
@@ -118,6 +119,7 @@ class Exchange:
 class Rows:
     """The test of one row; `sessions` and `fault` come from the subclass and the method's name."""
 
+    layer = BESIDE_LAYER
     maxDiff = 2000
 
     def check(self, fault):
