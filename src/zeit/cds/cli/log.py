@@ -88,8 +88,8 @@ def files(queries, options):
 def journal_of(options):
     """The IJournal that is meant. Raises ConfigurationError."""
     if options.journal:
-        from zeit.cds.journal.sql import SQLJournal
-        return SQLJournal(options.journal)
+        from zeit.cds.journal.sql import existing
+        return existing(options.journal)
     from zeit.cds.cli import site
     site.load(options.zcml)
     journal = registered(IJournal, '')

@@ -25,8 +25,8 @@ def sources_of(options):
     """Sources. Raises ConfigurationError."""
     from zeit.cds.web.facts import Sources
     if options.journal:
-        from zeit.cds.journal.sql import SQLJournal
-        journal = SQLJournal(options.journal)
+        from zeit.cds.journal.sql import existing
+        journal = existing(options.journal)
         return Sources(lambda: journal)
     feeds = site.feeds(options.zcml, options.names or None)
     journal = registered(IJournal, '')

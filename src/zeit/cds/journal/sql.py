@@ -113,3 +113,16 @@ class SQLJournal:
         """See IJournal. most -- no more files than that, int; None: all"""
         from zeit.cds.journal.expiry import expire
         return expire(self.writer, time.time_ns() - int(days * DAY), SOME, most)
+
+
+def existing(url):
+    """The SQLJournal there, for who asks it. Raises ConfigurationError.
+
+    A path of a file that is not there is mistyped: asked, there would be an empty journal.
+    """
+    journal = SQLJournal(url)
+    from zeit.cds.journal.embedded import path_of
+    if (path := path_of(journal.url)) is not None and not os.path.exists(path):
+        raise ConfigurationError(
+            'There is no journal %s. It comes with the first run that keeps it.' % path)
+    return journal

@@ -56,6 +56,7 @@ class Log(unittest.TestCase):
         return status
 
     def test_nothing(self):
+        self.tell('wire')
         self.assertEqual((1, '', ''), (self.cds_log(), self.out, self.err))
 
     def test_names_are_printable_wherever_they_are(self):
@@ -119,7 +120,10 @@ class Log(unittest.TestCase):
     def test_no_journal(self):
         self.assertEqual(78, self.cds_log('--journal', 'mysql://x', journal=False))
         self.assertIn('cds-log: A journal is kept in SQLite or PostgreSQL', self.err)
-        self.assertEqual(1, self.cds_log('--journal', '/nowhere/journal', journal=False))
+        self.assertEqual(78, self.cds_log('--journal', '/nowhere/journal', journal=False))
+        self.assertEqual('cds-log: There is no journal /nowhere/journal. It comes with the first run '
+                         'that keeps it.\n', self.err)
+        self.assertEqual(1, self.cds_log('--journal', str(self.directory), journal=False))
         self.assertIn('cannot be used: unable to open database file', self.err)
 
     def test_a_zcml_file(self):

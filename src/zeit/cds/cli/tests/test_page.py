@@ -63,7 +63,11 @@ class Page(unittest.TestCase):
 
     def test_what_cannot_be_told_leaves_the_older_file(self):
         self.file.write_text('older')
-        self.assertEqual(1, self.call('--html', self.file, '--journal', '/nowhere/journal'))
+        self.assertEqual(78, self.call('--html', self.file, '--journal', '/nowhere/journal'))
+        self.assertIn('cds-status: There is no journal /nowhere/journal.', self.said)
+        none = self.directory / 'none'
+        none.write_text('no journal')
+        self.assertEqual(1, self.call('--html', self.file, '--journal', none))
         self.assertRegex(self.said, '^cds-status: The journal .* cannot be used: ')
         self.assertEqual('older', self.file.read_text())
         self.assertEqual(1, self.call('--html', '/nowhere/x', '--journal', self.journal.url))
@@ -96,7 +100,8 @@ class Page(unittest.TestCase):
                 (['--html', 'x', '--journal', 'j', 'dpa'], 2, 'NAME is for feeds that --zcml'),
                 (['--http', 'here', '--journal', 'j'], 2, "'here' is no PORT or HOST:PORT"),
                 (['--html', 'x', '--journal', 'mysql://x'], 78, 'is kept in SQLite or PostgreSQL'),
-                (['--http', '192.0.2.1:80', '--journal', 'j'], 78, 'has no such address')):
+                (['--http', '192.0.2.1:80', '--journal', self.journal.url], 78,
+                 'has no such address')):
             self.assertEqual(status, self.call(*arguments))
             self.assertIn(said, self.said)
         self.site.write_text(SITE % '')
