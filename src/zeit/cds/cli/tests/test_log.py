@@ -121,8 +121,8 @@ class Log(unittest.TestCase):
         self.assertEqual(78, self.cds_log('--journal', 'mysql://x', journal=False))
         self.assertIn('cds-log: A journal is kept in SQLite or PostgreSQL', self.err)
         self.assertEqual(78, self.cds_log('--journal', '/nowhere/journal', journal=False))
-        self.assertEqual('cds-log: There is no journal /nowhere/journal. It comes with the first run '
-                         'that keeps it.\n', self.err)
+        self.assertEqual('cds-log: There is no journal /nowhere/journal. It comes with the first '
+                         'run that keeps it.\n', self.err)
         self.assertEqual(1, self.cds_log('--journal', str(self.directory), journal=False))
         self.assertIn('cannot be used: unable to open database file', self.err)
 
