@@ -49,6 +49,8 @@ class Tuning(NamedTuple):
     recent: float = 600.0   # deaths within that time count
     rest: float = 60.0      # after too many, so long passes until the next run
     forget: float = 30 * 86400.0        # after so long, no lock of it is there any more
+    told: float = 300.0     # after so long, a file's task that nobody did is sent again; by then a
+                            # broker has given what a dead worker had to another
 
 
 TUNING = Tuning()

@@ -18,7 +18,7 @@ import celery.signals
 import kombu.exceptions
 from sqlalchemy import bindparam, select, update
 
-from zeit.cds.fleet import site
+from zeit.cds.fleet import crew, site
 from zeit.cds.fleet.schedule import zope_arguments
 from zeit.cds.interfaces import JournalError
 from zeit.cds.journal.database import files, outbox
@@ -27,8 +27,7 @@ from zeit.cds.journal.database import files, outbox
 log = logging.getLogger('zeit.cds')
 
 SECOND = 10 ** 9
-# Seconds until a task is sent again. By then a broker has given what a dead worker had to another.
-FIRST_PAUSE, LONGEST_PAUSE = 300, 3600
+LONGEST_PAUSE = 3600                        # seconds between two tries
 MOST = 500                                  # rows at once
 HEADER = 'cds_key'
 TASK_IDS = uuid.UUID('6a0b4c1e-52a5-4f6b-9b9e-2f1f4d6f8a57')
@@ -37,16 +36,17 @@ CHANGE = update(outbox).where(outbox.c.key == bindparam('of')).values(
 COLUMNS = 'feed', 'direction', 'name', 'spool', 'size', 'modified', 'published'
 
 
-def send(app, database, pause=FIRST_PAUSE):
+def send(app, database, pause=None):
     """Send the tasks that are due. Returns how many were (int).
 
     Raises JournalError, and what Celery raises if the broker is away.
 
     app -- celery.Celery
     database -- Database, or None
-    pause -- seconds until the first is sent again if nobody did it
+    pause -- seconds until a task is sent again for the first time, if nobody did it; by default,
+             that of crew.TUNING
     """
-    count = 0
+    count, pause = 0, crew.TUNING.told if pause is None else pause
     while database is not None and (rows := take(database, pause)):
         sent = 0
         try:

@@ -17,7 +17,7 @@ from zeit.cds.testing.postgres import PostgreSQL
 from zeit.cds.testing.servers import ProFTPD, PyFTPD
 
 
-FAST = Tuning(beat=1.0, fence=3.0, dead=6.0)
+FAST = Tuning(beat=1.0, fence=3.0, dead=6.0, told=10.0)
 
 
 class Short:

@@ -49,6 +49,7 @@ class Ahead(Local, unittest.TestCase):
     def test_each_is_asked_for_once(self):
         pipe = self.opened()
         self.read_all(pipe, self.files(100))
+        self.session.close()            # the last CLOSE is not waited for
         for kind in packets.OPEN, packets.READ, packets.CLOSE:
             self.assertEqual(100, self.server.kinds.count(kind))
 
