@@ -19,6 +19,7 @@ import threading
 import time
 
 from zeit.cds.interfaces import CDSError, ConfigurationError
+from zeit.cds.text import in_words
 
 
 log = logging.getLogger('zeit.cds')
@@ -58,11 +59,6 @@ class Formatter(logging.Formatter):
         local = time.localtime(record.created)
         return '%s,%03d%s' % (time.strftime('%Y-%m-%d %H:%M:%S', local), record.msecs,
                               time.strftime('%z', local))
-
-
-def in_words(error):
-    """What went wrong, and what to do about it: an exception's text and its notes."""
-    return '\n'.join([str(error) or type(error).__name__, *getattr(error, '__notes__', ())])
 
 
 # ---------------------------------------------------------------- whose lines
@@ -148,6 +144,17 @@ def log_to(path, label=''):
         finally:
             log.removeHandler(handler)
             handler.close()
+
+
+@contextlib.contextmanager
+def logged_as_well(path, label=''):
+    """See `log_to`; without the file, if that is what is wrong."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(log_to(path, label))
+        except CDSError as e:
+            log.debug('%s', e)
+        yield
 
 
 def opened(path, label):

@@ -49,3 +49,8 @@ def lock_named(name):
         return None
     folded = name.partition(';')[0].strip().rstrip('. ').casefold()
     return folded if folded in LOCKS else None
+
+
+def in_words(error):
+    """What went wrong, and what to do about it: an exception's text and its notes."""
+    return '\n'.join([str(error) or type(error).__name__, *getattr(error, '__notes__', ())])

@@ -22,7 +22,8 @@ from zeit.cds.interfaces import (
     LoginRefused,
     TemporaryError,
 )
-from zeit.cds.logfile import Formatter, in_words
+from zeit.cds.logfile import Formatter
+from zeit.cds.text import in_words
 
 
 log = logging.getLogger('zeit.cds')

@@ -11,8 +11,7 @@ from zeit.cds.cli.command import Command, command, FAILED, log, OK, status_of
 from zeit.cds.cli.console import open_standard_files
 from zeit.cds.feed import label
 from zeit.cds.interfaces import CDSError
-from zeit.cds.logfile import in_words
-from zeit.cds.text import duration, printable
+from zeit.cds.text import duration, in_words, printable
 
 
 def lock():

@@ -11,7 +11,7 @@ from zeit.cds.cli import manual, report
 from zeit.cds.cli.command import log, OK, status_of
 from zeit.cds.feed import address, label
 from zeit.cds.interfaces import CDSError
-from zeit.cds.logfile import in_words
+from zeit.cds.text import in_words
 
 
 WIDTH = 100         # columns

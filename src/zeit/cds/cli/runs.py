@@ -12,8 +12,8 @@ from zeit.cds.cli.command import Command, command, FAILED, OK, status_of
 from zeit.cds.events import Outcome
 from zeit.cds.feed import Feed
 from zeit.cds.interfaces import CDSError, ConfigurationError, IFileExchanged, Locked
-from zeit.cds.logfile import in_words, thread_of_run
-from zeit.cds.text import duration, printable
+from zeit.cds.logfile import logged_as_well, thread_of_run
+from zeit.cds.text import duration, in_words, printable
 
 
 log = logging.getLogger('zeit.cds')
@@ -112,7 +112,8 @@ class Exchange(Command):
                 return main.preview(feed, watch, self.ask, self._journal)
             return verb(feed, watch, self.ask, journal=self._journal)
         except ConfigurationError as e:
-            log.error('%s', in_words(e))
+            with logged_as_well(feed.logfile, feed.name):
+                log.error('%s', in_words(e))
             return Outcome(error=e)
 
     @property

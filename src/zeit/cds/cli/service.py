@@ -21,8 +21,8 @@ import time
 from zeit.cds.cli.notify import Manager
 from zeit.cds.feed import label
 from zeit.cds.interfaces import ConfigurationError
-from zeit.cds.logfile import in_words, run_of_this_thread
-from zeit.cds.text import printable
+from zeit.cds.logfile import run_of_this_thread
+from zeit.cds.text import in_words, printable
 from zeit.cds.web import table
 
 

@@ -229,9 +229,11 @@ class IQueries(zope.interface.Interface):
     def hours(feed, direction, since, until):
         """What was published in each hour of a time: a list of Hour, those with files only."""
 
-    def delays(feed, direction, since, fractions=(0.5, 0.9, 0.99), until=None):
+    def delays(feed, direction, since, fractions=(0.5, 0.9, 0.99), until=None, to='published'):
         """Seconds (float) from the server's time to publication, which such fractions of the files
-        since then did not exceed: a list as long as `fractions`; None in it if there are none.
+        that were published since then did not exceed: a list as long as `fractions`; None in it if
+        there are none.
 
         until -- only what was published before that, int
+        to -- 'taken': to the consumer, who took them; those that nobody has taken don't count
         """

@@ -121,9 +121,11 @@ class Queries:
         return [Hour(int(begun), number, int(size))
                 for begun, number, size in self._rows(query.group_by(hour).order_by(hour))]
 
-    def delays(self, feed, direction, since, fractions=(0.5, 0.9, 0.99), until=None):
-        query = select(files.c.published - files.c.modified).where(
-            *of(feed, direction), files.c.published >= since, files.c.modified.is_not(None)
+    def delays(self, feed, direction, since, fractions=(0.5, 0.9, 0.99), until=None,
+               to='published'):
+        query = select(files.c[to] - files.c.modified).where(
+            *of(feed, direction), files.c.published >= since, files.c.modified.is_not(None),
+            files.c[to].is_not(None)
         ).order_by(files.c.published.desc()).limit(MOST)
         if until is not None:
             query = query.where(files.c.published < until)

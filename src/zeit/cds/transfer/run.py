@@ -10,6 +10,7 @@ import time
 
 from zeit.cds.events import notify, Outcome, RunFinished
 from zeit.cds.interfaces import FTPError, Interrupted, Locked, Progress
+from zeit.cds.text import in_words
 from zeit.cds.transfer.directory import Directory, Stop
 from zeit.cds.transfer.recording import NO_RECORD, recorded
 from zeit.cds.transfer.selection import Selection
@@ -30,6 +31,7 @@ class Run:
     lock_name = None
     beginning = None
     spools = None           # the interface of the utility that opens the spool
+    told = None             # a failure (an exception) that was told, and is not told again
 
     def __init__(self, feed, connection, lock, sink, tuning=TUNING, journal=None):
         """
@@ -104,14 +106,15 @@ class Run:
     def _tell_end(self):
         error, outcome = self.outcome.error, self.outcome
         if isinstance(error, Locked):
-            log.warning('%s', '\n'.join([str(error), *getattr(error, '__notes__', ())]))
+            log.warning('%s', in_words(error))
             log.info('Exiting, the next run tries again.')
         elif isinstance(error, Interrupted):
             log.warning('%s Exiting, the next run takes the rest.', error)
         elif error is not None:
+            level = logging.DEBUG if in_words(error) == in_words(self.told) else logging.ERROR
             if isinstance(error, FTPError):
-                log.error('Error accessing FTP server.')
-            log.error('Exiting with exception:', exc_info=error)
+                log.log(level, 'Error accessing FTP server.')
+            log.log(level, 'Exiting with exception:', exc_info=error)
         elif outcome.failed:
             log.error('Exiting with failure: %d of %d files were not exchanged, see the warnings.',
                       len(outcome.failed), len(outcome.failed) + outcome.files)

@@ -3,8 +3,7 @@ import logging
 import time
 
 from zeit.cds.interfaces import CDSError, Locked
-from zeit.cds.logfile import in_words
-from zeit.cds.text import phrase, printable
+from zeit.cds.text import in_words, phrase, printable
 from zeit.cds.watch.pauses import Pauses
 
 

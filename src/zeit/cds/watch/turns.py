@@ -46,6 +46,7 @@ class Turns:
         self._blocked, self._rest, self._times = Blocked(tuning), Rest(tuning), Times()
         self._unchanged = Unchanged(tuning)
         self._kept = self._look = None      # Kept, and a zeit.cds.transfer.look.Look
+        self._told = None       # the failure that was told, an exception
         # Whatever a killed run has left, and a failed one: only a run finds out.
         self._is_new = True
 
@@ -77,8 +78,9 @@ class Turns:
     def locked_since(self):
         return self._blocked.since
 
-    def failed(self):
+    def failed(self, error):
         """Begin anew with the next turn."""
+        self._told = error
         self._figures.tried()
         self.end()
         self._look, self._unchanged = None, Unchanged(self._tuning)
@@ -163,7 +165,7 @@ class Turns:
         self._figures.ran(outcome)
         self._blocked.ended(error)
         if error is None:
-            self._is_new = False
+            self._is_new, self._told = False, None
             self._rest.note(found, outcome)
             self._times.ran = self._times.asked = now
             if outcome.files:
@@ -173,4 +175,8 @@ class Turns:
 
     def _run(self, kept):
         verb = main.run_import if self._feed.direction == 'import' else main.run_export
-        return verb(self._feed, self._command.underway, self._ask, kept)
+        return verb(self._feed, self._underway, self._ask, kept)
+
+    def _underway(self, run):
+        run.told = self._told
+        return self._command.underway(run)

@@ -8,7 +8,8 @@ import zope.interface
 from zeit.cds.events import Outcome
 from zeit.cds.feed import label
 from zeit.cds.interfaces import CDSError, IWatched
-from zeit.cds.logfile import in_words, log_to
+from zeit.cds.logfile import log_to, logged_as_well
+from zeit.cds.text import in_words
 from zeit.cds.watch.command import Command
 from zeit.cds.watch.figures import Figures
 from zeit.cds.watch.trouble import Failures
@@ -117,10 +118,10 @@ class Watched:
             try:
                 self._turns.once()
             except CDSError as e:
-                log.error('%s', in_words(e))
+                self._told(log.error, '%s', in_words(e))
                 self._figures.ran(Outcome(error=e))
             except Exception as e:
-                log.exception('A defect of the program.')
+                self._told(log.exception, 'A defect of the program.')
                 self._figures.ran(Outcome(error=e))
 
     def _loop(self, pause, after):
@@ -155,7 +156,7 @@ class Watched:
         except Exception as e:
             if self.command.interruption is not None:
                 return 0.0
-            self._turns.failed()
+            self._turns.failed(e)
             self._figures.state = 'backing off'
             return self._told(self._failures.failed, e)
         if not self._failures.are_new:
@@ -164,9 +165,5 @@ class Watched:
 
     def _told(self, tell, *args):
         """tell(*args), which goes to the feed's log file as well, unless that is what is wrong."""
-        with contextlib.ExitStack() as stack:
-            try:
-                stack.enter_context(log_to(self.feed.logfile, self.feed.name))
-            except CDSError as e:
-                log.debug('%s', e)
+        with logged_as_well(self.feed.logfile, self.feed.name):
             return tell(*args)

@@ -16,7 +16,8 @@ HOUR = 3600 * SECOND
 OVERVIEW, DETAIL = 24, 48       # hours that are drawn
 REASONS = 5                     # failures that are told at once; all are on the feed's own page
 FILES, FOUND, RUNS = 50, 200, 20
-WRONG = 'failed', 'unknown'     # states of files
+FAILED = 'failed', 'unknown'    # states of files
+WRONG = *FAILED, 'aside'
 WAITING = 'waiting', 'whole'
 FRACTIONS = 0.5, 0.9, 0.99
 
@@ -31,12 +32,16 @@ class Known(NamedTuple):
 
 
 class Hourly(NamedTuple):
-    """What was published in an hour, and how long that took."""
+    """What was published in an hour, and how long that took.
+
+    Times are seconds from the server's time on, for each of FRACTIONS; float, or None.
+    """
 
     begun: int
     files: int
     bytes: int
-    delays: tuple       # seconds from the server's time on, for each of FRACTIONS; float, or None
+    delays: tuple       # to publication
+    taken: tuple = ()   # to the consumer
 
 
 class Facts(NamedTuple):
@@ -172,11 +177,10 @@ def hourly(queries, known, now, number, delays):
     found = {hour.begun: hour for hour in queries.hours(
         known.name, known.direction, first, first + number * HOUR)}
     for begun in range(first, first + number * HOUR, HOUR):
-        hour, took = found.get(begun), ()
-        if hour and delays:
-            took = queries.delays(
-                known.name, known.direction, begun, FRACTIONS, begun + HOUR)
-        yield Hourly(begun, hour.files if hour else 0, hour.bytes if hour else 0, tuple(took))
+        hour = found.get(begun)
+        times = [tuple(queries.delays(*known[:2], begun, FRACTIONS, begun + HOUR, to))
+                 for to in ('published', 'taken')] if hour and delays else [(), ()]
+        yield Hourly(begun, hour.files if hour else 0, hour.bytes if hour else 0, *times)
 
 
 def detail(queries, known, now, answers, beginning=None):

@@ -3,7 +3,7 @@ import time
 
 from zeit.cds.text import duration, printable
 from zeit.cds.web import plots
-from zeit.cds.web.facts import OVERVIEW, SECOND, WAITING, WRONG
+from zeit.cds.web.facts import FAILED, OVERVIEW, SECOND, WAITING, WRONG
 from zeit.cds.web.table import at, in_a_line, NONE
 
 
@@ -105,8 +105,10 @@ class Card:
             yield 'off', 'no run known'
         if facts.silence is not None and facts.silence.is_late:
             yield 'bad', 'silent'
-        if number := facts.number(*WRONG):
+        if number := facts.number(*FAILED):
             yield 'warn', '%d failed' % number
+        if number := facts.number('aside'):
+            yield 'warn', '%d set aside' % number
 
     def _lines(self):
         """Pairs of what it is, and how it is."""
@@ -171,6 +173,7 @@ class Page:
         self.card = Card(detail.facts, now, url)
         self.files = [File(row) for row in detail.files]
         self.runs = [Run(row, now) for row in detail.runs]
+        self.taken = self.card.direction == 'import'    # do files have a consumer?
         self.hours = [Hour(hour) for hour in reversed(detail.facts.hours)
                       if hour.files]
         self.plots = list(self._plots(detail.facts.hours)) if detail.facts.hours else []
@@ -185,15 +188,21 @@ class Page:
         yield 'Bytes per hour', plots.bars(
             times, total, 'Bytes per hour: %s in %d hours, at most %s' % (
                 size(sum(total)), len(hours), size(max(total))), size), ()
-        if self.card.direction == 'import':
-            heading = "From the server's time to publication"
+        delays = [hour.delays for hour in hours]
+        if self.taken:
+            yield delayed("From the server's time to publication", times, delays)
+            yield delayed("From the server's time to the consumer", times,
+                          [hour.taken for hour in hours])
         else:
-            heading = 'From the time of the file to the server'
-        worst = max((hour.delays[-1] for hour in hours
-                     if hour.delays and hour.delays[-1] is not None), default=None)
-        yield heading, plots.curves(times, [hour.delays for hour in hours], (
-            '%s: 99 %% of the files within %s in the slowest hour' % (heading, seconds(worst)))), (
-            zip(plots.CURVES, ('50 % of the files', '90 %', '99 %')))
+            yield delayed('From the time of the file to the server', times, delays)
+
+
+def delayed(heading, times, delays):
+    """See Page._plots."""
+    worst = max((some[-1] for some in delays if some and some[-1] is not None), default=None)
+    label = '%s: 99 %% of the files within %s in the slowest hour' % (heading, seconds(worst))
+    return heading, plots.curves(times, delays, label), zip(
+        plots.CURVES, ('50 % of the files', '90 %', '99 %'))
 
 
 class Hour:
@@ -202,4 +211,4 @@ class Hour:
     def __init__(self, hour):
         self.begun = moment(hour.begun)[:-3]
         self.files, self.size = hour.files, size(hour.bytes)
-        self.delays = [seconds(value) for value in hour.delays]
+        self.delays = [seconds(value) for value in (*hour.delays, *hour.taken)]

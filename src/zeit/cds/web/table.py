@@ -29,7 +29,8 @@ def row(watched):
     """The Row of an IWatched."""
     feed, trip = watched.feed, watched.round_trip
     return Row((
-        printable(label(feed)), feed.direction, watched.state + (', late' if watched.late else ''),
+        printable(label(feed)), feed.direction, ', '.join(
+            [watched.state, *(['late'] * watched.late), *(['silent'] * bool(watched.silent))]),
         at(watched.last_look), at(watched.last_file), str(watched.files),
         NONE if watched.waiting is None else str(watched.waiting),
         NONE if trip is None else '%.1f ms' % (trip * 1000), at(watched.backing_off_until),

@@ -17,7 +17,8 @@ PROMTOOL = shutil.which('promtool') or shutil.which(INSTALLED)
 MUST_BE_THERE = os.environ.get('CI') == 'true'
 REASONS = {     # what has to wake somebody
     'CDSDown', 'CDSNotRunning', 'CDSNeverSucceeded', 'CDSNoSuccess', 'CDSSilent',
-    'CDSConsumerDead', 'CDSFailingFiles', 'CDSLockHeld', 'CDSWatchLate'}
+    'CDSConsumerDead', 'CDSFailingFiles', 'CDSLockHeld', 'CDSWatchLate', 'CDSNothingCame',
+    'CDSGivenUp'}
 
 
 @unittest.skipUnless(TOP, 'there are no examples without a checkout')

@@ -37,6 +37,12 @@ class Logs(Commands, ServerTestCase):
         self.assertEqual({b'a.xml': b'a'}, self.published)
         self.assertRegex(self.err, r'\Acds-import: afp: ERROR: The password file .*missing')
 
+    def test_the_log_file_has_it(self):
+        self.assertEqual(78, self.run_command(
+            'cds-import', '--logfile=log', '--zcml', self.two_feeds(), 'afp', password=''))
+        self.assertRegex((self.home / 'log').read_text(),
+                         r' afp\[\d+\] ERROR The password file .*missing')
+
     def test_each_line_names_its_feed(self):
         site = self.two_feeds(ftp_dir='/missing', logfile='log')
         self.assertEqual(
@@ -49,7 +55,7 @@ class Logs(Commands, ServerTestCase):
         lines = (self.home / 'log').read_text().splitlines()
         self.assertGreater(len(lines), 5)
         for line in lines:
-            self.assertRegex(line, r'^[-0-9]{10} [0-9:,]{12}[+-]\d{4} dpa\[\d+\] [A-Z]+ ')
+            self.assertRegex(line, r'^[-0-9]{10} [0-9:,]{12}[+-]\d{4} (dpa|afp)\[\d+\] [A-Z]+ ')
 
     def test_a_traceback_is_for_who_wants_all(self):
         self.assertEqual(1, self.run_command(

@@ -136,13 +136,15 @@ class Host:
             self._process.kill()
             self._process = None
 
-    def signal(self, number):
-        """To the main process of Celery."""
-        os.kill(self.pids()[1], number)
+    def ended(self):
+        """Has Celery ended by itself? bool"""
+        return self._process is not None and self._process.ended()
 
-    def pids(self):
-        """The numbers of its processes, seen from outside: unshare, Celery, and its pool."""
-        return tree(self._process.pid) if self._process else []
+    def pool(self):
+        """The processes that Celery has started: {number on the host: number seen from here}."""
+        pids = tree(self._process.pid) if self._process else []
+        found = {inside(pid): pid for pid in pids if space(pid) not in (space('self'), None)}
+        return {number: pid for number, pid in found.items() if number not in (1, None)}
 
     def kill_one(self, pid):
         """As the kernel does when memory is short."""
@@ -156,6 +158,14 @@ def inside(pid):
         with open('/proc/%d/status' % pid) as f:
             return next(int(line.split()[-1]) for line in f if line.startswith('NSpid'))
     except (OSError, StopIteration):
+        return None
+
+
+def space(pid):
+    """In which name space a process is, str; None if it has ended."""
+    try:
+        return os.readlink('/proc/%s/ns/pid' % pid)
+    except OSError:
         return None
 
 

@@ -15,7 +15,7 @@ import threading
 import time
 
 from zeit.cds.fleet.tests.application import noted
-from zeit.cds.fleet.tests.house import House, inside, put, wait_until
+from zeit.cds.fleet.tests.house import House, put, wait_until
 from zeit.cds.testing.brokers import BROKERS
 from zeit.cds.testing.postgres import PostgreSQL
 from zeit.cds.testing.servers import SERVERS
@@ -82,8 +82,8 @@ class Soak:
         self.figures = Figures(files)
         self.taken, self.put, self.killed = {}, {}, []
         self.longest_pause = 10.0       # seconds until what was killed is started again, at most
-        self._over = threading.Event()
-        self._lock = threading.Lock()
+        self._over, self._settled = threading.Event(), threading.Event()
+        self._lock, self._hosts = threading.Lock(), threading.Lock()
 
     def run(self, workers=4, kill_every=10.0, settle=240.0):
         """Returns the Figures."""
@@ -91,12 +91,16 @@ class Soak:
         beat = self.house.beat().start()
         consumer = threading.Thread(target=self._consume)
         consumer.start()
+        keeper = threading.Thread(target=self._keep, args=(hosts,))
+        keeper.start()
         killer = threading.Thread(target=self._kill, args=(hosts, kill_every))
         killer.start()
         self._put()
         self._over.set()
         killer.join()
         self._settle(settle, beat)
+        self._settled.set()
+        keeper.join()
         consumer.join()
         return self._judge()
 
@@ -130,6 +134,17 @@ class Soak:
                     os.unlink(path)
                     self.taken.setdefault(name, []).append((feed, whole, time.monotonic()))
 
+    def _keep(self, hosts):
+        """What systemd does with Restart=always: Celery ends where it can't bear a lost broker."""
+        while not self._settled.wait(0.2):
+            for host in hosts:
+                with self._hosts:
+                    if host.ended():
+                        self._count('ended by themselves')
+                        self.killed.append((time.monotonic(), host.name, None))
+                        host.kill()
+                        host.start()
+
     def _kill(self, hosts, every):
         ways = itertools.cycle([self._kill_host, self._kill_one, self._kill_broker])
         while not self._over.wait(self.chance.uniform(0.5, 1.5) * every):
@@ -145,14 +160,16 @@ class Soak:
 
     def _kill_host(self, host):
         self._count('hosts')
-        host.kill()
-        self.killed.append((time.monotonic(), host.name, None))
+        with self._hosts:
+            host.kill()
+            self.killed.append((time.monotonic(), host.name, None))
         self._over.wait(self.chance.uniform(0, self.longest_pause))
-        host.start()
+        with self._hosts:
+            host.start()
 
     def _kill_one(self, host):
         """One process of its pool, if possible one that holds a lock."""
-        pool = {inside(pid): pid for pid in host.pids()[2:]}
+        pool = host.pool()
         holding = {pid for name, pid in self._locks().holders.values() if name == host.name}
         if numbers := list(pool.keys() & holding) or list(pool):
             self._count('processes')

@@ -133,6 +133,17 @@ class QueriesContract:
             self.assertEqual([None], queries.delays('wire', 'import', now - HOUR, (0.5,), now))
         self.assertTrue(20 <= median < 900 <= most)
 
+    def test_how_long_it_took_until_they_were_taken(self):
+        now = time.time_ns()
+        for name, seconds in ('a', 10), ('b', 2000):
+            self.exchange(name, modified=now - seconds * SECOND)
+        del self.spool.new['b']
+        self.end(self.begin())
+        with self.journal.ask() as queries:
+            [taken] = queries.delays('wire', 'import', now - HOUR, (0.5,), to='taken')
+            [published] = queries.delays('wire', 'import', now - HOUR, (0.5,))
+        self.assertTrue(published < taken and 2000 <= taken < 2900)
+
     def give_up(self, name, tries=3, size=4):
         record = self.begin()
         record.set_aside(Entry(name, size, 5), tries, 'it')

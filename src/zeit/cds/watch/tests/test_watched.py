@@ -218,6 +218,17 @@ class Failures(Watches, unittest.TestCase):
         self.assertEqual(2, self.runs())
         self.wait_until(lambda: watch.feeds[0].error is None)
 
+    def test_a_run_that_fails_again_and_again_is_told_once(self):
+        server = self.serve({'a.xml': b'a'}, script=[On('STOR', 'read').reply('553 No.')])
+        watch = self.watch(self.feed_of(server))
+        self.wait_until(lambda: self.runs() >= 4)
+        self.assertEqual(['Error', 'Exiting', 'Backing'],
+                         [line.split(' ')[0] for line in self.log.complaints])
+        server.script = []
+        self.wait_for('a.xml')
+        self.wait_until(lambda: watch.feeds[0].error is None)
+        self.assertIn('It works again', self.log.complaints[-1])
+
     def test_a_defect_ends_neither_feed_nor_watch(self):
         self.use(sink := Broken(), IFileSink)
         sink.in_run = True

@@ -67,6 +67,14 @@ class Facts(WithJournal):
         self.assertEqual((100, 100), detail.facts.hours[-1].delays[1:])
         self.assertEqual((), detail.facts.hours[0].delays)
 
+    def test_how_long_it_took_until_the_consumer_had_it(self):
+        tell(self.journal, 'dpa', 'a', 'b', took=50)
+        tell(self.journal, 'dpa', 'c', took=2, untaken={'b'})
+        [detail] = self.sources().feed('dpa', 'import').found
+        hours = [hour for hour in detail.facts.hours[-2:] if hour.files]
+        self.assertEqual([1], [round(took / 50) for hour in hours for took in hour.taken[-1:]
+                               if took])
+
     def test_directions_are_apart(self):
         tell(self.journal, 'x', 'in')
         tell(self.journal, 'x', 'out', direction='export', failed=[('bad', 'why')])
@@ -174,14 +182,22 @@ class Shown(WithJournal):
             page = Page(detail, now, '')
             self.assertEqual((level, level), (page.card.level, page.runs[0].level))
 
-    def test_three_plots(self):
+    def test_plots(self):
         tell(self.journal, 'dpa', 'a')
         [detail] = self.sources().feed('dpa', 'import').found
         page = Page(detail, time.time_ns(), '')
-        self.assertEqual(['Files per hour', 'Bytes per hour', "From the server's time to "
-                          'publication'], [heading for heading, _, _ in page.plots])
+        self.assertEqual([
+            'Files per hour', 'Bytes per hour', "From the server's time to publication",
+            "From the server's time to the consumer"], [heading for heading, _, _ in page.plots])
         [hour] = page.hours
-        self.assertEqual((1, '1.0 kB', ['2.0 s'] * 3), (hour.files, hour.size, hour.delays))
+        self.assertEqual((1, '1.0 kB', ['2.0 s'] * 3 + ['-'] * 3),
+                         (hour.files, hour.size, hour.delays))
+
+    def test_exports_have_no_consumer(self):
+        tell(self.journal, 'out', 'a', direction='export')
+        [detail] = self.sources().feed('out', 'export').found
+        self.assertEqual('From the time of the file to the server',
+                         Page(detail, time.time_ns(), '').plots[-1][0])
 
     def test_a_file(self):
         tell(self.journal, 'out', 'a\x1b', direction='export', took=3)

@@ -39,6 +39,10 @@ class Table(unittest.TestCase):
         for row in well, late, odd:
             self.assertEqual(len(HEADINGS), len(row.cells))
 
+    def test_a_feed_that_is_silent(self):
+        [row] = rows(Watch(Watched('dpa', silent=True, late=True)))
+        self.assertEqual('waiting, late, silent', row.cells[2])
+
     def test_what_a_terminal_would_obey_is_not_in_it(self):
         self.assertNotIn('\x1b', text(some()))
         self.assertNotIn('\x1b', text(Watch(Watched(error='a\x1b[2Jb\nc'))))
