@@ -289,6 +289,12 @@ def _mlsx_entry(line):
 
 def facts_entry(facts, name=''):
     """The Entry of facts, each of which ends with a semicolon; None if one of them is none."""
+    found = _facts(facts)
+    return None if found is None else Entry(name, *found)
+
+
+@functools.lru_cache(5000)      # of most files we hear twice: from MLSD, then from MLST
+def _facts(facts):
     size = modified = kind = None
     for fact in facts.split(';')[:-1]:
         key, equals, value = fact.partition('=')
@@ -301,7 +307,7 @@ def facts_entry(facts, name=''):
             modified = time(value)
         elif key == 'type':
             kind = _KINDS.get(value.lower(), 'other')
-    return Entry(name, size, modified, kind)
+    return size, modified, kind
 
 
 def mlst_entry(reply):

@@ -6,8 +6,9 @@ harm: whoever gave up a transfer leaves the session in step.
 import zope.interface
 
 from zeit.cds.interfaces import ConnectionLost, IPending, ProtocolError, RunLimitReached
+from zeit.cds.memory import deliver
 from zeit.cds.sftp import packets
-from zeit.cds.sftp.packets import NUMBER, Reader
+from zeit.cds.sftp.packets import NUMBER, PAIR, Reader
 
 
 ROOM = 2 * packets.LONGEST      # bytes; of the buffer at most
@@ -16,6 +17,8 @@ FIRST_ROOM = 512 * 1024
 UNDERWAY = 512
 MOST_UNSENT = 64 * 1024         # bytes
 MANY = 32                       # requests that are worth a packet
+LARGE = 32 * 1024               # bytes; so much data go past the buffer
+BEFORE_DATA = 5 + PAIR.size     # bytes of a packet with data
 
 
 @zope.interface.implementer(IPending)
@@ -75,11 +78,13 @@ class Incoming:
         stream -- Stream
         """
         self.asked = False      # was something sent since anything came?
+        self.data = 0           # bytes of the last packet that are still to come, see `data_for`
         self._stream = stream
         self._buffer, self._start, self._end = bytearray(FIRST_ROOM), 0, 0
 
     def packet(self):
         """Type and body of the next one; the body is valid until the next call."""
+        self._drop_data()
         self._need(5)
         length = NUMBER.unpack_from(self._buffer, self._start)[0]
         if not 1 <= length <= packets.LONGEST:
@@ -89,8 +94,46 @@ class Incoming:
         start, self._start = self._start, self._start + 4 + length
         return self._buffer[start + 4], memoryview(self._buffer)[start + 5:self._start]
 
-    def _need(self, count):
-        """Have so many bytes in the buffer."""
+    def data_for(self, number):
+        """Begin to take the next packet, if it is the data for the request of that id. bool
+
+        They come by `data_into`, and are dropped if they don't.
+        """
+        self._drop_data()
+        self._need(5, BEFORE_DATA)
+        length = NUMBER.unpack_from(self._buffer, self._start)[0] + 4
+        if self._buffer[self._start + 4] != packets.DATA or not (
+                BEFORE_DATA < length <= packets.LONGEST):
+            return False
+        self._need(BEFORE_DATA, BEFORE_DATA)
+        answered, count = PAIR.unpack_from(self._buffer, self._start + 5)
+        if answered != number or count != length - BEFORE_DATA:
+            return False
+        self._start += BEFORE_DATA
+        self.data = count
+        return True
+
+    def data_into(self, buffer):
+        """Some of the data; returns how many bytes."""
+        count = min(len(buffer), self.data, self._end - self._start)
+        if count:
+            buffer[:count] = memoryview(self._buffer)[self._start:self._start + count]
+            self._start += count
+        else:
+            count = self._come_into(buffer[:self.data])
+        self.data -= count
+        return count
+
+    def _drop_data(self):
+        """Somebody did not want them."""
+        while self.data:
+            self.data_into(memoryview(bytearray(min(self.data, LARGE))))
+
+    def _need(self, count, most=None):
+        """Have so many bytes in the buffer.
+
+        most -- and not more than that from now on, int
+        """
         if self._end - self._start >= count:
             return
         if self._start == self._end:
@@ -98,15 +141,20 @@ class Incoming:
         if self._start + count > len(self._buffer):
             self._move(count)
         while self._end - self._start < count:
-            if self.asked:      # it is expected to come rather than to be here already
-                self.asked = False
-                if not self._stream.comes(self._stream.timeout):
-                    raise TimeoutError('nothing came for %g s' % self._stream.timeout)
             with memoryview(self._buffer) as view:
-                came = self._stream.recv_into(view[self._end:])
-            if not came:
-                raise ConnectionLost('The server closed the connection.')
-            self._end += came
+                self._end += self._come_into(
+                    view[self._end:None if most is None else self._start + most])
+
+    def _come_into(self, buffer):
+        """Wait until something comes; returns how many bytes did."""
+        if self.asked:          # it is expected to come rather than to be here already
+            self.asked = False
+            if not self._stream.comes(self._stream.timeout):
+                raise TimeoutError('nothing came for %g s' % self._stream.timeout)
+        came = self._stream.recv_into(buffer)
+        if not came:
+            raise ConnectionLost('The server closed the connection.')
+        return came
 
     def _move(self, count):
         """Make room at the end. Others may still look at the old buffer."""
@@ -219,10 +267,41 @@ class Channel:
     def wait(self, pending):
         """Until this Pending is done. What waits to be sent goes on doing so if that has gone out.
         """
-        if self._unsent and not (pending.done or self._is_sent(pending)):
-            self.flush()
+        self._send_for(pending)
         while not pending.done:
             self._receive()
+
+    def _send_for(self, pending):
+        if self._unsent and not (pending.done or self._is_sent(pending)):
+            self.flush()
+
+    def read(self, pending, length, sink):
+        """The same for that of a READ, whose data go to an IByteSink.
+
+        length -- bytes that were asked for
+        Returns how many came; None if the file ends there. Raises what the Pending and the sink do.
+        """
+        if length >= LARGE:
+            self._send_for(pending)
+            while not pending.done:
+                if (count := self._read(pending, sink)) is not None:
+                    return count
+        if (data := pending.get()) is None:
+            return None
+        deliver(data, sink)
+        return len(data)
+
+    def _read(self, pending, sink):
+        """Take a packet. If it has the data, returns how many, else None."""
+        if not self._noticing(self._incoming.data_for, pending.number):
+            self._receive()
+            return None
+        del self._underway[pending.number]
+        pending.done, count = True, self._incoming.data
+        while self._incoming.data:
+            buffer = sink.buffer()
+            sink.advance(self._noticing(self._incoming.data_into, buffer))
+        return count
 
     def _is_sent(self, pending):
         return (self._unsent[0] - pending.number - 1) & 0xffffffff < 0x80000000
@@ -236,13 +315,20 @@ class Channel:
 
     def _receive(self):
         """Wait for a packet, and take it."""
+        self._noticing(self._take)
+
+    def _take(self):
+        kind, body = self._incoming.packet()
+        reader = Reader(body)
+        pending = self._underway.pop(reader.number(), None)
+        if pending is None:
+            raise ProtocolError('The server answers what was not asked.')
+        pending.answer(kind, reader)
+
+    def _noticing(self, verb, *args):
+        """verb(*args); if that fails, all is over."""
         try:
-            kind, body = self._incoming.packet()
-            reader = Reader(body)
-            pending = self._underway.pop(reader.number(), None)
-            if pending is None:
-                raise ProtocolError('The server answers what was not asked.')
-            pending.answer(kind, reader)
+            return verb(*args)
         except RunLimitReached:
             raise       # nothing is lost: the reply may come later
         except BaseException as e:

@@ -2,7 +2,6 @@
 import collections
 
 from zeit.cds.interfaces import PermanentError
-from zeit.cds.memory import deliver
 from zeit.cds.sftp import packets
 from zeit.cds.sftp.batch import failed
 from zeit.cds.text import printable
@@ -106,14 +105,13 @@ class Download:
     def _take_next(self, sink):
         """Hand the next bytes to the sink; is there more to come? bool"""
         offset, length, pending = self._underway.popleft()
-        data = pending.get()
-        if data is None:
+        count = self._channel.read(pending, length, sink)
+        if count is None:
             return False
-        deliver(data, sink)
-        self.count += len(data)
-        self._at = offset + len(data)
-        if len(data) < length:
-            return self._at != self._size and self._ask_again(length - len(data))
+        self.count += count
+        self._at = offset + count
+        if count < length:
+            return self._at != self._size and self._ask_again(length - count)
         if self._all_asked and not self._underway:      # it is larger than it was
             if self.closed is not None:
                 return False

@@ -139,6 +139,26 @@ class Faults(Local, unittest.TestCase):
                         session.read('a', Sink())
                 self.assertFalse(session.alive)
 
+    def test_a_sink_that_fails_in_the_middle_of_a_packet_leaves_the_session_in_step(self):
+        self.directory.put('a', data(LARGE))
+        session, _ = self.opened()
+
+        def fail():
+            raise PermanentError('The disk is full.')
+        for size in 1000, 200_000:
+            self.assertRaisesRegex(PermanentError, 'disk is full', IPipelined(session).read,
+                                   Entry('a', LARGE), Sink(size, first=fail))
+            self.assertEqual(LARGE, session.stat('a').size)
+        session.read('a', sink := Sink(2**17))
+        self.assertEqual(data(LARGE), sink.data)
+
+    def test_data_that_tell_a_wrong_length(self):
+        self.directory.put('a', data(LARGE))
+        session, server = self.opened()
+        server._5 = lambda reader: (packets.DATA, packets.NUMBER.pack(50_001) + bytes(50_000))
+        self.assertRaises(ProtocolError, session.read, 'a', Sink())
+        self.assertFalse(session.alive)
+
     def test_no_sftp_at_all(self):
         for said in b'Welcome to this server!\n', b'\0\0\0\5\x65aaaa', b'\xff\xff\xff\xff\2':
             ours, theirs = socket.socketpair()
