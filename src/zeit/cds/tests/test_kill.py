@@ -5,7 +5,8 @@ import unittest.mock
 from zeit.cds.journal.record import Record
 from zeit.cds.spool.inbox import Spool
 from zeit.cds.testing.layers import on_servers, PYFTPDLIB_LAYER, SSHD_LAYER, VSFTPD_LAYER
-from zeit.cds.tests.crash.kills import kill_everywhere, Matrix
+from zeit.cds.tests.crash.journals import TROUBLES
+from zeit.cds.tests.crash.kills import kill_everywhere, Matrix, NEVER
 from zeit.cds.transfer.importing import Import
 
 
@@ -38,6 +39,11 @@ class Runs(Kills):
     def test_a_journal_is_true(self):
         self.check(self.matrix(2, consume=True, renew=True, journal='sqlite'), 8)
 
+    def test_a_journal_in_trouble_is_true_once_that_is_over(self):
+        for trouble in TROUBLES:
+            with self.subTest(trouble):
+                self.check(self.matrix(2, consume=True, journal='sqlite:' + trouble), 4)
+
     def test_several_sessions_with_a_new_version(self):
         self.check(self.matrix(9, connections=4, renew=True), 6)
 
@@ -67,6 +73,14 @@ class Checks(Kills):
             if text in ''.join(matrix.wrong):
                 return
         self.fail('Nothing is seen.')
+
+    def test_trouble_of_a_journal_is_trouble(self):
+        for trouble in TROUBLES:
+            with self.subTest(trouble):
+                matrix = self.matrix(2, journal='sqlite:' + trouble)
+                matrix.prepare()
+                self.assertRegex(matrix.run(NEVER - 1), 'success')
+                self.assertEqual(2, len(matrix.kept.wrong(matrix.published().items())))
 
     def test_a_journal_that_does_not_ask_what_became_of_files(self):
         with unittest.mock.patch.object(Record, '_resolve', lambda self, version: None):

@@ -51,7 +51,7 @@ class ExportSteps(Steps):
         filesystem.move = self.around(filesystem.move)
 
 
-def run_export(server, store_dir, last=NEVER, journal=None, **settings):
+def run_export(server, store_dir, last=NEVER, kept=journals.NoneKept(), **settings):
     """An export in a process of its own that is killed at step `last`: 'STEPS OUTCOME', or None if
     it was killed.
     """
@@ -59,12 +59,14 @@ def run_export(server, store_dir, last=NEVER, journal=None, **settings):
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
         steps = ExportSteps(last)
         steps.watch()
-        if journal is not None:
+        if kept.journal is not None:
             journals.watch(steps)
+        if last < NEVER:
+            kept.spoil()
         feed = Feed(store_dir=store_dir, timeout=20, retries=1, direction='export',
                     **server.feed, **settings)
         outcome = Export(*connected(feed), LockFile(Tuning(mutex_grace=1.0)), FileSource(),
-                         journal=journal)()
+                         journal=kept.journal)()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
 
@@ -93,7 +95,7 @@ class ExportMatrix:
         shutil.rmtree(self.store_dir)
 
     def run(self, last=NEVER):
-        return run_export(self.server, self.store_dir, last, self.kept.journal,
+        return run_export(self.server, self.store_dir, last, self.kept,
                           connections=self.connections)
 
     def steps(self):
@@ -193,7 +195,8 @@ def main():
     parser.add_argument('--servers', nargs='+', default=['pyftpdlib', 'vsftpd'],
                         help='of %s' % ', '.join(kind.name for kind in ALL))
     parser.add_argument('--journal', metavar='URL',
-                        help='keep one, and see what it says; sqlite: in a file of its own')
+                        help='keep one, and see what it says; sqlite: in a file of its own; '
+                             'sqlite:locked, :full, :read-only: of the run that is killed')
     options = parser.parse_args()
     total, bad = 0, 0
     for kind in ALL:

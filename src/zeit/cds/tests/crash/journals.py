@@ -5,21 +5,28 @@ import collections
 import contextlib
 import hashlib
 import os
+import sqlite3
 import tempfile
+import time
 
-from zeit.cds.journal import sql
+from zeit.cds.journal import embedded, sql
 
 
 PUBLISHED = 'published', 'taken'
+# What may be wrong with one while a run goes on, and what SQLite is told for that
+TROUBLES = {'locked': (), 'full': ('PRAGMA max_page_count=1',),
+            'read-only': ('PRAGMA query_only=1',)}
 
 
 class Kept:
     """A journal for each kill point, in a directory of its own."""
 
-    def __init__(self, url=None):
+    def __init__(self, url=None, trouble=None):
         """
         url -- of a journal that is emptied each time; None: a file of SQLite
+        trouble -- one of TROUBLES, for SQLite, or None
         """
+        self._trouble = trouble
         self._directory = tempfile.TemporaryDirectory(prefix='zeit.cds-journal-', dir='/dev/shm')
         self._url = url
         self.journal = None
@@ -40,6 +47,21 @@ class Kept:
                 for table in database.files, database.runs, database.kept:
                     connection.execute(table.delete())
             self.journal.database.close()       # no connection is shared with children
+        elif self._trouble:     # it was well before; and its first page has no room for much more
+            now = time.time_ns()
+            self.journal.load([[('run', 'earlier', 'other', 'import', '/s', 'host', 1, now, 0),
+                                ('end', now, 0, 0, 0, 0, 0, 3850 * 'x')]])
+
+    def spoil(self):
+        """From now on, and for the rest of this process, the journal is in trouble, if it is to be.
+        """
+        if self._trouble:
+            embedded.BUSY = 0.01
+            embedded.PRAGMAS += TROUBLES[self._trouble]
+        if self._trouble == 'locked':
+            self._held = sqlite3.connect(
+                embedded.path_of(self.journal.url), isolation_level=None)
+            self._held.execute('BEGIN IMMEDIATE')
 
     def wrong(self, published):
         """What it says that is not so: a list of str.
@@ -70,15 +92,23 @@ class NoneKept:
     def begin(self):
         """There is nothing."""
 
+    def spoil(self):
+        """There is nothing."""
+
     def wrong(self, published):
         return []
 
 
 def kept(wanted):
-    """wanted -- '' or None: no journal; 'sqlite': one in a file; else the URL of one"""
+    """wanted -- '' or None: no journal; 'sqlite', or 'sqlite:' and one of TROUBLES: one in a file;
+    else the URL of one
+    """
     if not wanted:
         return NoneKept()
-    return Kept(None if wanted == 'sqlite' else wanted)
+    kind, _, trouble = wanted.partition(':')
+    if kind == 'sqlite' and trouble in ('', *TROUBLES):
+        return Kept(trouble=trouble)
+    return Kept(wanted)
 
 
 def watch(steps):

@@ -110,7 +110,7 @@ def in_child(function):
     return None if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL else text
 
 
-def run_import(server, store_dir, last=NEVER, journal=None, **settings):
+def run_import(server, store_dir, last=NEVER, kept=journals.NoneKept(), **settings):
     """An import in a process of its own that is killed at step `last`: 'STEPS OUTCOME', or None if
     it was killed.
     """
@@ -118,11 +118,13 @@ def run_import(server, store_dir, last=NEVER, journal=None, **settings):
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
         steps = Steps(last)
         steps.watch()
-        if journal is not None:
+        if kept.journal is not None:
             journals.watch(steps)
+        if last < NEVER:
+            kept.spoil()
         feed = Feed(store_dir=store_dir, timeout=20, retries=1, **server.feed, **settings)
         outcome = Import(*connected(feed), LockFile(directory.Tuning(mutex_grace=1.0)), FileSink(
-            incoming.Tuning(large=LARGE)), journal=journal)()
+            incoming.Tuning(large=LARGE)), journal=kept.journal)()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
 
@@ -169,7 +171,7 @@ class Matrix:
 
     def run(self, last=NEVER):
         """See run_import."""
-        return run_import(self.server, self.store_dir, last, self.kept.journal,
+        return run_import(self.server, self.store_dir, last, self.kept,
                           connections=self.connections, afterwards=self.afterwards)
 
     def published(self):
@@ -308,7 +310,8 @@ def main():
     parser.add_argument('--afterwards', default='remove', metavar='WHAT',
                         help='the setting: remove, keep (with --journal sqlite), move:done')
     parser.add_argument('--journal', metavar='URL',
-                        help='keep one, and see what it says; sqlite: in a file of its own')
+                        help='keep one, and see what it says; sqlite: in a file of its own; '
+                             'sqlite:locked, :full, :read-only: of the run that is killed')
     options = parser.parse_args()
     total, bad = 0, 0
     for kind in [kind for kind in ALL if kind.name in options.servers]:
