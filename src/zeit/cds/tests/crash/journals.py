@@ -50,7 +50,7 @@ class Kept:
         elif self._trouble:     # it was well before; and its first page has no room for much more
             now = time.time_ns()
             self.journal.load([[('run', 'earlier', 'other', 'import', '/s', 'host', 1, now, 0),
-                                ('end', now, 0, 0, 0, 0, 0, 3850 * 'x')]])
+                                ('end', now, 0, 0, 0, 0, 0, 3980 * 'x')]])
 
     def spoil(self):
         """From now on, and for the rest of this process, the journal is in trouble, if it is to be.

@@ -64,7 +64,8 @@ class Place:
 
     def cut(self):
         """Kill one of the server's sessions, where it is a process, or all of them."""
-        sessions = tree(self.server.pid)[1:]
+        pid = self.server.pid       # None if it is dead: one that is killed may take it along
+        sessions = tree(pid)[1:] if pid else []
         if sessions:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(random.choice(sessions), signal.SIGKILL)
