@@ -51,22 +51,23 @@ class ExportSteps(Steps):
         filesystem.move = self.around(filesystem.move)
 
 
-def run_export(server, store_dir, last=NEVER, kept=journals.NoneKept(), **settings):
+def run_export(server, store_dir, last=NEVER, kept=None, **settings):
     """An export in a process of its own that is killed at step `last`: 'STEPS OUTCOME', or None if
     it was killed.
     """
     def child():
+        journal = kept and kept.journal
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
         steps = ExportSteps(last)
         steps.watch()
-        if kept.journal is not None:
+        if journal is not None:
             journals.watch(steps)
-        if last < NEVER:
-            kept.spoil()
+            if last < NEVER:
+                kept.spoil()
         feed = Feed(store_dir=store_dir, timeout=20, retries=1, direction='export',
                     **server.feed, **settings)
         outcome = Export(*connected(feed), LockFile(Tuning(mutex_grace=1.0)), FileSource(),
-                         journal=kept.journal)()
+                         journal=journal)()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
 

@@ -92,9 +92,6 @@ class NoneKept:
     def begin(self):
         """There is nothing."""
 
-    def spoil(self):
-        """There is nothing."""
-
     def wrong(self, published):
         return []
 

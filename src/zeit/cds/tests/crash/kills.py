@@ -110,21 +110,22 @@ def in_child(function):
     return None if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL else text
 
 
-def run_import(server, store_dir, last=NEVER, kept=journals.NoneKept(), **settings):
+def run_import(server, store_dir, last=NEVER, kept=None, **settings):
     """An import in a process of its own that is killed at step `last`: 'STEPS OUTCOME', or None if
     it was killed.
     """
     def child():
+        journal = kept and kept.journal
         logging.getLogger('zeit.cds').setLevel(logging.CRITICAL)
         steps = Steps(last)
         steps.watch()
-        if kept.journal is not None:
+        if journal is not None:
             journals.watch(steps)
-        if last < NEVER:
-            kept.spoil()
+            if last < NEVER:
+                kept.spoil()
         feed = Feed(store_dir=store_dir, timeout=20, retries=1, **server.feed, **settings)
         outcome = Import(*connected(feed), LockFile(directory.Tuning(mutex_grace=1.0)), FileSink(
-            incoming.Tuning(large=LARGE)), journal=kept.journal)()
+            incoming.Tuning(large=LARGE)), journal=journal)()
         return '%d %s' % (steps.count, 'success' if outcome.successful else repr(outcome))
     return in_child(child)
 

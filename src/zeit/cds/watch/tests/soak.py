@@ -98,9 +98,11 @@ class Watch:
     def __init__(self, name, home):
         self.name, self._home = name, home
         self.process = self._log = None
+        self._begins = 0        # where its lines begin in the log
 
     def start(self):
         self._log = open(os.path.join(self._home, self.name + '.log'), 'a')
+        self._begins = self._log.tell()
         self.process = subprocess.Popen(
             arguments('cds-watch', '-v', '--zcml', self.name + '.zcml'), cwd=self._home,
             stdin=subprocess.DEVNULL, stderr=self._log, env=environment(self._home),
@@ -112,7 +114,10 @@ class Watch:
         self._log.close()
 
     def end(self):
-        """Its status."""
+        """Its status. It may have been started a moment ago, and hears no signal yet."""
+        limit = time.monotonic() + 30
+        while 'Watching' not in self._said() and time.monotonic() < limit:
+            time.sleep(0.05)
         self.process.send_signal(signal.SIGTERM)
         try:
             return self.process.wait(60)
@@ -120,6 +125,11 @@ class Watch:
             return 'it did not end'
         finally:
             self.kill()
+
+    def _said(self):
+        with open(self._log.name) as f:
+            f.seek(self._begins)
+            return f.read()
 
     def resources(self):
         """Threads, open files, and MiB."""

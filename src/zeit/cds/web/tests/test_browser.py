@@ -95,7 +95,7 @@ class Browsed(Watching, ServerTestCase):
         with self.journal.ask() as queries:
             self.assertEqual(len(queries.runs('dpa', direction='import')),
                              page.locator('[aria-label=Runs] tbody tr').count())
-        self.assertEqual(3, page.locator('svg.full').count())
+        self.assertEqual(4, page.locator('svg.full').count())
         label = page.locator('svg.full').first.get_attribute('aria-label')
         self.assertEqual('Files per hour: 3 in 48 hours, at most 3', label)
         page.click('summary')
