@@ -102,8 +102,7 @@ class Incoming:
         self._drop_data()
         self._need(5, BEFORE_DATA)
         length = NUMBER.unpack_from(self._buffer, self._start)[0] + 4
-        if self._buffer[self._start + 4] != packets.DATA or not (
-                BEFORE_DATA < length <= packets.LONGEST):
+        if self._buffer[self._start + 4] != packets.DATA or length > packets.LONGEST:
             return False
         self._need(BEFORE_DATA, BEFORE_DATA)
         answered, count = PAIR.unpack_from(self._buffer, self._start + 5)
@@ -297,7 +296,7 @@ class Channel:
             self._receive()
             return None
         del self._underway[pending.number]
-        pending.done, count = True, self._incoming.data
+        count = self._incoming.data
         while self._incoming.data:
             buffer = sink.buffer()
             sink.advance(self._noticing(self._incoming.data_into, buffer))

@@ -136,6 +136,7 @@ class Broker:
         return {}
 
     def _command(self):
+        """The program and its arguments, list of str: each broker has its own."""
         raise NotImplementedError
 
 

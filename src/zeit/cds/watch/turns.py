@@ -34,19 +34,19 @@ class Times:
 class Turns:
     """All of it happens in the thread of the feed. What fails is raised."""
 
-    def __init__(self, feed, command, figures, tuning, ask=None):
+    def __init__(self, feed, command, figures, failures, tuning, ask=None):
         """
         feed -- IFeed
-        command, figures -- Command, Figures
+        command, figures, failures -- Command, Figures, Failures
         tuning -- Tuning
         ask -- see main.run_import
         """
         self._feed, self._command, self._figures = feed, command, figures
+        self._failures = failures
         self._tuning, self._ask = tuning, ask
         self._blocked, self._rest, self._times = Blocked(tuning), Rest(tuning), Times()
         self._unchanged = Unchanged(tuning)
         self._kept = self._look = None      # Kept, and a zeit.cds.transfer.look.Look
-        self._told = None       # the failure that was told, an exception
         # Whatever a killed run has left, and a failed one: only a run finds out.
         self._is_new = True
 
@@ -78,9 +78,8 @@ class Turns:
     def locked_since(self):
         return self._blocked.since
 
-    def failed(self, error):
+    def failed(self):
         """Begin anew with the next turn."""
-        self._told = error
         self._figures.tried()
         self.end()
         self._look, self._unchanged = None, Unchanged(self._tuning)
@@ -165,7 +164,7 @@ class Turns:
         self._figures.ran(outcome)
         self._blocked.ended(error)
         if error is None:
-            self._is_new, self._told = False, None
+            self._is_new = False
             self._rest.note(found, outcome)
             self._times.ran = self._times.asked = now
             if outcome.files:
@@ -178,5 +177,5 @@ class Turns:
         return verb(self._feed, self._underway, self._ask, kept)
 
     def _underway(self, run):
-        run.told = self._told
+        run.told = self._failures.failure
         return self._command.underway(run)

@@ -43,7 +43,7 @@ class Watched:
         self.command = Command()
         self._tuning = tuning
         self._figures, self._failures = Figures(), Failures(tuning)
-        self._turns = Turns(feed, self.command, self._figures, tuning, ask)
+        self._turns = Turns(feed, self.command, self._figures, self._failures, tuning, ask)
         self._thread = self._arrivals = None
 
     @property
@@ -156,7 +156,7 @@ class Watched:
         except Exception as e:
             if self.command.interruption is not None:
                 return 0.0
-            self._turns.failed(e)
+            self._turns.failed()
             self._figures.state = 'backing off'
             return self._told(self._failures.failed, e)
         if not self._failures.are_new:

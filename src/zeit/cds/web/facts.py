@@ -40,7 +40,7 @@ class Hourly(NamedTuple):
     begun: int
     files: int
     bytes: int
-    delays: tuple       # to publication
+    delays: tuple = ()  # to publication
     taken: tuple = ()   # to the consumer
 
 
@@ -177,9 +177,11 @@ def hourly(queries, known, now, number, delays):
     found = {hour.begun: hour for hour in queries.hours(
         known.name, known.direction, first, first + number * HOUR)}
     for begun in range(first, first + number * HOUR, HOUR):
-        hour = found.get(begun)
-        times = [tuple(queries.delays(*known[:2], begun, FRACTIONS, begun + HOUR, to))
-                 for to in ('published', 'taken')] if hour and delays else [(), ()]
+        hour, ends = found.get(begun), ()
+        if hour and delays:     # an export's files have no consumer of ours
+            ends = ('published', 'taken') if known.direction == 'import' else ('published',)
+        times = [tuple(queries.delays(
+            known.name, known.direction, begun, FRACTIONS, begun + HOUR, end)) for end in ends]
         yield Hourly(begun, hour.files if hour else 0, hour.bytes if hour else 0, *times)
 
 

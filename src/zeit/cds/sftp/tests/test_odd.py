@@ -13,7 +13,7 @@ from zeit.cds.interfaces import (
 )
 from zeit.cds.net.stream import Stream
 from zeit.cds.sftp import packets
-from zeit.cds.sftp.channel import Channel
+from zeit.cds.sftp.channel import Channel, Incoming
 from zeit.cds.sftp.tests.odd import Carrier, Odd, OddConnection
 from zeit.cds.sftp.tuning import Tuning
 from zeit.cds.testing.contracts.case import data, LARGE, Sink
@@ -152,12 +152,30 @@ class Faults(Local, unittest.TestCase):
         session.read('a', sink := Sink(2**17))
         self.assertEqual(data(LARGE), sink.data)
 
-    def test_data_that_tell_a_wrong_length(self):
+    def test_data_that_are_no_answer_are_not_handed_on(self):
         self.directory.put('a', data(LARGE))
-        session, server = self.opened()
-        server._5 = lambda reader: (packets.DATA, packets.NUMBER.pack(50_001) + bytes(50_000))
-        self.assertRaises(ProtocolError, session.read, 'a', Sink())
-        self.assertFalse(session.alive)
+        for body in packets.NUMBER.pack(50_001) + bytes(50_000), b'':
+            session, server = self.opened()
+            server._5 = lambda reader, body=body: (packets.DATA, body)
+            sink = Sink()
+            self.assertRaises(ProtocolError, session.read, 'a', sink)
+            self.assertEqual((b'', False), (sink.data, session.alive))
+
+    def test_no_packet_is_as_long_as_that(self):
+        ours, theirs = socket.socketpair()
+        self.addCleanup(ours.close)
+        with theirs:
+            theirs.sendall(packets.HEAD.pack(2**30, packets.DATA, 1)
+                           + packets.NUMBER.pack(2**30 - 9))
+            ours.setblocking(False)
+            self.assertFalse(Incoming(Stream(ours, 5)).data_for(1))
+
+    def test_a_large_file_of_which_less_comes_than_was_asked_for(self):
+        self.directory.put('a', data(LARGE))
+        session, _ = self.opened(most=32_000)
+        session.transfers.limits = packets.Limits(read=255 * 1024)
+        IPipelined(session).read(Entry('a', LARGE), sink := Sink(2**17))
+        self.assertEqual(data(LARGE), sink.data)
 
     def test_no_sftp_at_all(self):
         for said in b'Welcome to this server!\n', b'\0\0\0\5\x65aaaa', b'\xff\xff\xff\xff\2':

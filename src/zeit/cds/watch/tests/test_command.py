@@ -116,6 +116,12 @@ class Command(Processes, ServerTestCase):
         self.assertEqual(
             0, self.run_command('cds-watch', '--once', '--zcml', site, 'in', 'out', password=''))
 
+    def test_once_with_a_wrong_setting(self):
+        site = self.site(self.directive('dpa', password_file=self.home / 'missing',
+                                        logfile=self.home / 'log'))
+        self.assertEqual(78, self.run_command('cds-watch', '--once', '--zcml', site, password=''))
+        self.assertIn('ERROR The password file', (self.home / 'log').read_text())
+
     def test_a_log_file_has_the_lines_of_its_feed(self):
         spool, port = new_spool(), free_port()
         self.addCleanup(shutil.rmtree, spool)

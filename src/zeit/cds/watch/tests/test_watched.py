@@ -228,6 +228,25 @@ class Failures(Watches, unittest.TestCase):
         self.wait_for('a.xml')
         self.wait_until(lambda: watch.feeds[0].error is None)
         self.assertIn('It works again', self.log.complaints[-1])
+        server.script = [On('STOR', 'read').reply('553 No.')]   # that is news
+        server.files['b.xml'] = b'b'
+        self.wait_until(lambda: len(self.log.complaints) >= 7)
+        self.assertEqual(['Error', 'Exiting', 'Backing'],
+                         [line.split(' ')[0] for line in self.log.complaints[4:7]])
+
+    def test_a_failure_of_a_look_does_not_hide_a_later_one_of_a_run(self):
+        server = self.serve()
+        watch = self.watch(self.feed_of(server))
+        [watched] = watch.feeds
+        server.script = [On('MLSD').reply('550 No.')]
+        self.wait_until(lambda: watched.state == 'backing off')
+        server.script = []
+        self.wait_until(lambda: watched.error is None and watched.state == 'waiting')
+        told = len(self.log.complaints)
+        server.script = [On('STOR', 'read').reply('550 No.')]
+        server.files['a.xml'] = b'a'
+        self.wait_until(lambda: len(self.log.complaints) >= told + 3)
+        self.assertIn('Exiting with exception:', self.log.complaints[told:])
 
     def test_a_defect_ends_neither_feed_nor_watch(self):
         self.use(sink := Broken(), IFileSink)

@@ -196,8 +196,19 @@ class Shown(WithJournal):
     def test_exports_have_no_consumer(self):
         tell(self.journal, 'out', 'a', direction='export')
         [detail] = self.sources().feed('out', 'export').found
-        self.assertEqual('From the time of the file to the server',
-                         Page(detail, time.time_ns(), '').plots[-1][0])
+        page = Page(detail, time.time_ns(), '')
+        self.assertEqual('From the time of the file to the server', page.plots[-1][0])
+        self.assertEqual((False, ['2.0 s'] * 3), (page.taken, page.hours[0].delays))
+
+    def test_files_that_are_set_aside(self):
+        now = time.time_ns()
+        self.journal.load([[('run', 'r', 'dpa', 'import', '/s', 'h', 1, now, 0),
+                            ('aside', 'bad', 1, 1, 3, 'It is broken.', now)]])
+        [facts] = self.sources().overview().found
+        card = Card(facts, now, '')
+        self.assertIn(('warn', '1 set aside'), card.badges)
+        self.assertEqual([('bad', 'aside', 'It is broken.')],
+                         [(file.name, file.state, file.reason) for file in card.wrong])
 
     def test_a_file(self):
         tell(self.journal, 'out', 'a\x1b', direction='export', took=3)
