@@ -96,8 +96,8 @@ setup(
     entry_points={
         'console_scripts': [
             'cds-demo = zeit.cds.cli.demo:main',
-            'cds-export = zeit.cds.cli.exchange:export',
-            'cds-import = zeit.cds.cli.exchange:import_',
+            'cds-export = zeit.cds.cli.exchange:cds_export',
+            'cds-import = zeit.cds.cli.exchange:cds_import',
             'cds-lock = zeit.cds.cli.lock:lock',
             'cds-watch = zeit.cds.cli.watch:watch',
             'cds-log = zeit.cds.cli.log:log_',

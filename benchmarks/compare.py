@@ -63,10 +63,10 @@ class Program:
 
 
 def cds(verb, connections):
-    """cds-import or cds-export, the function `verb` of zeit.cds.cli.exchange."""
+    """cds-import or cds-export."""
     def command(server, store):
         return [sys.executable, '-c',
-                'import sys; from zeit.cds.cli import exchange; sys.exit(exchange.%s())' % verb,
+                'import sys; from zeit.cds.cli import exchange; exchange.cds_%s()' % verb,
                 store,
                 'ftp://%s@%s:%d/' % (server.user, server.host, server.port), '--connections',
                 str(connections), '-q',
@@ -161,7 +161,7 @@ class Import:
     """From the FTP directory into the spool."""
 
     text = __doc__
-    programs = staticmethod(functools.partial(all_programs, 'cds-import', 'import_', '/ %s',
+    programs = staticmethod(functools.partial(all_programs, 'cds-import', 'import', '/ %s',
                                               ':ftp:/', '%s'))
 
     @staticmethod

@@ -49,7 +49,7 @@ def run(server, files, journal, connections):
 def run_process(server, files, journal, connections):
     """The same of cds-import. journal -- SQLJournal or None"""
     target = Import.prepare(server, files)
-    command = cds('import_', connections)
+    command = cds('import', connections)
 
     def with_journal(*args):
         argv, environment = command(*args)

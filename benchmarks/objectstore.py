@@ -45,7 +45,7 @@ class Stored(compare.Import):
 
     @staticmethod
     def _cds(connections):
-        return lambda server, store: compare.cds('import_', connections)(server, store.url)
+        return lambda server, store: compare.cds('import', connections)(server, store.url)
 
     def _rclone(self, transfers):
         make = compare.rclone(':ftp:/', '%s', transfers, RCLONE)

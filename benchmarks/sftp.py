@@ -43,7 +43,7 @@ def cds(connections):
         with open(config, 'w') as f:
             f.write(CIPHERS + '\n')
         return [sys.executable, '-c',
-                'import sys; from zeit.cds.cli import exchange; sys.exit(exchange.import_())',
+                'import sys; from zeit.cds.cli import exchange; exchange.cds_import()',
                 store, 'sftp://%s@%s:%d%s' % (server.user, server.host, server.port,
                                               server.directory),
                 '--connections', str(connections), '-q', '--set', 'connection.ssh_config=' + config,

@@ -22,8 +22,8 @@ from zeit.cds.testing.servers import PyFTPD
 
 TOP = Path(__file__).resolve().parents[1]
 COUNT = 'print(len(sys.modules))'
-IMPORT = 'import sys; from zeit.cds.%s import import_'
-RUN = IMPORT + '; sys.exit(import_())'
+IMPORT = 'import sys; from zeit.cds.%s import %s as command'
+RUN = IMPORT + '; sys.exit(command())'
 
 
 class Tree:
@@ -31,8 +31,11 @@ class Tree:
 
     def __init__(self, name, source):
         self.name = name
-        module = 'cli.exchange' if (source / 'zeit/cds/cli/exchange.py').is_file() else 'cli'
-        self.imported, self.run = IMPORT % module, RUN % module
+        entry = ('cli', 'import_')      # that of the script, in older states of the code
+        if (exchange := source / 'zeit/cds/cli/exchange.py').is_file():
+            name = 'cds_import' if 'def cds_import' in exchange.read_text() else 'import_'
+            entry = ('cli.exchange', name)
+        self.imported, self.run = IMPORT % entry, RUN % entry
         paths = [str(source), *(path for path in sys.path[1:]
                                 if path and not Path(path, 'zeit', 'cds').is_dir())]
         self.environ = {**os.environ, 'PYTHONPATH': os.pathsep.join(paths)}

@@ -11,8 +11,6 @@ import zope.interface
 
 from zeit.cds.feed import without_password
 from zeit.cds.interfaces import (
-    IFeedSilent,
-    IFeedSpeaksAgain,
     IFileExported,
     IFileImported,
     IFileSkipped,
@@ -44,7 +42,7 @@ class Outcome:
         return self.error is None and not self.failed and not self.unheard
 
 
-class _Discreet:
+class Discreet:
     """Mixed into an event: nobody learns a password from it."""
 
     __slots__ = ()
@@ -61,14 +59,14 @@ class _Exchanged(NamedTuple):
 
 
 @zope.interface.implementer(IFileImported)
-class FileImported(_Discreet, _Exchanged):
+class FileImported(Discreet, _Exchanged):
     """See IFileImported."""
 
     __slots__ = ()
 
 
 @zope.interface.implementer(IFileExported)
-class FileExported(_Discreet, _Exchanged):
+class FileExported(Discreet, _Exchanged):
     """See IFileExported."""
 
     __slots__ = ()
@@ -82,27 +80,8 @@ class _Skipped(NamedTuple):
 
 
 @zope.interface.implementer(IFileSkipped)
-class FileSkipped(_Discreet, _Skipped):
+class FileSkipped(Discreet, _Skipped):
     """See IFileSkipped."""
-
-    __slots__ = ()
-
-
-class _Heard(NamedTuple):
-    feed: object
-    last: int | None
-
-
-@zope.interface.implementer(IFeedSilent)
-class FeedSilent(_Discreet, _Heard):
-    """See IFeedSilent."""
-
-    __slots__ = ()
-
-
-@zope.interface.implementer(IFeedSpeaksAgain)
-class FeedSpeaksAgain(_Discreet, _Heard):
-    """See IFeedSpeaksAgain."""
 
     __slots__ = ()
 
@@ -113,7 +92,7 @@ class _Finished(NamedTuple):
 
 
 @zope.interface.implementer(IRunFinished)
-class RunFinished(_Discreet, _Finished):
+class RunFinished(Discreet, _Finished):
     """See IRunFinished."""
 
     __slots__ = ()

@@ -1,12 +1,14 @@
-"""What a process of ours does first of all, before it knows what it is about to do.
+"""What a process of ours does first of all, before it knows what it is about to do; and last.
 
 Only an entry point of the console does this: an application that imports our modules keeps its
 garbage collector as it is.
 """
+import atexit
 import contextlib
 import gc
 import os
 import sys
+import threading
 
 
 @contextlib.contextmanager
@@ -45,6 +47,25 @@ def open_standard_files():
     for name, fd, mode in ('stdin', 0, 'r'), ('stdout', 1, 'w'), ('stderr', 2, 'w'):
         if getattr(sys, name) is None:
             setattr(sys, name, open(fd, mode, encoding='utf-8', closefd=False))
+
+
+def end(status):
+    """End the process as sys.exit does, but leave its memory to the system.
+
+    To take all modules and classes apart, one by one, would take a fifteenth of the time of a run
+    that finds nothing. Who has asked to be called at the end is called, a thread that shall
+    come to its end does, and what nobody took from us is told as ever.
+
+    status -- int: the exit status
+    """
+    if all(thread.daemon for thread in threading.enumerate()
+           if thread is not threading.main_thread()):
+        atexit._run_exitfuncs()
+        with contextlib.suppress(OSError, ValueError):      # Python tells of it
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    sys.exit(status)
 
 
 def silence(fd):

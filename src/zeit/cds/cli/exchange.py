@@ -1,7 +1,17 @@
 """The entry points of the commands cds-import and cds-export."""
 import sys
 
-from zeit.cds.cli.console import starting
+from zeit.cds.cli.console import end, starting
+
+
+def cds_import(*arguments, **settings):
+    """The script cds-import: does `import_`, and the process has ended with its exit status."""
+    end(import_(*arguments, **settings))
+
+
+def cds_export(*arguments, **settings):
+    """The script cds-export: does `export`, and the process has ended with its exit status."""
+    end(export(*arguments, **settings))
 
 
 def import_(*arguments, **settings):
@@ -25,4 +35,4 @@ def _exchange(prog, arguments, settings):
 
 
 if __name__ == '__main__':
-    sys.exit(import_())
+    cds_import()

@@ -2,13 +2,34 @@
 import time
 from typing import NamedTuple
 
-from zeit.cds.events import FeedSilent, FeedSpeaksAgain, notify
+import zope.interface
+
+from zeit.cds.events import Discreet, notify
 from zeit.cds.feed import label
-from zeit.cds.interfaces import FileRow
+from zeit.cds.interfaces import FileRow, IFeedSilent, IFeedSpeaksAgain
 from zeit.cds.journal.expectation import Expectation, Silence
 
 
 SECOND = 10**9      # nanoseconds
+
+
+class _Told(NamedTuple):
+    feed: object
+    last: int | None
+
+
+@zope.interface.implementer(IFeedSilent)
+class FeedSilent(Discreet, _Told):
+    """See IFeedSilent."""
+
+    __slots__ = ()
+
+
+@zope.interface.implementer(IFeedSpeaksAgain)
+class FeedSpeaksAgain(Discreet, _Told):
+    """See IFeedSpeaksAgain."""
+
+    __slots__ = ()
 
 
 class Heard(NamedTuple):

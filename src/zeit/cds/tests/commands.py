@@ -12,8 +12,9 @@ from pathlib import Path
 from zeit.cds.tests.importing import Importing
 
 
-ENTRY = {'cds-import': 'exchange.import_', 'cds-export': 'exchange.export', 'cds-lock': 'lock.lock',
-         'cds-log': 'log.log_', 'cds-status': 'status.status', 'cds-watch': 'watch.watch'}
+ENTRY = {'cds-import': 'exchange.cds_import', 'cds-export': 'exchange.cds_export',
+         'cds-lock': 'lock.lock', 'cds-log': 'log.log_', 'cds-status': 'status.status',
+         'cds-watch': 'watch.watch'}
 LIMIT = 120         # seconds until a command that hangs is killed
 
 SITE = """\

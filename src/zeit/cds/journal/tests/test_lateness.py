@@ -4,9 +4,8 @@ import unittest
 
 import zope.event
 
-from zeit.cds.events import FeedSilent, FeedSpeaksAgain
 from zeit.cds.feed import Feed
-from zeit.cds.journal.lateness import heard, tell
+from zeit.cds.journal.lateness import FeedSilent, FeedSpeaksAgain, heard, tell
 from zeit.cds.journal.tests.infile import InFile
 
 

@@ -5,7 +5,6 @@ from unittest import mock
 
 import zope.event
 
-from zeit.cds.events import FeedSilent, FeedSpeaksAgain
 from zeit.cds.interfaces import IJournal, JournalError
 from zeit.cds.journal import lateness
 from zeit.cds.journal.sql import SQLJournal
@@ -32,7 +31,7 @@ class Listening(InFile, Watches, unittest.TestCase):
         self.addCleanup(patched.stop)
 
     def hear(self, event):
-        if isinstance(event, FeedSilent | FeedSpeaksAgain):
+        if isinstance(event, lateness.FeedSilent | lateness.FeedSpeaksAgain):
             self.events.append(type(event).__name__)
 
     def feed(self, **settings):
