@@ -53,6 +53,12 @@ def checkpoint():
         task.scheduler._switch()
 
 
+def is_alone():
+    """Is there no other task that could go on while the caller blocks? bool"""
+    task = greenlet.getcurrent()
+    return not isinstance(task, Task) or len(task.scheduler._tasks) == 1
+
+
 def in_thread(function, *args, join=False, thread=None):
     """Call a function that blocks, such as a sync of the disk, in a thread of its own.
 

@@ -3,14 +3,16 @@ import errno
 import logging
 import os
 import socket
+import struct
 import time
 
-from zeit.cds.net.scheduler import checkpoint, in_thread, READ, wait, WRITE
+from zeit.cds.net.scheduler import checkpoint, in_thread, is_alone, READ, wait, WRITE
 
 
 log = logging.getLogger(__name__)
 
 FAIR = 1024 * 1024      # bytes that come or go without a pause until others have their turn
+MOMENT = struct.pack('ll', 0, 8000)     # a struct timeval: so long, 8 ms, `recv_all_into` waits
 
 
 def connect(host, port, seconds):
@@ -142,6 +144,7 @@ class Stream:
         """
         self.socket, self.timeout, self.deadline = sock, timeout, deadline
         self._count = 0     # bytes without a pause
+        self._is_patient = False    # has the socket got its MOMENT?
 
     def recv(self, size):
         """Bytes that are expected to come rather than to be here already; b'' at the end."""
@@ -170,6 +173,29 @@ class Stream:
             else:
                 self._be_fair(count)
                 return count
+
+    def recv_all_into(self, buffer):
+        """The same, but rather all at once than in the pieces in which it comes.
+
+        Each piece takes us as long as a hundred kilobytes take the system; so it is waited for
+        within the system, for a moment, unless others could go on meanwhile.
+        """
+        if not is_alone():
+            return self.recv_into(buffer)
+        if not self._is_patient:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, MOMENT)
+            self._is_patient = True
+        self.socket.setblocking(True)
+        try:
+            count = self.socket.recv_into(buffer, 0, socket.MSG_WAITALL)
+        except BlockingIOError:
+            count = None
+        finally:
+            self.socket.setblocking(False)
+        if count is None:
+            return self.recv_into(buffer)
+        self._be_fair(count)
+        return count
 
     def send_at_once(self, data):
         """Send as much as the system takes without waiting; returns the number of bytes."""

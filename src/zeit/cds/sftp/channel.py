@@ -119,7 +119,7 @@ class Incoming:
             buffer[:count] = memoryview(self._buffer)[self._start:self._start + count]
             self._start += count
         else:
-            count = self._come_into(buffer[:self.data])
+            count = self._come_into(buffer[:self.data], self._stream.recv_all_into)
         self.data -= count
         return count
 
@@ -141,16 +141,19 @@ class Incoming:
             self._move(count)
         while self._end - self._start < count:
             with memoryview(self._buffer) as view:
-                self._end += self._come_into(
-                    view[self._end:None if most is None else self._start + most])
+                if most is None:
+                    self._end += self._come_into(view[self._end:], self._stream.recv_into)
+                else:
+                    self._end += self._come_into(view[self._end:self._start + most],
+                                                 self._stream.recv_all_into)
 
-    def _come_into(self, buffer):
-        """Wait until something comes; returns how many bytes did."""
+    def _come_into(self, buffer, come):
+        """Wait until something comes; returns how many bytes did. come -- a verb of the Stream"""
         if self.asked:          # it is expected to come rather than to be here already
             self.asked = False
             if not self._stream.comes(self._stream.timeout):
                 raise TimeoutError('nothing came for %g s' % self._stream.timeout)
-        came = self._stream.recv_into(buffer)
+        came = come(buffer)
         if not came:
             raise ConnectionLost('The server closed the connection.')
         return came

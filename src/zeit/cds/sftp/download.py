@@ -88,7 +88,12 @@ class Download:
         return self._size is not None and self._next > self._size
 
     def _ask_more(self):
-        """Ask for as much as may be underway; has anything been asked for? bool"""
+        """Ask for as much as may be underway, if that is worth it; was anything asked for? bool
+
+        Several requests at once take all on the way as long as one does.
+        """
+        if len(self._underway) > self._window // 2:
+            return False
         begun = self._next
         while self.closed is None and len(self._underway) < self._window and not self._all_asked:
             length = self._chunk

@@ -5,7 +5,7 @@ from typing import NamedTuple
 class Tuning(NamedTuple):
     """See above."""
 
-    window: int = 2 * 2**20     # bytes of one file at most, and of those begun before their turn
+    window: int = 4 * 2**20     # bytes of one file at most, and of those begun before their turn
     first: int = 2              # requests for a file whose size is not known
     small: int = 64 * 1024      # bytes; a larger file is closed, and asked about, when all is here
     begun: int = 2**20          # bytes; no larger file is opened before its turn

@@ -170,6 +170,7 @@ class Spool(Store):
         self._obstacles = {}        # {name: why no file can get it}
         self._parts, self._memory, self._disk = Parts(), Memory(tuning), Disk(tuning.many)
         super().__init__(path)
+        self._before_name = os.path.join(self.path, 'new', '')
 
     def close(self):
         self._parts.close(self._tmp)
@@ -312,7 +313,7 @@ class Spool(Store):
         except FileExistsError as e:
             raise FileExistsError(self._what_is_in_new(name)) from e
         self._unsynced = True
-        return os.path.join(self.path, 'new', name)
+        return self._before_name + name
 
     def _what_is_in_new(self, name):
         status = status_of(self._new, name)

@@ -219,13 +219,44 @@ class Talking(InScheduler, unittest.TestCase):
             self.assertEqual(result, verb())
         self.assertEqual(b'abc\0\0', buffer)
 
+    def moment(self, seconds):
+        self.enterContext(mock.patch('zeit.cds.net.stream.MOMENT',
+                                     struct.pack('ll', seconds, 1000)))
+
+    def test_all_at_once(self):
+        self.moment(LIMIT)
+        stream, peer = self.streams()
+        buffer = bytearray(6)
+        for run in self.work, lambda verb: [verb()]:
+            peer.sendall(b'ab')
+            threading.Timer(0.01, peer.sendall, (b'cdef',)).start()
+            self.assertEqual(([6], b'abcdef'), (run(lambda: stream.recv_all_into(buffer)), buffer))
+        with self.assertRaises(BlockingIOError):
+            stream.socket.recv(1)
+
+    def test_a_moment_does_not_last(self):
+        self.moment(0)
+        stream, peer = self.streams()
+        peer.sendall(b'ab')
+        self.assertEqual(2, stream.recv_all_into(bytearray(6)))
+        threading.Timer(0.05, peer.sendall, (b'cd',)).start()
+        self.assertEqual(2, stream.recv_all_into(bytearray(6)))
+
+    def test_no_moment_while_others_can_go_on(self):
+        self.moment(LIMIT)
+        stream, peer = self.streams()
+        buffer = bytearray(6)
+        self.assertEqual([2, None], self.work(lambda: stream.recv_all_into(buffer),
+                                              lambda: peer.sendall(b'ab')))
+
     def test_the_end(self):
         stream, peer = self.streams()
         peer.sendall(b'x')
         peer.close()
         self.assertEqual(b'x', stream.recv(9))
         for verb, result in ((lambda: stream.recv(9), b''),
-                             (lambda: stream.recv_into(bytearray(9)), 0)):
+                             (lambda: stream.recv_into(bytearray(9)), 0),
+                             (lambda: stream.recv_all_into(bytearray(9)), 0)):
             self.assertEqual([result, result], [verb(), *self.work(verb)])
         with self.assertRaises(OSError):
             stream.sendall(b'x')
@@ -259,7 +290,8 @@ class Talking(InScheduler, unittest.TestCase):
 
     @staticmethod
     def verbs():
-        return (Stream.recv, 1), (Stream.recv_into, bytearray(1)), (Stream.sendall, DATA)
+        return ((Stream.recv, 1), (Stream.recv_into, bytearray(1)),
+                (Stream.recv_all_into, bytearray(1)), (Stream.sendall, DATA))
 
     def test_deadline(self):
         for verb, arg in self.verbs():
@@ -304,7 +336,7 @@ class Talking(InScheduler, unittest.TestCase):
 
     def test_one_with_much_to_do_lets_others_go_on(self):
         stream, peer = self.streams()
-        peer.sendall(bytes(3000))
+        peer.sendall(bytes(6000))
 
         def talk(verb):
             for _ in range(6):
@@ -316,7 +348,9 @@ class Talking(InScheduler, unittest.TestCase):
                 self.log.append('o')
                 checkpoint()
 
-        for verb in lambda: stream.recv_into(bytearray(500)), lambda: stream.sendall(bytes(500)):
+        for verb in (lambda: stream.recv_into(bytearray(500)),
+                     lambda: stream.recv_all_into(bytearray(500)),
+                     lambda: stream.sendall(bytes(500))):
             self.log.clear()
             with mock.patch('zeit.cds.net.stream.FAIR', 1000):
                 self.work(functools.partial(talk, verb), other)
@@ -337,7 +371,7 @@ class Ending(InScheduler, unittest.TestCase):
     def test_another_thread_aborts_what_a_task_waits_for(self):
         for verb, arg, result in (
                 (Stream.recv, 1, b''), (Stream.recv_into, bytearray(1), 0),
-                (Stream.sendall, DATA, BrokenPipeError)):
+                (Stream.recv_all_into, bytearray(1), 0), (Stream.sendall, DATA, BrokenPipeError)):
             stream = Stream(self.pair()[0], LIMIT)
             self.spawn('a', functools.partial(verb, stream, arg))
             self.scheduler.turn(0)

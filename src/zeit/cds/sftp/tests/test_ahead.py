@@ -1,9 +1,11 @@
 """What is begun before its turn, and what is not."""
 import unittest
+from unittest import mock
 
 from zeit.cds.file.tests.local import Local
 from zeit.cds.interfaces import Entry, IPipelined, PermanentError
 from zeit.cds.sftp import packets
+from zeit.cds.sftp.channel import Channel
 from zeit.cds.sftp.tests.odd import Odd, OddConnection
 from zeit.cds.sftp.tuning import Tuning
 from zeit.cds.testing.contracts.case import data, Sink
@@ -52,6 +54,14 @@ class Ahead(Local, unittest.TestCase):
         self.session.close()            # the last CLOSE is not waited for
         for kind in packets.OPEN, packets.READ, packets.CLOSE:
             self.assertEqual(100, self.server.kinds.count(kind))
+
+    def test_several_requests_go_out_at_once(self):
+        pipe, entries = self.opened(Tuning(window=2**18)), self.files(1, 2**22)
+        with mock.patch.object(Channel, 'flush', autospec=True, side_effect=Channel.flush) as flush:
+            self.read_all(pipe, entries)
+        requests = self.server.kinds.count(packets.READ)
+        self.assertGreater(requests, 100)
+        self.assertLess(flush.call_count, requests / 3)
 
     def test_a_mailbox_that_gives_each_file_once_loses_none(self):
         pipe = self.opened(once=True)
