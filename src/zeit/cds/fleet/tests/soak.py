@@ -85,7 +85,7 @@ class Soak:
         self._over, self._settled = threading.Event(), threading.Event()
         self._lock, self._hosts = threading.Lock(), threading.Lock()
 
-    def run(self, workers=4, kill_every=10.0, settle=240.0):
+    def run(self, workers=4, kill_every=10.0, settle=450.0):
         """Returns the Figures."""
         hosts = [self.house.worker('host-%d' % n).start() for n in range(workers)]
         beat = self.house.beat().start()
@@ -277,7 +277,7 @@ def parser():
     found.add_argument('--workers', type=int, default=4)
     found.add_argument('--broker', default='redis', choices=[kind.name for kind in BROKERS])
     found.add_argument('--journal', help='URL; by default, PostgreSQL is started')
-    found.add_argument('--settle', type=float, default=240.0, help='seconds to wait at the end')
+    found.add_argument('--settle', type=float, default=450.0, help='seconds to wait at the end')
     found.add_argument('--seed', type=int, default=None)
     found.add_argument('--keep-logs', help='a directory for the logs of all processes')
     return found
