@@ -153,7 +153,11 @@ class NothingAsked:
 
 
 class Command:
-    """A command line, and the feeds that it speaks of."""
+    """A command line, and the feeds that it speaks of.
+
+    A subclass has `work(feed)`, which does what is to be done for one feed and returns its status;
+    or does it for all of them at once, in `_statuses`.
+    """
 
     direction = None        # of the feeds; None: any
     positional = ()         # what precedes the URL: names of settings
@@ -202,10 +206,6 @@ class Command:
         if len(statuses) < len(feeds):
             statuses.append(BY_SIGNAL + self.signals.number)
         return statuses
-
-    def work(self, feed):
-        """What is to be done for one feed; returns its status."""
-        raise NotImplementedError
 
     def _probe(self, feed):
         from zeit.cds.cli import probe

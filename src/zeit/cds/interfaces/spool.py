@@ -318,11 +318,6 @@ class INoted(zope.interface.Interface):
     def hash_files():
         """From now on, files have those attributes."""
 
-    def identify(name):
-        """What tells tmp/NAME, of an import, from others (int), and its SHA-256 (str). Raises
-        SpoolError.
-        """
-
     def fate(name, inode, size):
         """What became of a file that was committed, str.
 
@@ -332,6 +327,13 @@ class INoted(zope.interface.Interface):
 
     def untaken():
         """Names (set of str) of what is in new; None if this is no import."""
+
+
+class INotedImport(INoted):
+    """The same of an import's spool, whose tmp may have files that no note tells of."""
+
+    def identify(name):
+        """What tells tmp/NAME from others (int), and its SHA-256 (str). Raises SpoolError."""
 
 
 class INotes(zope.interface.Interface):

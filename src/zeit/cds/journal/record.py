@@ -96,7 +96,7 @@ class Record:
     def __init__(self, feed, spool, load):
         """
         feed -- IFeed
-        spool -- provides INoted
+        spool -- provides INoted; INotedImport, if `begin` is told of leftovers
         load -- function of sections, and of names in new, that hands them to the journal; raises
             JournalError
         """

@@ -14,7 +14,7 @@ import time
 
 import zope.interface
 
-from zeit.cds.interfaces import Entry, FileRefused, IFileSink, INoted, ISpool
+from zeit.cds.interfaces import Entry, FileRefused, IFileSink, INotedImport, ISpool
 from zeit.cds.net.scheduler import in_thread
 from zeit.cds.spool import filesystem
 from zeit.cds.spool.filesystem import status_of
@@ -152,7 +152,7 @@ class Disk:
         self._ours = time.monotonic() - begun < 0.1 + 0.01 * number
 
 
-@zope.interface.implementer(ISpool, INoted)
+@zope.interface.implementer(ISpool, INotedImport)
 class Spool(Store):
     """See ISpool.
 

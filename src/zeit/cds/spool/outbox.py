@@ -202,9 +202,6 @@ class Outbox(Sending, Store):
             target = numbered(name, number)
         return 'unknown'
 
-    def identify(self, name):
-        raise NotImplementedError("There is no tmp/%s in an export." % name)
-
     def untaken(self):
         return None
 

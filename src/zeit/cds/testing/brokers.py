@@ -10,6 +10,7 @@
 They end with the process that started them, even if that one is killed. tools/install-brokers gets
 them; nothing is installed.
 """
+import abc
 import glob
 import os
 import shutil
@@ -36,7 +37,7 @@ def libraries():
     return {'LD_LIBRARY_PATH': os.pathsep.join(found)} if found else {}
 
 
-class Broker:
+class Broker(abc.ABC):
     """What both have in common.
 
     `port` is chosen by the system at the first start, and kept.
@@ -135,9 +136,9 @@ class Broker:
     def _environ(self):
         return {}
 
+    @abc.abstractmethod
     def _command(self):
         """The program and its arguments, list of str: each broker has its own."""
-        raise NotImplementedError
 
 
 class Redis(Broker):

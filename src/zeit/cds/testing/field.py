@@ -3,6 +3,7 @@
 tools/install-field-servers gets them; nothing of them is a part of the package. Where the
 directory of a server is not its '/', `ftp_dir` tells what to change into.
 """
+import abc
 import glob
 import os
 import pwd
@@ -47,9 +48,9 @@ class FieldServer(Server):
             return '%s needs root to start: run this as root.' % cls.name
 
     @classmethod
+    @abc.abstractmethod
     def version(cls):
         """Return the version of the program, str."""
-        raise NotImplementedError
 
     @property
     def ftp_dir(self):

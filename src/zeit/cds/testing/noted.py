@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import zope.interface
 
-from zeit.cds.interfaces import Entry, INoted, INotes, SpoolError
+from zeit.cds.interfaces import Entry, INotedImport, INotes, SpoolError
 
 
 class File(NamedTuple):
@@ -48,9 +48,9 @@ class MemoryNotes:
         self._data = self._durable
 
 
-@zope.interface.implementer(INoted)
+@zope.interface.implementer(INotedImport)
 class NotedSpool:
-    """See INoted. `tmp`, `new` and `cur` are {name: File}."""
+    """See INotedImport. `tmp`, `new` and `cur` are {name: File}."""
 
     def __init__(self, direction='import'):
         self.direction = direction

@@ -3,6 +3,7 @@
 A store is empty when it starts; `url` gives the spool of a test a place of its own there,
 `settings` are those of a feed that reaches it.
 """
+import abc
 import base64
 import contextlib
 import email.utils
@@ -42,7 +43,7 @@ def low_port():
             return port
 
 
-class ObjectStore:
+class ObjectStore(abc.ABC):
     """A store that is a program. `port` tells where it listens, once it runs."""
 
     name = scheme = path = None
@@ -111,7 +112,7 @@ class ObjectStore:
         self._process.kill()
         self.start(self.port)
 
-    def clear(self):
+    def clear(self):    # noqa: B027  (as it is for all)
         """Nothing: each test has a place of its own."""
 
     def __enter__(self):
@@ -135,9 +136,9 @@ class ObjectStore:
     def endpoint(self):
         return 'http://%s:%d' % (HOST, self.port)
 
+    @abc.abstractmethod
     def command(self):
         """The command line, list of str."""
-        raise NotImplementedError
 
     def environ(self):
         return {}
@@ -146,9 +147,9 @@ class ObjectStore:
         """Paths that must not stay behind."""
         return [self._work] if self._work else []
 
+    @abc.abstractmethod
     def make_bucket(self):
         """Returns whether there is one now. Raises OSError, HTTPException."""
-        raise NotImplementedError
 
     def _put(self, path, headers):
         connection = http.client.HTTPConnection(HOST, self.port, timeout=5)

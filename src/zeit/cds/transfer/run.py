@@ -4,6 +4,7 @@ means.
 It knows the interfaces, not the network and not the disk. See ``zeit.cds.interfaces`` for the life
 of a file.
 """
+import abc
 import contextlib
 import logging
 import time
@@ -22,7 +23,7 @@ log = logging.getLogger('zeit.cds')
 TUNING = Tuning()
 
 
-class Run:
+class Run(abc.ABC):
     """What an import and an export have in common: all but what becomes of a file.
 
     It has more than ten attributes, since a journal may be kept of it.
@@ -129,17 +130,17 @@ class Run:
     def _persist(self, verb):
         return self._directory.persist(verb)
 
+    @abc.abstractmethod
     def _objection(self, entry):
         """Why a file is left, str, None if it isn't; and is something wrong? bool"""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _strategy(self, jobs):
         """What workers do with these Jobs: a Strategy."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _publish(self, name, size):
         """The file has come to its end."""
-        raise NotImplementedError
 
     @contextlib.contextmanager
     def _opened_spool(self):
@@ -180,7 +181,7 @@ class Run:
             if job.dropped.reason:
                 self._skip(job.name, job.dropped.reason, job.dropped.failed)
 
-    def _exchanged(self):
+    def _exchanged(self):   # noqa: B027  (only an import has something to do then)
         """All files have come to their end."""
 
     def _skip(self, name, reason, failed=False):

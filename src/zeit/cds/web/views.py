@@ -3,6 +3,8 @@
 They need nothing of Zope but a request. The feeds are those that are registered, or, if there are
 none, all that the journal knows.
 """
+import abc
+
 import zope.component
 
 from zeit.cds.interfaces import IFeed, IJournal
@@ -20,7 +22,7 @@ class ViewLinks(Links):
     overview, feed, style = '@@cds-status', '@@cds-feed', '@@cds-status.css'
 
 
-class View:
+class View(abc.ABC):
     """A page."""
 
     def __init__(self, context, request):
@@ -33,8 +35,9 @@ class View:
             self.request.response.setHeader(name, value)
         return body
 
+    @abc.abstractmethod
     def page(self, asked):
-        raise NotImplementedError
+        """Its type, contents (bytes), and further headers. asked -- what `asked_of` returns"""
 
 
 class Overview(View):

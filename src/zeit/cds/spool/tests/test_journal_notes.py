@@ -4,7 +4,7 @@ import os
 
 from zope.interface.verify import verifyObject
 
-from zeit.cds.interfaces import INoted, INotes, SpoolError
+from zeit.cds.interfaces import INoted, INotedImport, INotes, SpoolError
 from zeit.cds.spool.incoming import Tuning
 from zeit.cds.spool.outbox import Outbox
 from zeit.cds.spool.tests.cases import fill, InboxCase, InSpool, PLACE
@@ -18,7 +18,7 @@ DATA = os.urandom(200_000)
 class Notes(InboxCase):
 
     def test_interfaces(self):
-        verifyObject(INoted, self.spool)
+        verifyObject(INotedImport, self.spool)
         verifyObject(INotes, self.spool.notes)
 
     def test_without_a_journal_there_are_none(self):

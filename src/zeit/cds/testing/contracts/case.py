@@ -1,4 +1,5 @@
 """What the suites for sessions share: how one is opened, and what a test puts into it."""
+import abc
 import functools
 import os
 import time
@@ -30,7 +31,7 @@ NAMES = [
 FOREIGN_NAMES = [os.fsdecode(name) for name in (b'K\xf6ln', b'\xff', b'a\xff\xffb')]
 
 
-class SessionCase:
+class SessionCase(abc.ABC):
     """Tools for tests of sessions; the directory is empty when a test begins.
 
     A subclass gives what is under test::
@@ -51,9 +52,9 @@ class SessionCase:
     unsendable = ['a\0b']       # names that raise ValueError
     unreachable = None          # settings (dict) with which nobody is reached; None: not tested
 
+    @abc.abstractmethod
     def feed(self, **settings):
         """An IFeed that leads to the server under test, with these settings."""
-        raise NotImplementedError
 
     def pipelined(self, session):
         """The IPipelined under test."""

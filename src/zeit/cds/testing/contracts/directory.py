@@ -1,5 +1,4 @@
 """What a server shows, seen from behind."""
-import contextlib
 import os
 
 
@@ -14,14 +13,17 @@ class LocalDirectory:
         self.path = path
 
     def put(self, name, data, modified=None):
-        """Have a file of these bytes there. modified -- nanoseconds since 1970 (UTC)"""
+        """Have a file of these bytes there, at once. modified -- nanoseconds since 1970 (UTC)
+
+        Whoever reads an older one of this name gets all of it.
+        """
         path = os.path.join(self.path, name)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)     # who reads the older one now, gets all of it
-        with open(path, 'wb') as f:
+        hidden = os.path.join(os.path.dirname(path), '.being-made')
+        with open(hidden, 'wb') as f:
             f.write(data)
         if modified is not None:
-            os.utime(path, ns=(modified, modified))
+            os.utime(hidden, ns=(modified, modified))
+        os.replace(hidden, path)
 
     def remove(self, name):
         """Remove a file, or an empty directory."""

@@ -11,6 +11,7 @@
 A run is killed here by never closing its record; whether the tables outlive the machine no test
 from outside can tell.
 """
+import abc
 import logging
 import time
 from unittest import mock
@@ -54,14 +55,14 @@ class Logged(logging.Handler):
         self.lines.append((record.levelname, record.getMessage()))
 
 
-class JournalContract:
+class JournalContract(abc.ABC):
     """A mixin for a TestCase. It is given `journal` (IJournal), an empty one, in its setUp."""
 
     journal = None
 
+    @abc.abstractmethod
     def failing(self):
         """A context manager: while its block runs, the journal can't be written."""
-        raise NotImplementedError
 
     def setUp(self):
         super().setUp()

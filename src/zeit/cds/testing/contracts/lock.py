@@ -11,6 +11,7 @@ Ours passes the same tests. A subclass tells what is under test, and where::
         def there(self): ...
         def put(self, name, data): ...
 """
+import abc
 import contextlib
 import os
 import types
@@ -25,26 +26,26 @@ from zeit.cds.pipelined import pipelined
 LOCKS = ('read', 'write')
 
 
-class LockContract:
+class LockContract(abc.ABC):
     """A mixin for a TestCase. The directory is empty when a test begins."""
 
     stale_after = 3600      # seconds; setting of the feed
 
+    @abc.abstractmethod
     def new_lock(self):
         """The utility under test: an ILockFile that does not wait long for others."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def open(self):
         """Another ICDSSession with the directory."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def there(self):
         """What the directory holds: {name: bytes}, None for what is no file."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def put(self, name, data):
         """Have a file with these contents (bytes) there, made by some other program now."""
-        raise NotImplementedError
 
     # ------------------------------------------------------------ tools
 

@@ -11,6 +11,7 @@
 Whether what is durable outlives a power failure no test from outside can tell: see
 ``zeit.cds.spool.tests.test_powerloss`` for how ours is tested.
 """
+import abc
 import os
 
 from zope.interface.verify import verifyObject
@@ -45,27 +46,26 @@ def fill(sink, data, most=50_000):
         data = data[count:]
 
 
-class SinkContract:
-    """A mixin for a TestCase. It is given `sink` (IFileSink) and `feed` (IFeed) in its setUp.
-
-    The feed's spool is empty then, and not open.
+class SinkContract(abc.ABC):
+    """A mixin for a TestCase. Its setUp gives it `sink` (IFileSink) and `feed` (IFeed), whose spool
+    is empty then, and not open.
     """
 
     sink = feed = None
 
     # ------------------------------------------------------------ what a subclass tells
 
+    @abc.abstractmethod
     def published(self):
         """What consumers see: {name: contents (bytes)}."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def consume(self, name):
         """Take a published file away, as a consumer does."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def modified(self, name):
         """The time (int) that consumers see of a published file; None if they see none."""
-        raise NotImplementedError
 
     # ------------------------------------------------------------ for the tests
 

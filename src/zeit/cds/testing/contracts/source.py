@@ -11,6 +11,7 @@
 Whether what is durable outlives a power failure no test from outside can tell: see
 ``zeit.cds.spool.tests.test_powerloss`` for how ours is tested.
 """
+import abc
 import os
 
 from zope.interface.verify import verifyObject
@@ -21,7 +22,7 @@ from zeit.cds.interfaces import IFileSource, IOutbox, IOutgoing, Locked, Unreada
 NAMES = 'a', 'a b.xml', 'Wetter-Köln.xml', '-', '"\\', 'x' * 100
 
 
-class SourceContract:
+class SourceContract(abc.ABC):
     """A mixin for a TestCase. It is given `source` (IFileSource) and `feed` (IFeed) in its setUp.
 
     Also `elsewhere`: an IFeed with the same spool, and another directory on the server; and
@@ -34,17 +35,17 @@ class SourceContract:
 
     # ------------------------------------------------------------ what a subclass tells
 
+    @abc.abstractmethod
     def offer(self, name, data=b'data'):
         """Put a file where files wait, as a CMS does; it takes the place of one of its name."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def withdraw(self, name):
         """Take a waiting file away, as a CMS does."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def exported(self):
         """What is kept of exported files: a list of their contents (bytes), in any order."""
-        raise NotImplementedError
 
     def age(self, days):
         """Have time go by for what was exported."""
