@@ -60,7 +60,7 @@ def is_alone():
 
 
 def in_thread(function, *args, join=False, thread=None):
-    """Call a function that blocks, such as a sync of the disk, in a thread of its own.
+    """Call a function that blocks, such as a sync of the disk, in another thread.
 
     join -- wait for the function's end even if the scheduler ends meanwhile
     thread -- the Thread to call it in, also outside of a task
@@ -78,14 +78,14 @@ class Thread:
     """A thread that lasts, for calls that have to come from one and the same."""
 
     def __init__(self):
-        from queue import SimpleQueue  # few runs need it
+        from queue import SimpleQueue  # a run that finds nothing needs none
         self._calls = SimpleQueue()
         self._thread = None
 
     def start(self, function):
         """Have it call a function, which raises nothing, after those that came before."""
         if self._thread is None:
-            thread = threading.Thread(target=self._run, daemon=True, name='zeit.cds-session')
+            thread = threading.Thread(target=self._run, daemon=True, name='zeit.cds-thread')
             thread.parent = threading.current_thread()      # it works for that thread's run
             thread.start()
             self._thread = thread
@@ -173,6 +173,7 @@ class Scheduler:
         self._wakeup = None             # a pipe for other threads
         self._done = collections.deque()    # tasks whose function in another thread has returned
         self._guard = threading.Lock()      # for the pipe
+        self._idle = []         # Threads that have nothing to do
 
     def __enter__(self):
         return self
@@ -240,6 +241,8 @@ class Scheduler:
             with contextlib.suppress(Exception):    # what it ends with is of no interest any more
                 task.throw()
         self._tasks.clear()
+        while self._idle:
+            self._idle.pop().end()
         with self._guard:
             if self._wakeup is not None:
                 for fd in self._wakeup:
@@ -305,19 +308,20 @@ class Scheduler:
             if join:
                 ended.set()
 
+        # To begin a thread takes longer than many a call: one that is here is used again.
+        helper = thread or (self._idle.pop() if self._idle else Thread())
         try:
-            if thread is None:
-                helper = threading.Thread(target=run, daemon=True, name='zeit.cds-thread')
-                helper.parent = threading.current_thread()      # it works for that thread's run
-                helper.start()
-            else:
-                thread.start(run)
+            helper.start(run)
         except RuntimeError:        # there are too many
             return function(*args)
         try:
             self._switch()
         except BaseException:
+            if thread is None:
+                helper.end()
             if join:
                 ended.wait()
             raise
+        if thread is None:
+            self._idle.append(helper)
         return outcome.get()

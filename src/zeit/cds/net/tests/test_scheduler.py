@@ -180,6 +180,30 @@ class InThread(InScheduler, unittest.TestCase):
         self.assertEqual(list(range(30)), self.work(*(
             lambda n=n: in_thread(lambda: (barrier.wait(LIMIT), n)[1]) for n in range(30))))
 
+    def test_one_thread_serves_calls_that_follow_each_other(self):
+        self.spawn('a', lambda: {in_thread(threading.current_thread) for _ in range(9)})
+        self.turn_until(lambda: self.log)
+        (_, (thread,)), = self.log
+        self.assertIsNot(threading.current_thread(), thread)
+        self.assertIs(threading.current_thread(), thread.parent)
+
+    def test_threads_end_with_the_scheduler_those_at_rest_and_those_at_work(self):
+        event, threads = threading.Event(), []
+
+        def work(verb):
+            threads.append(threading.current_thread())
+            verb()
+
+        for verb in str, lambda: event.wait(LIMIT):
+            self.spawn('a', functools.partial(in_thread, work, verb))
+        self.turn_until(lambda: self.log and len(threads) == 2)
+        self.assertEqual([True, True], [thread.is_alive() for thread in threads])
+        self.scheduler.end()
+        event.set()
+        for thread in threads:
+            thread.join(LIMIT)
+        self.assertEqual([False, False], [thread.is_alive() for thread in threads])
+
     def test_more_than_the_system_bears(self):
         with mock.patch.object(threading.Thread, 'start',
                                side_effect=RuntimeError("can't start new thread")):

@@ -80,7 +80,7 @@ class Meanwhile(Exchanges):
         self.assertFalse(event.is_set())
         event.set()
         for thread in threading.enumerate():
-            if thread.name == 'zeit.cds-session':
+            if thread.name == 'zeit.cds-thread':
                 thread.join(9)
                 self.assertFalse(thread.is_alive())
         self.assertEqual([], [session for session in server.sessions if session.alive])
