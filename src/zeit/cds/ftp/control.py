@@ -148,9 +148,11 @@ class Control:
     def final(self):
         """The next reply that isn't preliminary (1yz)."""
         reply = self.reply()
-        self.was_preliminary = reply.code < 200
-        if reply.code >= 200:
-            return reply
+        self.was_preliminary = False
+        return reply if reply.code >= 200 else self._final_after(reply)
+
+    def _final_after(self, reply):
+        self.was_preliminary = True
         for _ in range(PRELIMINARY - 1):
             if (reply := self.reply()).code >= 200:
                 return reply
@@ -173,7 +175,7 @@ class Control:
             reply = self.final()
         except ConnectionLost as e:
             raise self._without_answer(verb, e)
-        if verb not in protocol.ONLY_TO.get(reply.code, (verb,)):
+        if (verbs := protocol.ONLY_TO.get(reply.code)) is not None and verb not in verbs:
             raise self.out_of_step(verb, reply)
         return reply
 

@@ -12,7 +12,7 @@ from zeit.cds.interfaces import (
     TemporaryError,
 )
 from zeit.cds.net.scheduler import sleep
-from zeit.cds.net.stream import connected, connecting, Listener, Stream
+from zeit.cds.net.stream import connected, connecting, Listener, stands, Stream
 
 
 log = logging.getLogger(__name__)
@@ -230,12 +230,14 @@ class DataConnections:
 
     def connected(self, sock):
         """The Stream of a socket that connects. Raises OSError."""
-        try:
-            seconds = self._seconds()
-        except BaseException:
-            sock.close()
-            raise
-        return Stream(connected(sock, seconds), self._timeout, self._deadline)
+        if not stands(sock):
+            try:
+                seconds = self._seconds()
+            except BaseException:
+                sock.close()
+                raise
+            connected(sock, seconds)
+        return Stream(sock, self._timeout, self._deadline)
 
     def _seconds(self):
         """How long to wait for a connection."""

@@ -69,11 +69,6 @@ ONLY_TO = {
 }
 
 
-def is_out_of_step(verb, code):
-    """Does a final reply of this code belong to another command than that? bool"""
-    return code in ONLY_TO and verb not in ONLY_TO[code]
-
-
 def error(reply):
     """The fitting exception for a reply that is no success: see ReplyError.of."""
     if reply.code not in NOT_SUPPORTED:

@@ -64,8 +64,6 @@ def connecting(family, address):
 def connected(sock, seconds):
     """That socket, once it is connected. Raises OSError."""
     try:
-        if _stands(sock):
-            return sock
         wait(sock, WRITE, seconds)
         if number := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             raise OSError(number, os.strerror(number))
@@ -75,7 +73,7 @@ def connected(sock, seconds):
     return sock
 
 
-def _stands(sock):
+def stands(sock):
     """Is it connected already, as on a short line? Then nobody has to wait. bool"""
     try:
         sock.getpeername()
