@@ -1,10 +1,6 @@
-"""What happened, told with zope.event: implementations of the event interfaces.
-
-An event shows its feed without the password, whoever made the event.
-"""
+"""What happened, told with zope.event: implementations of the event interfaces."""
 import logging
 import sys
-from typing import NamedTuple
 
 import zope.event
 import zope.interface
@@ -42,60 +38,65 @@ class Outcome:
         return self.error is None and not self.failed and not self.unheard
 
 
-class Discreet:
-    """Mixed into an event: nobody learns a password from it."""
+class Event:
+    """What happened to a feed, which it shows without the password, whoever made the event."""
 
-    __slots__ = ()
+    __slots__ = ('feed',)
 
-    def __new__(cls, feed, *args, **kw):
-        return super().__new__(cls, without_password(feed), *args, **kw)
+    def __init__(self, feed):
+        self.feed = without_password(feed)
+
+    def __repr__(self):
+        names = [name for kind in reversed(type(self).__mro__)
+                 for name in getattr(kind, '__slots__', ())]
+        return '%s(%s)' % (type(self).__name__, ', '.join(
+            '%s=%r' % (name, getattr(self, name)) for name in names))
 
 
-class _Exchanged(NamedTuple):
-    feed: object
-    name: str
-    path: str | None
-    size: int
+class FileExchanged(Event):
+    """What FileImported and FileExported have in common."""
+
+    __slots__ = 'name', 'path', 'size'
+
+    def __init__(self, feed, name, path, size):
+        super().__init__(feed)
+        self.name, self.path, self.size = name, path, size
 
 
 @zope.interface.implementer(IFileImported)
-class FileImported(Discreet, _Exchanged):
+class FileImported(FileExchanged):
     """See IFileImported."""
 
     __slots__ = ()
 
 
 @zope.interface.implementer(IFileExported)
-class FileExported(Discreet, _Exchanged):
+class FileExported(FileExchanged):
     """See IFileExported."""
 
     __slots__ = ()
 
 
-class _Skipped(NamedTuple):
-    feed: object
-    name: str
-    reason: str
-    failed: bool
-
-
 @zope.interface.implementer(IFileSkipped)
-class FileSkipped(Discreet, _Skipped):
+class FileSkipped(Event):
     """See IFileSkipped."""
 
-    __slots__ = ()
+    __slots__ = 'name', 'reason', 'failed'
 
-
-class _Finished(NamedTuple):
-    feed: object
-    outcome: Outcome
+    def __init__(self, feed, name, reason, failed):
+        super().__init__(feed)
+        self.name, self.reason, self.failed = name, reason, failed
 
 
 @zope.interface.implementer(IRunFinished)
-class RunFinished(Discreet, _Finished):
+class RunFinished(Event):
     """See IRunFinished."""
 
-    __slots__ = ()
+    __slots__ = ('outcome',)
+
+    def __init__(self, feed, outcome):
+        super().__init__(feed)
+        self.outcome = outcome
 
 
 def notify(event, outcome=None):

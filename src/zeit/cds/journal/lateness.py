@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import zope.interface
 
-from zeit.cds.events import Discreet, notify
+from zeit.cds.events import Event, notify
 from zeit.cds.feed import label
 from zeit.cds.interfaces import FileRow, IFeedSilent, IFeedSpeaksAgain
 from zeit.cds.journal.expectation import Expectation, Silence
@@ -13,20 +13,25 @@ from zeit.cds.journal.expectation import Expectation, Silence
 SECOND = 10**9      # nanoseconds
 
 
-class _Told(NamedTuple):
-    feed: object
-    last: int | None
+class Told(Event):
+    """What FeedSilent and FeedSpeaksAgain have in common."""
+
+    __slots__ = ('last',)
+
+    def __init__(self, feed, last):
+        super().__init__(feed)
+        self.last = last
 
 
 @zope.interface.implementer(IFeedSilent)
-class FeedSilent(Discreet, _Told):
+class FeedSilent(Told):
     """See IFeedSilent."""
 
     __slots__ = ()
 
 
 @zope.interface.implementer(IFeedSpeaksAgain)
-class FeedSpeaksAgain(Discreet, _Told):
+class FeedSpeaksAgain(Told):
     """See IFeedSpeaksAgain."""
 
     __slots__ = ()

@@ -46,6 +46,10 @@ class Contracts(unittest.TestCase):
             self.assertIn('ftp.example.com', repr(event))
             self.assertEqual(('', 'ftp.example.com'), (event.feed.password, event.feed.hostname))
 
+    def test_an_event_shows_all_that_it_tells(self):
+        self.assertRegex(repr(events.FileSkipped(FEED, 'a', 'why', True)),
+                         r"^FileSkipped\(feed=.*, name='a', reason='why', failed=True\)$")
+
     def test_a_feed_without_a_password_is_told_as_it_is(self):
         feed = Feed(store_dir='/spool', hostname='ftp.example.com', user='anonymous')
         self.assertIs(feed, events.FileImported(feed, 'a.xml', '/spool/new/a.xml', 1).feed)

@@ -67,7 +67,8 @@ class Choosing(unittest.TestCase):
         self.assertEqual(['Not exchanged: a: it is bad.', 'Not exchanged: b: it waits.'],
                          self.log.warnings)
         self.assertEqual([('a', 'it is bad', True), ('b', 'it waits', False)],
-                         [event[1:] for event in self.events if isinstance(event, FileSkipped)])
+                         [(event.name, event.reason, event.failed) for event in self.events
+                          if isinstance(event, FileSkipped)])
         self.assertEqual(3, self.outcome.waiting)
         self.choose('a', 'b', 'c')
         self.assertEqual([], self.log.warnings)
