@@ -96,15 +96,17 @@ def entry_of(name):
 class SFTPBatch:
     """See IBatch. (It is also what the verbs of a session are made of.)"""
 
-    __slots__ = '_channel', '_place', '_asked', '_told'
+    __slots__ = '_channel', '_place', '_lingering', '_asked', '_told'
 
-    def __init__(self, channel, place, told=None):
+    def __init__(self, channel, place, lingering=None, told=None):
         """
         channel -- Channel
         place -- Place
+        lingering -- Lingering; None: nothing will be removed or renamed
         told -- the name of a file that was asked about before, and a Pending of its Entry
         """
         self._channel, self._place, self._told = channel, place, told
+        self._lingering = lingering
         self._asked = []
 
     def settle(self):
@@ -139,11 +141,13 @@ class SFTPBatch:
         return self._ask(packets.STAT, lambda: self._place.of(name), entry_of(name))
 
     def remove(self, name):
-        return self._ask(packets.REMOVE, lambda: self._place.of(name), done(name))
+        return self._lingering.insist(lambda: self._ask(
+            packets.REMOVE, lambda: self._place.of(name), done(name)))
 
     def rename(self, source, target):
-        return self._ask(packets.RENAME,
-                         lambda: self._place.of(source) + self._place.of(target, 2), done(source))
+        return self._lingering.insist(lambda: self._ask(
+            packets.RENAME, lambda: self._place.of(source) + self._place.of(target, 2),
+            done(source)))
 
     def make_directory(self, name):
         return self._ask(packets.MKDIR,

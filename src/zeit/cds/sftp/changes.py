@@ -17,9 +17,11 @@ class ChangeDetection:
         session -- SFTPSession
         """
         self._channel, self._place = session.channel, session.place
+        self._lingering = session.transfers.lingering
 
     def version(self):
         self._channel.check()
+        self._lingering.close()
         found = self._channel.ask(
             packets.STAT, packets.text(self._place.path), attributes_of(None)).get()
         return None if found is None or found.modified is None else (found.modified, found.size)

@@ -4,6 +4,7 @@ import collections
 from zeit.cds.interfaces import PermanentError
 from zeit.cds.sftp import packets
 from zeit.cds.sftp.batch import failed
+from zeit.cds.sftp.channel import Known
 from zeit.cds.text import printable
 
 
@@ -62,7 +63,10 @@ class Download:
 
     def close(self, look):
         """Ask for its end. look -- also for what is there afterwards? bool"""
-        self.closed = self._transfers.close(self._handle, self._name)
+        if look and self._transfers.lingering.take(self._handle, self.count):
+            self.closed = Known()
+        else:
+            self.closed = self._transfers.close(self._handle, self._name)
         if look:
             self.after = self._name, self._transfers.look(self._name)
 

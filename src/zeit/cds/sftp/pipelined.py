@@ -12,7 +12,7 @@ class SharedBatch(SFTPBatch):
     __slots__ = ('_later',)
 
     def __init__(self, session, later):
-        super().__init__(session.channel, session.place)
+        super().__init__(session.channel, session.place, session.transfers.lingering)
         self._later = later
 
     def __enter__(self):
@@ -44,6 +44,7 @@ class Pipelined:
             batch.settle()
 
         self._channel.check()
+        self._transfers.lingering.close()
         return Listing(self._channel, self.session.place).entries(
             heard, share if also is not None else None)
 

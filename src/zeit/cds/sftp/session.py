@@ -202,6 +202,7 @@ class SFTPSession:
     # ------------------------------------------------------------ listings, transfers
 
     def entries(self):
+        self.transfers.lingering.close()
         yield from Listing(self.channel, self.place).entries()
 
     def names(self, directory):

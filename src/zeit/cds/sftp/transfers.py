@@ -18,6 +18,7 @@ from zeit.cds.sftp import packets
 from zeit.cds.sftp.ahead import Ahead
 from zeit.cds.sftp.batch import attributes_of, done, entry_of, handle_of, SFTPBatch
 from zeit.cds.sftp.download import Download
+from zeit.cds.sftp.lingering import Lingering
 from zeit.cds.sftp.tuning import TUNING
 from zeit.cds.text import printable
 
@@ -34,10 +35,11 @@ class Transfers:
         self.channel, self._place, self.tuning = channel, place, tuning
         self.limits, self.syncs, self.latency = packets.Limits(), False, 0.0
         self.closes_early = True        # does it send as much at once as it is asked for?
+        self.lingering = Lingering(channel, tuning)
         self._ahead = Ahead(self, tuning)
 
     def batch(self, told=None):
-        return SFTPBatch(self.channel, self._place, told)
+        return SFTPBatch(self.channel, self._place, self.lingering, told)
 
     def open(self, name, flags=packets.FOR_READING):
         """A Pending of a handle. Raises ValueError."""
@@ -64,7 +66,8 @@ class Transfers:
         """See IPipelined.read. size -- as far as it is known, int or None"""
         download = self._ahead.take(name, offset, size)
         if download is None:
-            download = Download(self, name, self.open(name).get(), offset, size)
+            handle = self.lingering.insist(lambda: self.open(name)).get()
+            download = Download(self, name, handle, offset, size)
         try:
             shared = download.run(sink, also, then)
         except BaseException:
@@ -94,7 +97,7 @@ class Transfers:
         """See IPipelined.write."""
         self.channel.check()
         flags = packets.FOR_WRITING | (0 if offset else packets.CREATE | packets.TRUNCATE)
-        handle = self.open(name, flags).get()
+        handle = self.lingering.insist(lambda: self.open(name, flags)).get()
         try:
             if offset:
                 self._go_to(handle, name, offset)

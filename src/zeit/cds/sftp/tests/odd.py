@@ -32,14 +32,15 @@ class Odd:
     failing -- {type of request: code}: these fail
     handles -- so many may be open
     once -- a file is gone once it was opened
+    locks -- what is open is neither removed nor renamed
     hangs_up -- after so many requests it ends the connection, in the middle of a reply
     """
 
     def __init__(self, most=2**18, backwards=1, silent=False, bare=False, extensions=(),
-                 failing=(), handles=1000, once=False, hangs_up=None):
+                 failing=(), handles=1000, once=False, locks=False, hangs_up=None):
         self.most, self.backwards, self.silent, self.bare = most, backwards, silent, bare
         self.extensions, self.failing = dict(extensions), dict(failing)
-        self.handles, self.once, self.hangs_up = handles, once, hangs_up
+        self.handles, self.once, self.locks, self.hangs_up = handles, once, locks, hangs_up
 
 
 class Server(threading.Thread):
@@ -50,6 +51,7 @@ class Server(threading.Thread):
         self._socket, self.odd = sock, odd
         self._handles, self._file = {}, sock.makefile('rb')
         self._opened_ever = 0
+        self._paths = {}        # of files that are open: {handle: path}
         self.kinds = []         # of the requests that came
 
     def run(self):
@@ -128,6 +130,11 @@ class Server(threading.Thread):
                 + packets.LARGE_NUMBER.pack(status.st_size) + struct.pack(
                     '>III', status.st_mode, int(status.st_atime), int(status.st_mtime)))
 
+    def _unlocked(self, path):
+        if self.odd.locks and path in self._paths.values():
+            raise OSError('Another process uses the file.')
+        return path
+
     # ------------------------------------------------------------ requests, by their types
 
     def _3(self, reader):
@@ -140,10 +147,14 @@ class Server(threading.Thread):
         opened = os.open(path, mode, 0o666)
         if self.odd.once and mode == os.O_RDONLY:
             os.unlink(path)
-        return self._opened(opened)
+        reply = self._opened(opened)
+        self._paths[b'%d' % self._opened_ever] = path
+        return reply
 
     def _4(self, reader):
-        if isinstance(handle := self._handles.pop(reader.text()), int):
+        name = reader.text()
+        self._paths.pop(name, None)
+        if isinstance(handle := self._handles.pop(name), int):
             os.close(handle)
 
     def _5(self, reader):
@@ -179,7 +190,7 @@ class Server(threading.Thread):
             for name, path in some)
 
     def _13(self, reader):
-        path = reader.text()
+        path = self._unlocked(reader.text())
         if stat.S_ISDIR(os.lstat(path).st_mode):
             raise OSError('This is a directory.')
         os.unlink(path)
@@ -194,7 +205,7 @@ class Server(threading.Thread):
         return packets.ATTRS, self._attributes(os.stat(reader.text()))
 
     def _18(self, reader):
-        source, target = reader.text(), reader.text()
+        source, target = self._unlocked(reader.text()), reader.text()
         if os.path.lexists(target):
             raise OSError('There is something.')
         os.rename(source, target)

@@ -40,6 +40,23 @@ class FewHandles(Contract, unittest.TestCase):
     connection = OddConnection(Odd(handles=3))
 
 
+class Lingering(Contract, unittest.TestCase):
+    """Files stay open after they were read."""
+
+    connection = OddConnection(Odd(), Tuning(large=1))
+
+
+class LingeringWithFewHandles(Contract, unittest.TestCase):
+
+    connection = OddConnection(Odd(handles=3), Tuning(large=1))
+
+
+class LingeringWithLocks(Contract, unittest.TestCase):
+    """It removes no file that is open."""
+
+    connection = OddConnection(Odd(locks=True), Tuning(large=1))
+
+
 class OneAhead(Contract, unittest.TestCase):
 
     connection = OddConnection(Odd(), Tuning(ahead=1))
