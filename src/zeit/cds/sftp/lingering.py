@@ -23,7 +23,8 @@ class Lingering:
         tuning -- Tuning
         """
         self._channel, self._large, self._most = channel, tuning.large, tuning.lingering
-        self._handles = collections.deque()
+        self._files = collections.deque()       # pairs of a handle and a size
+        self._bytes = 0
         self._is_borne = True       # by the server
 
     def take(self, handle, size):
@@ -32,19 +33,22 @@ class Lingering:
         handle -- bytes, as they are sent
         size -- bytes
         """
-        if size < self._large or not self._is_borne:
+        if not self._large <= size <= self._most or not self._is_borne:
             return False
-        self._handles.append(handle)
-        while len(self._handles) > self._most:
-            self._close(self._handles.popleft())
+        self._files.append((handle, size))
+        self._bytes += size
+        while self._bytes > self._most:     # so much room the server lacks meanwhile
+            self._close_oldest()
         return True
 
     def close(self):
         """Close all, with whatever is sent next."""
-        while self._handles:
-            self._close(self._handles.popleft())
+        while self._files:
+            self._close_oldest()
 
-    def _close(self, handle):
+    def _close_oldest(self):
+        handle, size = self._files.popleft()
+        self._bytes -= size
         self._channel.ask(packets.CLOSE, handle, done(None))
 
     def insist(self, ask):
@@ -52,7 +56,7 @@ class Lingering:
         the server refuses it: there are some that remove no file that is open, as Windows is wont
         to, and others that bear few of them. None stays open any more if that was the reason.
         """
-        return Insisting(self, ask) if self._handles else ask()
+        return Insisting(self, ask) if self._files else ask()
 
     def again(self, ask):
         """That once more: the Pending, which is done."""

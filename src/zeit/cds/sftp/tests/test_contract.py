@@ -2,7 +2,9 @@
 import unittest
 
 from zeit.cds.pipelined import AtOnce
+from zeit.cds.sftp.session import SFTPConnection
 from zeit.cds.sftp.tests.sessions import OnServer
+from zeit.cds.sftp.tuning import Tuning
 from zeit.cds.testing.contracts.pipelined import PipelinedContract
 from zeit.cds.testing.contracts.session import SessionContract
 from zeit.cds.testing.layers import on_servers, SFTP_LAYERS
@@ -10,6 +12,12 @@ from zeit.cds.testing.layers import on_servers, SFTP_LAYERS
 
 class Sessions(OnServer, SessionContract):
     """Whatever can be pipelined is."""
+
+
+class Lingering(OnServer, PipelinedContract):
+    """Files stay open after they were read."""
+
+    connection = SFTPConnection(Tuning(large=1))
 
 
 class OneByOne(OnServer, PipelinedContract):
@@ -22,4 +30,5 @@ class OneByOne(OnServer, PipelinedContract):
 
 
 def test_suite():
-    return unittest.TestSuite(on_servers(case, SFTP_LAYERS) for case in (Sessions, OneByOne))
+    return unittest.TestSuite(on_servers(case, SFTP_LAYERS) for case in (
+        Sessions, Lingering, OneByOne))

@@ -15,7 +15,7 @@ SIZE = 70_000       # not closed before its turn
 class Lingering(Local, unittest.TestCase):
 
     def opened(self, **odd):
-        connection = OddConnection(Odd(**odd), Tuning(large=SIZE, lingering=2))
+        connection = OddConnection(Odd(**odd), Tuning(large=SIZE, lingering=2 * SIZE))
         self.session = connection.open(self.feed(), None)
         self.addCleanup(self.session.close)
         self.server = connection.servers[0]
@@ -56,6 +56,11 @@ class Lingering(Local, unittest.TestCase):
     def test_a_smaller_one_is_closed(self):
         self.opened()
         self.read('a', 'b', size=SIZE - 1)
+        self.assertEqual(2, self.closed())
+
+    def test_one_that_takes_too_much_room_is_closed(self):
+        self.opened()
+        self.read('a', 'b', size=2 * SIZE + 1)
         self.assertEqual(2, self.closed())
 
     def test_the_oldest_are_closed_when_there_are_many(self):
