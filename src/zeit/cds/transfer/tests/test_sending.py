@@ -240,7 +240,7 @@ class Published(Exports):
         self.assertEqual(["Exported, but not in 'new' any more, or replaced there: a."],
                          self.log.warnings)
         exported, = [event for event in events if isinstance(event, FileExported)]
-        self.assertEqual(('a', None, 4), exported[1:])
+        self.assertEqual(('a', None, 4), (exported.name, exported.path, exported.size))
         self.assertEqual({'a': b'newer'}, self.spool('new'))
 
     def test_old_files_are_removed_at_both_ends(self):
