@@ -188,15 +188,18 @@ class InThread(InScheduler, unittest.TestCase):
         self.assertIs(threading.current_thread(), thread.parent)
 
     def test_threads_end_with_the_scheduler_those_at_rest_and_those_at_work(self):
-        event, threads = threading.Event(), []
+        event, begun, threads = threading.Event(), threading.Semaphore(0), []
 
         def work(verb):
             threads.append(threading.current_thread())
+            begun.release()
             verb()
 
         for verb in str, lambda: event.wait(LIMIT):
             self.spawn('a', functools.partial(in_thread, work, verb))
-        self.turn_until(lambda: self.log and len(threads) == 2)
+        self.turn_until(lambda: self.log)
+        for _ in range(2):
+            self.assertTrue(begun.acquire(timeout=LIMIT))
         self.assertEqual([True, True], [thread.is_alive() for thread in threads])
         self.scheduler.end()
         event.set()
