@@ -59,8 +59,8 @@ class Exports(Exchanges):
             self.offer(name, name.encode())
         server.faults.append(Fault('rename', ConnectionLost('Off.')))
         server.faults.append(Fault('open', ConnectionLost('Off.'), skip=1))
-        with recorded():
-            self.export(server)()
+        with recorded():        # none gets its name before all are there
+            self.export(server, QUICK._replace(gather=9.0))()
         server.faults.clear()
         with server.open(self.feed(), Deadline(9)) as session:
             for name in 'write', 'read':
