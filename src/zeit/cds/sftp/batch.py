@@ -98,11 +98,11 @@ class SFTPBatch:
 
     __slots__ = '_channel', '_place', '_lingering', '_asked', '_told'
 
-    def __init__(self, channel, place, lingering=None, told=None):
+    def __init__(self, channel, place, lingering, told=None):
         """
         channel -- Channel
         place -- Place
-        lingering -- Lingering; None: nothing will be removed or renamed
+        lingering -- Lingering
         told -- the name of a file that was asked about before, and a Pending of its Entry
         """
         self._channel, self._place, self._told = channel, place, told

@@ -21,12 +21,13 @@ def names_of(kind, reader):
 class Listing:
     """See above."""
 
-    def __init__(self, channel, place):
+    def __init__(self, channel, place, lingering):
         """
         channel -- Channel
         place -- Place
+        lingering -- Lingering
         """
-        self._channel, self._place = channel, place
+        self._channel, self._place, self._lingering = channel, place, lingering
 
     def names(self, directory):
         """See ICDSSession.names."""
@@ -38,6 +39,7 @@ class Listing:
 
         end -- called before the last round trip
         """
+        self._lingering.close()
         found, links = [], []
         for name, attributes in self._listed(packets.text(self._place.path), None):
             if attributes.is_link:
@@ -56,7 +58,7 @@ class Listing:
         """A link counts as what it leads to."""
         if not links:
             return
-        batch = SFTPBatch(self._channel, self._place)
+        batch = SFTPBatch(self._channel, self._place, self._lingering)
         asked = [batch.attributes(found[index].name) for index in links]
         batch.settle()
         for index, pending in zip(links, asked):
@@ -69,8 +71,8 @@ class Listing:
 
     def _listed(self, path, name):
         """Iterate over pairs of a name and Attributes."""
-        handle = packets.text(
-            self._channel.ask(packets.OPENDIR, path, handle_of(name)).get())
+        handle = packets.text(self._lingering.insist(
+            lambda: self._channel.ask(packets.OPENDIR, path, handle_of(name))).get())
         underway = collections.deque()
         try:
             while True:

@@ -44,8 +44,7 @@ class Pipelined:
             batch.settle()
 
         self._channel.check()
-        self._transfers.lingering.close()
-        return Listing(self._channel, self.session.place).entries(
+        return Listing(self._channel, self.session.place, self._transfers.lingering).entries(
             heard, share if also is not None else None)
 
     def read(self, entry, sink, offset=0, also=None, then=None):

@@ -202,11 +202,14 @@ class SFTPSession:
     # ------------------------------------------------------------ listings, transfers
 
     def entries(self):
-        self.transfers.lingering.close()
-        yield from Listing(self.channel, self.place).entries()
+        yield from self._listing.entries()
 
     def names(self, directory):
-        return Listing(self.channel, self.place).names(directory)
+        return self._listing.names(directory)
+
+    @property
+    def _listing(self):
+        return Listing(self.channel, self.place, self.transfers.lingering)
 
     def read(self, name, sink, offset=0):
         self.channel.check()

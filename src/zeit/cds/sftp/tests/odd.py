@@ -130,6 +130,10 @@ class Server(threading.Thread):
                 + packets.LARGE_NUMBER.pack(status.st_size) + struct.pack(
                     '>III', status.st_mode, int(status.st_atime), int(status.st_mtime)))
 
+    def _check_room(self):
+        if len(self._handles) >= self.odd.handles:
+            raise OSError('Too many open files')
+
     def _unlocked(self, path):
         if self.odd.locks and path in self._paths.values():
             raise OSError('Another process uses the file.')
@@ -142,8 +146,7 @@ class Server(threading.Thread):
         mode = os.O_RDONLY if flags & packets.FOR_READING else os.O_WRONLY
         if flags & packets.CREATE:
             mode |= os.O_CREAT | os.O_TRUNC
-        if len(self._handles) >= self.odd.handles:
-            raise OSError('Too many open files')
+        self._check_room()
         opened = os.open(path, mode, 0o666)
         if self.odd.once and mode == os.O_RDONLY:
             os.unlink(path)
@@ -177,6 +180,7 @@ class Server(threading.Thread):
 
     def _11(self, reader):
         path = reader.text()
+        self._check_room()
         return self._opened([(name, os.path.join(path, name)) for name in os.listdir(path)])
 
     def _12(self, reader):

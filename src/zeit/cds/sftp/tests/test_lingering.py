@@ -90,6 +90,13 @@ class Lingering(Local, unittest.TestCase):
         self.session.rename('a', 'b')
         self.assertEqual({'b': data(SIZE)}, self.directory.contents())
 
+    def test_a_server_that_bears_few_open_files_lists_all_the_same(self):
+        self.opened(handles=1)
+        self.directory.put('a', data(SIZE))
+        self.session.make_directory('b')
+        self.pipe.read(Entry('a', SIZE, kind='file'), Sink(2**17), also=lambda batch: None)
+        self.assertEqual([], self.session.names('b'))
+
     def test_what_is_refused_for_other_reasons_changes_nothing(self):
         self.opened()
         self.directory.put('a', data(SIZE))
