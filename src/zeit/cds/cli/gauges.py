@@ -24,6 +24,7 @@ from zeit.cds.cli.metrics import (
 )
 from zeit.cds.feed import label
 from zeit.cds.interfaces import IRunFinished
+from zeit.cds.text import printable
 
 
 OWN = {
@@ -125,4 +126,4 @@ class Gauges:
 
 def of(feed):
     """The labels of its series."""
-    return label(feed), feed.direction
+    return printable(label(feed)), feed.direction

@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
 from zeit.cds.feed import label
+from zeit.cds.text import printable
 
 
 LABELS = ('feed', 'direction')
@@ -68,7 +69,7 @@ def write(path, feed, outcome, status, lock_age, ended):
             raise OSError(errno.EINVAL, 'That is no file', path)
     with locked(os.path.dirname(path)):
         series = read(path)
-        mine = label(feed), feed.direction
+        mine = printable(label(feed)), feed.direction
         before = series.get(mine, {})
         last = max(before.get(LAST_FILE, 0), ended if outcome.files else 0)
         series[mine] = {

@@ -94,11 +94,13 @@ class Crew:
         begun, run = clock(), uuid.uuid4().hex
         with self._writing() as connection:
             held = self._held(connection, feed)
-            if sent is not None and held.looked is not None and held.looked > sent:
-                return None
-            of_feed = claims.c.feed == feed
+            of_feed, begun_since = claims.c.feed == feed, (
+                sent is not None and held.looked is not None and held.looked > sent)
             if not self._is_free(connection, feed, held.run):
-                connection.execute(update(claims).where(of_feed).values(again=True))
+                if not begun_since:
+                    connection.execute(update(claims).where(of_feed).values(again=True))
+                return None
+            if begun_since and held.run is None:    # else it has died, and has all to be done yet
                 return None
             connection.execute(update(claims).where(of_feed).values(
                 run=run, again=False, looked=time.time()))

@@ -83,6 +83,11 @@ def zope_arguments(app):
     return {'_run_asynchronously_': True, '_principal_id_': app.conf.get('cds_principal')}
 
 
+def computed(arg):
+    """An argument of an application's entry, which may be one that is only now known."""
+    return arg() if isinstance(arg, celery.beat.BeatLazyFunc) else arg
+
+
 class Scheduler(celery.beat.Scheduler):
     """Has the feeds beside what the application schedules, and keeps no file: there may be two, on
     two hosts.
@@ -106,8 +111,10 @@ class Scheduler(celery.beat.Scheduler):
     def apply_async(self, entry, producer=None, advance=True, **kw):
         entry = self.reserve(entry) if advance else entry
         try:
-            return self.send_task(entry.task, list(entry.args or ()), dict(entry.kwargs or {}),
-                                  producer=producer, headers={SENT: time.time()},
-                                  **entry.options)
+            options = dict(entry.options)
+            headers = {**(options.pop('headers', None) or {}), SENT: time.time()}
+            kwargs = {name: computed(arg) for name, arg in (entry.kwargs or {}).items()}
+            return self.send_task(entry.task, [computed(arg) for arg in entry.args or ()], kwargs,
+                                  producer=producer, headers=headers, **options)
         except Exception as e:
             raise celery.beat.SchedulingError('%s could not be sent: %s' % (entry.name, e)) from e

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from zeit.cds import main
 from zeit.cds.fleet import site, telling
-from zeit.cds.fleet.crew import Crew, NoClaim
+from zeit.cds.fleet.crew import Crew, NoClaim, TUNING
 from zeit.cds.fleet.schedule import drop_after, SENT
 from zeit.cds.interfaces import JournalError, Locked
 from zeit.cds.registry import registered_feed
@@ -53,8 +53,13 @@ def exchange(task, name, direction):
     """
     feed = registered_feed(name, direction)
     site.prepare()
-    claim = claimed(name, (task.request.headers or {}).get(SENT))
+    headers = task.request.headers or {}
+    claim = claimed(name, headers.get(SENT))
     if claim is None:
+        if (task.request.delivery_info or {}).get('redelivered'):
+            # Whoever had it before may have died in a run of this feed, and that is not known yet.
+            send_quietly(task, name, countdown=TUNING.dead, expires=TUNING.dead + drop_after(feed),
+                         headers={SENT: headers[SENT]} if SENT in headers else {})
         return None
     log.info('Feed: %s', printable(name))   # a worker's log has those of many
     outcome = None

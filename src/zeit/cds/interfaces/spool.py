@@ -326,7 +326,7 @@ class INoted(zope.interface.Interface):
         """
 
     def untaken():
-        """Names (set of str) of what is in new; None if this is no import."""
+        """Names (set of str) of what is in new; None if this is no import, or there is no new."""
 
 
 class INotedImport(INoted):

@@ -15,15 +15,17 @@ def pending(state, direction):
 
 
 def written(name):
-    r"""Names, and what others say, any bytes, as text: what is no UTF-8 is \xHH, and \ is \\."""
+    r"""Names, and what others say, any bytes, as text: what is no UTF-8 is \xHH, NUL as well, and \
+    is \\.
+    """
     if '\\' in name:
         name = name.replace('\\', '\\\\')
     try:
         name.encode('utf-8')
     except UnicodeEncodeError:
-        return ''.join('\\x%02x' % (ord(c) - 0xdc00) if '\udc80' <= c <= '\udcff' else c
+        name = ''.join('\\x%02x' % (ord(c) - 0xdc00) if '\udc80' <= c <= '\udcff' else c
                        for c in name)
-    return name
+    return name.replace('\0', '\\x00')      # PostgreSQL bears none
 
 
 def read(text):
@@ -36,7 +38,16 @@ def read(text):
 
 def _read(text):
     first, *others = text.split('\\x')
-    return first + ''.join(chr(0xdc00 + int(other[:2], 16)) + other[2:] for other in others)
+    return first + ''.join(_byte(int(other[:2], 16)) + other[2:] for other in others)
+
+
+def _byte(number):
+    return chr(number if number < 0x80 else 0xdc00 + number)
+
+
+def bounded(value):
+    """What servers say of sizes and times, as a column has it: None if it is too large for one."""
+    return value if value is None or -2**63 <= value < 2**63 else None
 
 
 def later_version(name, version):

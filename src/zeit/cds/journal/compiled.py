@@ -128,7 +128,11 @@ STATEMENTS = {'be silent': 'INSERT INTO silences (feed, direction) VALUES (:feed
                ":of_direction AND files.pending = 'aside' AND files.name IN "
                '(__[POSTCOMPILE_names])',
  'expire empty runs': 'DELETE FROM runs WHERE runs.begun > :after AND runs.begun < :before '
-                      'AND runs.files = 0 AND runs.failed = 0 AND runs.error IS NULL',
+                      'AND runs.files = 0 AND runs.failed = 0 AND runs.error IS NULL AND '
+                      'runs.begun > (SELECT min(runs_1.begun) AS min_1 \n'
+                      'FROM runs AS runs_1 \n'
+                      'WHERE runs_1.feed = runs.feed AND runs_1.direction = '
+                      'runs.direction)',
  'expire files': 'DELETE FROM files WHERE files.id IN (SELECT files.id \n'
                  'FROM files \n'
                  'WHERE files.changed < :before AND files.state IN '
@@ -200,8 +204,8 @@ STATEMENTS = {'be silent': 'INSERT INTO silences (feed, direction) VALUES (:feed
            'WHERE silences.feed = :of_feed AND silences.direction = :of_direction',
  'speak': 'DELETE FROM silences WHERE silences.feed = :of_feed AND silences.direction = '
           ':of_direction',
- 'take': "UPDATE files SET state='taken', pending=NULL, taken=:taken WHERE files.id = "
-         ':of_id',
+ 'take': "UPDATE files SET state='taken', pending=NULL, taken=:taken, changed=:changed "
+         'WHERE files.id = :of_id',
  'tasks of keys': 'SELECT outbox."key" \n'
                   'FROM outbox \n'
                   'WHERE outbox."key" IN (__[POSTCOMPILE_keys])',

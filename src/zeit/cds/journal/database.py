@@ -27,6 +27,8 @@ class Words(sqlalchemy.types.TypeDecorator):
         return None if value is None else read(value)
 
 
+LONGEST = 60        # seconds that a statement may take
+
 metadata = MetaData()
 Id = BigInteger().with_variant(Integer, 'sqlite')       # only an INTEGER counts up there
 
@@ -105,8 +107,11 @@ def engine_of(url):
         if kind == 'postgresql':
             engine = sqlalchemy.create_engine(
                 parsed.set(drivername='postgresql+psycopg'), pool_size=1, pool_pre_ping=True,
-                connect_args={'connect_timeout': 5, 'application_name': 'zeit.cds'},
+                connect_args={'connect_timeout': 5, 'application_name': 'zeit.cds',
+                              'keepalives_idle': 10, 'keepalives_interval': 5,
+                              'keepalives_count': 2, 'tcp_user_timeout': 20_000},
                 hide_parameters=True)
+            _prepare_postgresql(engine)
         elif kind == 'sqlite':
             engine = sqlalchemy.create_engine(
                 parsed, poolclass=sqlalchemy.pool.NullPool, connect_args={'timeout': embedded.BUSY},
@@ -117,6 +122,17 @@ def engine_of(url):
     except (sqlalchemy.exc.ArgumentError, ValueError):      # the latter of a port
         raise ConfigurationError(WANTED) from None
     return engine
+
+
+def _prepare_postgresql(engine):
+
+    @sqlalchemy.event.listens_for(engine, 'begin')
+    def begun(connection):
+        # Of this transaction, for a pool between us and the server may give the next one another
+        # session: who waits for somebody's lock waits as long as with SQLite, and nobody for ever.
+        connection.exec_driver_sql(
+            "SELECT set_config('lock_timeout', '%d', true), "
+            "set_config('statement_timeout', '%d', true)" % (1000 * embedded.BUSY, 1000 * LONGEST))
 
 
 def _prepare_sqlite(engine):

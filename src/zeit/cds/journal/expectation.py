@@ -55,7 +55,9 @@ class Expectation:
         allowed = self.allowed(moment)
         if allowed is None:
             return Silence(0.0, None)
-        begun = moment.replace(minute=0, second=0, microsecond=0)
+        # Of this zone: in some, hours begin in the middle of those of UTC.
+        begun = moment.astimezone(self._zone).replace(minute=0, second=0, microsecond=0).astimezone(
+            datetime.UTC)
         for _ in range(WEEK):
             if begun.timestamp() <= last or self.allowed(begun - HOUR) is None:
                 break

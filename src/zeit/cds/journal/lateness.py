@@ -78,10 +78,20 @@ def tell(journal, feeds, now=None):
 
     A feed that sleeps, by its table, is no news.
     """
+    now = time.time() if now is None else now
     found = heard(journal, feeds, now)
     for one in found:
-        if one.silence.allowed is not None and journal.heed(
+        if (one.silence.is_late or _speaks(one, now)) and journal.heed(
                 label(one.feed), one.feed.direction, one.silence.is_late):
             last = one.last and one.last.published
             notify((FeedSilent if one.silence.is_late else FeedSpeaksAgain)(one.feed, last))
     return found
+
+
+def _speaks(one, now):
+    """Has it had a file since it woke up last? bool
+
+    one -- Heard, of a feed that is not late
+    """
+    return one.silence.allowed is not None and one.last is not None and (
+        one.last.published / SECOND + one.silence.seconds > now - 1)

@@ -3,7 +3,7 @@ import socket
 import time
 
 from zeit.cds.interfaces import FileRow
-from zeit.cds.journal.columns import OPEN, pending
+from zeit.cds.journal.columns import bounded, OPEN, pending
 from zeit.cds.journal.compiled import COLUMNS
 from zeit.cds.journal.kept import parts, remember
 
@@ -132,11 +132,11 @@ class Section:
         self._not_aside.add(name)
         self._change(row, 'whole', when)
         row.update(size=size, digest=digest and bytes.fromhex(digest), whole=when, reason=None,
-                   modified=row['modified'] if modified is None else modified,
+                   modified=row['modified'] if modified is None else bounded(modified),
                    tries=row['tries'] + 1, seen=min(seen, row['seen'] or seen))
 
     def on_kept(self, number, name, size, modified):
-        self._kept[name] = size, modified
+        self._kept[name] = bounded(size), bounded(modified)
 
     def on_published(self, number, key, when):
         if (row := self._by_key.get(key)) is not None:
@@ -172,7 +172,7 @@ class Section:
             row.update(key='%s:%d' % (self._run['run'], number), seen=when)
         self._not_aside.add(name)
         self._change(row, 'aside', when)
-        row.update(size=size, modified=modified, tries=tries, reason=reason)
+        row.update(size=bounded(size), modified=bounded(modified), tries=tries, reason=reason)
 
     def on_gone(self, number, name, when):
         self._not_aside.add(name)
@@ -261,10 +261,10 @@ def _untaken(reading, run):
 
 def _take(writing, rows, untaken):
     """Returns how many were taken."""
-    seen, taken = set(), []
+    seen, taken, now = set(), [], time.time_ns()
     for found in rows:
         if found['name'] not in untaken or found['name'] in seen:   # an older one of that name
-            taken.append(dict(of_id=found['id'], taken=time.time_ns()))
+            taken.append(dict(of_id=found['id'], taken=now, changed=now))
         seen.add(found['name'])
     if taken:
         writing.run('take', taken)

@@ -1,5 +1,6 @@
 """Answers from the journal."""
 import contextlib
+import math
 
 import zope.interface
 from sqlalchemy import and_, func, literal, select, tuple_
@@ -130,7 +131,7 @@ class Queries:
         if until is not None:
             query = query.where(files.c.published < until)
         found = sorted(value for value, in self._rows(query))
-        return [found[min(len(found) - 1, int(fraction * len(found)))] / 10**9 if found else None
+        return [found[max(0, math.ceil(fraction * len(found)) - 1)] / 10**9 if found else None
                 for fraction in fractions]
 
 

@@ -65,6 +65,7 @@ def _retry(*ours):
 _of_kept = kept.c.feed == bindparam('of_feed')
 _aside = *_of_feed(files), files.c.pending == literal_column("'aside'")
 _run = runs.c.run == bindparam('of_run')
+_others = runs.alias()
 _old = select(files.c.id).where(
     files.c.changed < bindparam('before'), files.c.state.in_(_any('states'))).limit(
         bindparam('some'))
@@ -88,7 +89,7 @@ STATEMENTS = {
         files.c.pending == literal_column("'published'"), files.c.host == bindparam('of_host'),
         files.c.spool == bindparam('of_spool')).order_by(files.c.id.desc()),
     'take': files.update().where(files.c.id == bindparam('of_id')).values(
-        state=literal_column("'taken'"), pending=null(), **_values(files, ['taken'])),
+        state=literal_column("'taken'"), pending=null(), **_values(files, ('taken', 'changed'))),
     'kept': select(kept.c.name, kept.c.size, kept.c.modified, kept.c.gone).where(
         _of_kept, kept.c.name > bindparam('beyond')).order_by(kept.c.name).limit(
             bindparam('some')),
@@ -117,7 +118,11 @@ STATEMENTS = {
     'expire empty runs': delete(runs).where(
         runs.c.begun > bindparam('after'), runs.c.begun < bindparam('before'),
         runs.c.files == literal_column('0'), runs.c.failed == literal_column('0'),
-        runs.c.error.is_(None)),
+        runs.c.error.is_(None),
+        # Since the first one, a feed is known that never had a file.
+        runs.c.begun > select(func.min(_others.c.begun)).where(
+            _others.c.feed == runs.c.feed, _others.c.direction == runs.c.direction
+        ).scalar_subquery()),
 }
 
 

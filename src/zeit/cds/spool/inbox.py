@@ -350,7 +350,7 @@ class Spool(Store):
 
     @spool_errors
     def untaken(self):
-        return set(os.listdir(self._new))
+        return None if self._new < 0 else set(os.listdir(self._new))
 
 
 class ReadOnlySpool(ReadOnly, Spool):

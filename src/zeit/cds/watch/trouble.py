@@ -68,6 +68,10 @@ class Blocked:
         self._pauses = Pauses(tuning.first_locked, tuning.longest_locked)
         self._since = None          # value of time.monotonic() when it was first seen
         self._next = None           # and when a run may try
+        self._is_seen = False       # has the last look seen a lock?
+        # What only a run meets, such as another process in the spool: pauses until another tries
+        self._unseen = Pauses(tuning.first_locked, tuning.tries_again)
+        self._unseen_until = None
 
     @property
     def is_on(self):
@@ -87,10 +91,13 @@ class Blocked:
         may_be_ours -- may they have been left by a watch that was killed, or a run that failed?
             bool
         """
+        self._is_seen, now = bool(locks), time.monotonic()
+        if not locks and self._unseen_until is not None:
+            return worthwhile and now >= self._unseen_until
+        self._unseen_until = None
         if not locks:
             self._since = None
             return worthwhile
-        now = time.monotonic()
         if self._since is None:
             self._begin(now, 0.0 if may_be_ours else self._tuning.patient)
         if now < self._next or not worthwhile:
@@ -101,9 +108,14 @@ class Blocked:
     def ended(self, error):
         """A run has ended like that: an exception, or None."""
         if not isinstance(error, Locked):
-            self._since = None
-        elif self._since is None:
-            self._begin(time.monotonic(), self._tuning.patient)
+            self._since = self._unseen_until = None
+            self._unseen.begin_anew()
+            return
+        now = time.monotonic()
+        if self._since is None:
+            self._begin(now, self._tuning.patient)
+        if not self._is_seen:
+            self._unseen_until = now + self._unseen.next()
 
     def _begin(self, now, patience):
         self._since, self._next = now, now + patience

@@ -150,13 +150,22 @@ class Claims(Case):
         self.assertIsNone(self.crew.claim('dpa', before))
         self.assertFalse(self.row('dpa').again)
 
+    def kill(self):
+        """Whoever has a claim."""
+        with self.crew._writing() as connection:
+            connection.execute(update(runs).where(~runs.c.over).values(
+                worker=identity(me()._replace(start='1'))))
+
+    def test_but_not_if_that_one_has_died(self):
+        before = time.time()
+        self.crew.claim('dpa', before)
+        self.kill()
+        self.assertIsNotNone(self.crew.claim('dpa', before))
 
     def test_a_feed_at_which_workers_die_again_and_again_has_a_rest(self):
         for _ in range(crew.DEATHS):
             self.assertIsNotNone(self.crew.claim('dpa'))
-            with self.crew._writing() as connection:    # it is killed
-                connection.execute(update(runs).where(~runs.c.over).values(
-                    worker=identity(me()._replace(start='1'))))
+            self.kill()
         with recorded() as log:
             self.assertIsNone(self.crew.claim('dpa'))
         self.assertIn('Workers died 3 times within 600 s at the feed dpa', log.complaints[0])

@@ -2,7 +2,7 @@
 import datetime
 import time
 
-import celery
+import celery.beat
 
 from zeit.cds.fleet import schedule, tasks
 from zeit.cds.fleet.schedule import beat_schedule, route, Scheduler
@@ -64,6 +64,18 @@ class Schedule(SiteCase):
         self.assertEqual(('zeit.cds.import_feed', [['dpa'], {}]),
                          (message.headers['task'], message.payload[:2]))
         self.assertLess(abs(time.time() - message.headers[schedule.SENT]), 60)
+
+    def test_its_own_entries_are_sent_with_all_they_have(self):
+        self.app.conf.beat_schedule = {'own': {
+            'task': 'app.task', 'schedule': 60.0, 'options': {'headers': {'x': '1'}},
+            'args': (celery.beat.BeatLazyFunc(lambda: 5),),
+            'kwargs': {'y': celery.beat.BeatLazyFunc(lambda: 6)}}}
+        self.feed('dpa')
+        scheduler = Scheduler(self.app)
+        for _ in range(2):
+            scheduler.apply_async(scheduler.schedule['own'])
+            [message] = self.messages()
+            self.assertEqual(('1', [[5], {'y': 6}]), (message.headers['x'], message.payload[:2]))
 
 
 class Zope(SiteCase):

@@ -1,4 +1,5 @@
 """The tasks: a run of a feed, once at a time, and once more for who came meanwhile."""
+import datetime
 import os
 import sqlite3
 import threading
@@ -96,6 +97,20 @@ class Tasks(SiteCase):
         self.assertEqual([True, False, False, True], [look is not None for look in looks])
         self.assertEqual(3, looks[-1]['files'])
         self.assertEqual([], self.messages())
+
+    def test_what_a_dead_worker_had_is_done_again_when_it_is_known_to_be_dead(self):
+        self.feed(every=3600)
+        Crew(self.journal.database).claim('dpa')        # by one of another host, as far as we know
+        task, sent = self.app.tasks['zeit.cds.import_feed'], time.time() - 9
+        for redelivered in False, True:
+            task.push_request(headers={SENT: sent}, delivery_info={'redelivered': redelivered})
+            self.assertIsNone(task('dpa'))
+            task.pop_request()
+        [message] = self.messages()
+        self.assertEqual([['dpa'], {}], message.payload[:2])
+        self.assertEqual(sent, message.headers[SENT])
+        later = datetime.datetime.fromisoformat(message.headers['eta']).timestamp() - time.time()
+        self.assertTrue(Tuning().dead - 10 < later <= Tuning().dead, later)
 
     def test_a_broker_that_is_away_is_no_failure(self):
         feed = self.feed(tell='app.arrived')

@@ -44,6 +44,12 @@ class Expected(unittest.TestCase):
             with self.subTest(last=last, now=now):
                 self.assertEqual(expected, self.silence(WORKDAYS, last, now))
 
+    def test_hours_that_begin_in_the_middle_of_those_of_utc(self):
+        zone = ZoneInfo('Asia/Kolkata')
+        last, now = (datetime.datetime.fromisoformat(text).replace(tzinfo=zone).timestamp()
+                     for text in ('2026-11-26 21:40', '2026-11-27 06:00:01'))
+        self.assertEqual((1, 900), Expectation(WORKDAYS, zone).silence(last, now))
+
     def test_a_weekend(self):
         last = '2026-11-27 21:50'       # a Friday
         self.assertEqual((0, False), self.silence(WORKDAYS, last, '2026-11-28 07:59'))

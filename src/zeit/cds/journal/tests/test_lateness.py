@@ -57,6 +57,19 @@ class Lateness(InFile, unittest.TestCase):
         self.assertEqual([False, False], [self.late(2001), self.late(2002)])
         self.assertEqual(['FeedSilent', 'FeedSpeaksAgain'], self.events)
 
+    def test_a_feed_that_only_wakes_up_does_not_speak(self):
+        day = 86400
+        midnight = time.mktime((2026, 11, 23, 0, 0, 0, 0, 0, -1))   # a Monday
+        self.feed, self.now = self.feed.replaced(expect_within='06-22 900'), midnight
+        self.run_at(midnight + 12 * 3600, 'a')
+        self.assertTrue(self.late(13 * 3600))
+        for hour in 3, 6.1, 7, 24 + 6.1, 24 + 7:
+            self.late(day + hour * 3600)
+        self.assertEqual(['FeedSilent'], self.events)
+        self.run_at(midnight + 3 * day + 8 * 3600, 'b')
+        self.assertFalse(self.late(3 * day + 8 * 3600 + 1))
+        self.assertEqual(['FeedSilent', 'FeedSpeaksAgain'], self.events)
+
     def test_nothing_is_expected(self):
         self.run_at(self.now, 'a')
         self.feed = self.feed.replaced(expect_within=None)

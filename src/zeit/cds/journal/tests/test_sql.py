@@ -10,7 +10,7 @@ import unittest
 from unittest import mock
 
 from zeit.cds.interfaces import ConfigurationError, JournalError
-from zeit.cds.journal import columns, compiled, embedded, record, statements
+from zeit.cds.journal import columns, compiled, database, embedded, record, statements
 from zeit.cds.journal.sql import SQLJournal
 from zeit.cds.journal.tests.infile import InFile
 from zeit.cds.testing.contracts.journal import JournalContract
@@ -68,6 +68,19 @@ class PostgreSQL(Several, JournalContract, QueriesContract, ServerTestCase):
         self.layer.server.kill()
         yield
         self.layer.server.restart()
+
+    def test_nobody_waits_for_ever_for_what_somebody_has_locked(self):
+        self.exchange('a')
+        with mock.patch.object(embedded, 'BUSY', 0.05), self.journal.database.writing() as other:
+            other.exec_driver_sql('LOCK TABLE runs')
+            journal = SQLJournal(self.journal.url)
+            self.addCleanup(lambda: journal.database.close())
+            with self.assertRaisesRegex(JournalError, 'lock timeout'), journal.ask() as queries:
+                queries.runs()
+            with mock.patch.object(database, 'LONGEST', 0.05):
+                with self.assertRaisesRegex(JournalError, 'statement timeout'):
+                    with journal.ask() as queries:
+                        queries._connection.exec_driver_sql('SELECT pg_sleep(5)')
 
 
 class Long(InFile, JournalContract, unittest.TestCase):
@@ -193,7 +206,9 @@ class Statements(unittest.TestCase):
 class Names(unittest.TestCase):
 
     def test_they_come_back(self):
-        for name in '', 'a', '\\', '\\\\x41', 'a\\x41b', '\udcff\\', '\\\udc80x', 'ü\udcff':
+        for name in ('', 'a', '\\', '\\\\x41', 'a\\x41b', '\udcff\\', '\\\udc80x', 'ü\udcff',
+                     'a\0b', '\\\0\udcff'):
             text = columns.written(name)
             text.encode('utf-8')
+            self.assertNotIn('\0', text)
             self.assertEqual(name, columns.read(text))

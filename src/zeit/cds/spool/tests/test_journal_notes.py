@@ -5,6 +5,7 @@ import os
 from zope.interface.verify import verifyObject
 
 from zeit.cds.interfaces import INoted, INotedImport, INotes, SpoolError
+from zeit.cds.spool.inbox import ReadOnlySpool
 from zeit.cds.spool.incoming import Tuning
 from zeit.cds.spool.outbox import Outbox
 from zeit.cds.spool.tests.cases import fill, InboxCase, InSpool, PLACE
@@ -89,6 +90,12 @@ class Hashed(InboxCase):
         self.commit('a', 'b')
         self.spool.publish('a')
         self.assertEqual({'a'}, self.spool.untaken())
+
+    def test_a_new_that_is_away_was_not_emptied(self):
+        os.rename(self.at('new'), self.at('away'))
+        spool = ReadOnlySpool(self.path)
+        self.addCleanup(spool.close)
+        self.assertIsNone(spool.untaken())
 
 
 class Outgoing(InSpool):

@@ -167,7 +167,7 @@ class JournalContract(abc.ABC):
         self.exchange('a', data=b'1')
         del self.spool.new['a']
         self.exchange('a', data=b'22')
-        self.assertEqual([('published', 2), ('taken', 1)],
+        self.assertEqual([('taken', 1), ('published', 2)],
                          [(row.state, row.size) for row in self.rows()])
 
     # ------------------------------------------------------------ files that are left

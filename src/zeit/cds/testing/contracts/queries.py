@@ -35,6 +35,28 @@ class QueriesContract:
         self.assertEqual(['b'], self.names(since=now))
         self.assertEqual(['b', 'a'], self.names(since=now - HOUR))
 
+    def test_when_it_was_taken_is_when_it_changed(self):
+        self.exchange('a')
+        now = time.time_ns()
+        self.assertEqual([], self.rows(since=now))
+        del self.spool.new['a']
+        self.end(self.begin())
+        self.assertEqual(['taken'], [row.state for row in self.rows(since=now)])
+
+    def test_what_no_column_holds(self):
+        """Times and sizes that a server makes up, and a NUL, keep no other file out of it."""
+        large = 2**63
+        self.exchange('a', modified=large)
+        record = self.begin()
+        record.set_aside(Entry('nul\0', large, large), 3, 'it\0')
+        record.whole([], kept=[Entry('b', large, -large - 1)])
+        self.end(record, failed=[('nul\0', 'it')], skipped=[('\0', 'it')])
+        self.exchange('c')
+        self.assertEqual([('\0', 'gone'), ('a', 'published'), ('c', 'published'),
+                          ('nul\0', 'aside')], sorted(self.states()))
+        self.assertIsNone(self.rows(name='a')[0].modified)
+        self.assertEqual('it\0', self.rows(name='nul\0')[0].reason)
+
     def test_files_in_some_state(self):
         self.exchange('a')
         self.end(self.begin(), failed=[('b', 'it')], skipped=[('c', 'it')])
@@ -133,6 +155,14 @@ class QueriesContract:
             self.assertEqual([None], queries.delays('wire', 'import', now - HOUR, (0.5,), now))
         self.assertTrue(20 <= median < 900 <= most)
 
+    def test_so_many_of_a_hundred_took_no_longer(self):
+        now = time.time_ns()
+        for number in range(10):
+            self.exchange(str(number), modified=now - (number // 9) * HOUR - number * SECOND)
+        with self.journal.ask() as queries:
+            found = queries.delays('wire', 'import', now - HOUR, (0.1, 0.5, 0.9, 0.99))
+        self.assertEqual([0, 4, 8, 3609], [int(seconds) for seconds in found])
+
     def test_how_long_it_took_until_they_were_taken(self):
         now = time.time_ns()
         for name, seconds in ('a', 10), ('b', 2000):
@@ -202,10 +232,13 @@ class QueriesContract:
         self.assertEqual([('b', 'failed')], self.states())
 
     def test_runs_that_had_nothing_to_do(self):
+        self.of_another_feed()
         self.exchange('a')
         self.end(self.begin())
         now = time.time_ns()
         with unittest.mock.patch('time.time_ns', lambda: now + 8 * 24 * HOUR):
             self.journal.expire(400)
         with self.journal.ask() as queries:
-            self.assertEqual([1], [run.files for run in queries.runs()])
+            self.assertEqual([1], [run.files for run in queries.runs('wire')])
+            # Since then it is known, though it never had a file.
+            self.assertEqual(queries.known_since('other', 'import'), queries.runs('other')[0].begun)

@@ -6,13 +6,21 @@ import unittest
 import zope.interface.verify
 
 from zeit.cds.events import Outcome
-from zeit.cds.interfaces import Entry, IDeadline, IKeptConnection, Interrupted, RunLimitReached
+from zeit.cds.interfaces import (
+    Entry,
+    IDeadline,
+    IKeptConnection,
+    Interrupted,
+    Locked,
+    RunLimitReached,
+)
 from zeit.cds.transfer.look import Found
 from zeit.cds.transfer.retry import Deadline
 from zeit.cds.watch.command import Command
 from zeit.cds.watch.kept import Kept, LookDeadline, Renewed
 from zeit.cds.watch.pauses import Pauses
 from zeit.cds.watch.rest import Rest
+from zeit.cds.watch.trouble import Blocked
 from zeit.cds.watch.tuning import TUNING
 
 
@@ -29,6 +37,34 @@ class Growing(unittest.TestCase):
         found = {pauses.next() for _ in range(100)}
         self.assertGreater(len(found), 90)
         self.assertTrue(all(75 <= seconds <= 125 for seconds in found))
+
+
+class Locks(unittest.TestCase):
+    """Those that a look sees are tried in the suite of the watch itself."""
+
+    def test_what_only_runs_meet_is_tried_after_growing_pauses(self):
+        blocked = Blocked(TUNING._replace(first_locked=0.02, tries_again=0.06))
+        self.assertTrue(blocked.permits((), True, True))
+        for seconds in 0.02, 0.04, 0.06, 0.06:
+            blocked.ended(Locked('Another process uses the spool.'))
+            begun = time.monotonic()
+            self.assertTrue(blocked.is_on)
+            self.assertFalse(blocked.permits((), True, True))
+            while not blocked.permits((), True, True):
+                time.sleep(0.001)
+            self.assertGreaterEqual(time.monotonic() - begun, seconds - 0.001)
+        self.assertTrue(blocked.permits((), True, True))
+        blocked.ended(None)
+        self.assertFalse(blocked.is_on)
+        self.assertTrue(blocked.permits((), True, True))
+
+    def test_a_lock_that_came_between_look_and_run_is_tried_no_sooner_than_others(self):
+        blocked = Blocked(TUNING._replace(first_locked=0.0))
+        self.assertTrue(blocked.permits((), True, False))
+        blocked.ended(Locked('It is locked.'))
+        self.assertFalse(blocked.permits(('read',), True, False))
+        self.assertTrue(blocked.permits((), True, False))
+        self.assertFalse(blocked.is_on)
 
 
 A, B = Entry('a', 1, 1, 'file'), Entry('b', 1, 1, 'file')
