@@ -122,7 +122,8 @@ class Section:
 
     # ------------------------------------------------------------ events
 
-    def on_whole(self, number, key, name, inode, size, temporary, digest, modified, seen, when):
+    def on_whole(self, number, key, name, inode, size, temporary, digest, modified, seen, when,
+                 task=None):
         row = self._by_key.get(key)
         if row is None:
             row = self._by_name.get(name)

@@ -8,6 +8,7 @@ Each run has a section; the lines of a section are numbered, so that the journal
                                                                 before the file is published
     ["kept", NAME, SIZE, MODIFIED]                      taken, and still on the server
     ["published", KEY, TIME]
+    ["wanted", KEY, TASK]                               an application wants this task for it
     ["settled"]                                         what was published so far is durable
     ["unknown", KEY, REASON]                            it is not, as far as can be told
     ["left", NAME, REASON, FAILED, TIME]
@@ -18,7 +19,8 @@ Each run has a section; the lines of a section are numbered, so that the journal
     ["open", KEY, NAME, INODE, SIZE, TEMPORARY, PUBLISHED]  of an earlier section, which the journal
                                                             has: not settled
 
-Keys are RUN:NUMBER.
+Keys are RUN:NUMBER. Of a file that an application wants to be told of, the lines "whole" and "open"
+have the name of the TASK besides: whichever run finds that it was published has it sent.
 """
 import json
 from typing import NamedTuple
@@ -26,7 +28,8 @@ from typing import NamedTuple
 
 # Of each kind, with its name
 FIELDS = {'run': 9, 'whole': 10, 'published': 3, 'settled': 1, 'unknown': 3, 'back': 2, 'left': 5,
-          'end': 8, 'open': 7, 'kept': 4, 'aside': 7, 'gone': 3}
+          'end': 8, 'open': 7, 'kept': 4, 'aside': 7, 'gone': 3, 'wanted': 3}
+TOLD = 'whole', 'open'      # these may have a task besides
 NOTHING = ['']
 
 ENCODE = json.JSONEncoder(separators=(',', ':')).encode      # json.dumps would make one each time
@@ -41,6 +44,7 @@ class Version(NamedTuple):
     size: int
     temporary: str | None       # its name on the server until it is exported
     published: bool = False
+    task: str = ''              # that an application wants when it was published
 
 
 def line_of(event):
@@ -57,8 +61,11 @@ def _event(line):
         event = json.loads(line)
     except ValueError:      # half-written
         return NOTHING
-    is_one = isinstance(event, list) and event and isinstance(event[0], str)
-    return event if is_one and len(event) == FIELDS.get(event[0]) else NOTHING
+    if not (isinstance(event, list) and event and isinstance(event[0], str)):
+        return NOTHING
+    fields = FIELDS.get(event[0])
+    return event if len(event) == fields or (
+        event[0] in TOLD and len(event) == fields + 1) else NOTHING
 
 
 def unsettled(events):
@@ -70,7 +77,8 @@ def unsettled(events):
     for event in events:
         kind = event[0]
         if kind in ('whole', 'open'):
-            version = Version(*event[1:6], kind == 'open' and event[6])
+            task = event[-1] if len(event) > FIELDS[kind] else ''
+            version = Version(*event[1:6], kind == 'open' and event[6], task)
             found[version.name], names[version.key] = version, version.name
         elif kind in ('published', 'back') and event[1] in names:
             version = found.get(names[event[1]])
@@ -84,7 +92,7 @@ def unsettled(events):
 
 
 def open_line(version):
-    return line_of(['open', *version])
+    return line_of(['open', *(version if version.task else version[:-1])])
 
 
 def sections(events):

@@ -6,17 +6,15 @@ import time
 from zeit.cds.journal.loading import parts
 
 
-def add(writing, sections, task):
-    """Have a task be sent for each file that these sections published.
+def add(writing, wanted):
+    """Have a task be sent for each of these files, once.
 
     writing -- see zeit.cds.journal.statements.Writing
-    sections -- list of lists of events, see `notes`
-    task -- its name, str
+    wanted -- {key of a file: name of the task}
     """
-    published = {event[1] for section in sections for event in section if event[0] == 'published'}
-    for keys in parts(published):
+    for keys in parts(wanted):
         known = {row['key'] for row in writing.run('tasks of keys', dict(keys=keys))}
         there = {row['key'] for row in writing.run('of keys', dict(keys=keys))}
-        if rows := [dict(key=key, task=task, added=time.time_ns(), due=0, tries=0)
+        if rows := [dict(key=key, task=wanted[key], added=time.time_ns(), due=0, tries=0)
                     for key in sorted(there - known)]:
             writing.run('want a task', rows)

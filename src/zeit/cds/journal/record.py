@@ -100,7 +100,7 @@ class Record:
         load -- function of sections, and of names in new, that hands them to the journal; raises
             JournalError
         """
-        self._spool, self._load = spool, load
+        self._spool, self._load, self._task = spool, load, getattr(feed, 'tell', '')
         self._run = '%x-%s' % (int(time.time()), os.urandom(4).hex())
         self._told = Told(spool.notes, self._run, label(feed), feed.direction, place_of(feed),
                           socket.gethostname(), os.getpid(), now())
@@ -140,7 +140,7 @@ class Record:
             return
         published = fate != 'waiting'
         if published and not version.published:
-            self._told.add('published', version.key, now())
+            self._tell_of_published(version)
         elif version.published and not published:
             self._told.add('back', version.key)
         self._open[version.name] = version._replace(published=published)
@@ -159,7 +159,7 @@ class Record:
     def decide(self, arrived):
         for temporary, version in self._doubtful.items():
             if temporary in arrived:
-                self._told.add('published', version.key, now())
+                self._tell_of_published(version)
                 self._open[version.name] = version._replace(published=True)
             else:
                 self._told.add('unknown', version.key, REPLACED)
@@ -189,23 +189,28 @@ class Record:
             in_thread(self._hand_over, join=True)
 
     def _whole(self, name, inode, size, temporary, digest, modified):
-        version, key = self._open.get(name), self._key()
+        version, key, task = self._open.get(name), self._key(), self._task
         if version is not None and not version.published:
             if (version.inode, version.size) == (inode, size):
-                key = version.key       # it is sent once more
+                key, task = version.key, version.task       # it is sent once more
             else:
                 self._told.add('unknown', version.key, REPLACED)
                 key = self._key()
-        self._open[name] = Version(key, name, inode, size, temporary)
+        self._open[name] = Version(key, name, inode, size, temporary, task=task)
         self._told.add('whole', key, name, inode, size, temporary, digest, modified, self._seen,
-                       now())
+                       now(), *([task] if task else ()))
 
     @guarded
     def published(self, name):
         version = self._open.get(name)
         if version is not None:
             self._open[name] = version._replace(published=True)
-            self._told.add('published', version.key, now())
+            self._tell_of_published(version)
+
+    def _tell_of_published(self, version):
+        if version.task:        # first: who finds that it was published need not ask for it
+            self._told.add('wanted', version.key, version.task)
+        self._told.add('published', version.key, now())
 
     @guarded
     def set_aside(self, entry, tries, reason):

@@ -1,5 +1,4 @@
 """The journal in an SQL database: see IJournal."""
-import functools
 import os
 import threading
 import time
@@ -40,10 +39,7 @@ class SQLJournal:
             raise ConfigurationError(
                 'No journal can be kept of the feed: its %s keeps no notes for it.' % (
                     'sink' if feed.direction == 'import' else 'source'))
-        load = self.load
-        if getattr(feed, 'tell', ''):
-            load = functools.partial(load, tell=feed.tell)
-        return Record(feed, spool, load)
+        return Record(feed, spool, self.load)
 
     @property
     def database(self):
@@ -65,17 +61,15 @@ class SQLJournal:
         from zeit.cds.journal.statements import Writer
         return Writer(database)
 
-    def load(self, sections, untaken=None, tell=''):
-        """Take what runs have noted. Raises JournalError, ConfigurationError.
-
-        tell -- name of the task that an application wants for each file that was published
-        """
+    def load(self, sections, untaken=None):
+        """Take what runs have noted. Raises JournalError, ConfigurationError."""
         from zeit.cds.journal.loading import load
         with self.writer.writing() as writing:
             load(writing, sections, untaken)
-            if tell:
+            if wanted := {event[1]: event[2] for section in sections for event in section
+                          if event[0] == 'wanted'}:
                 from zeit.cds.journal.outbox import add
-                add(writing, sections, tell)
+                add(writing, wanted)
         now = time.monotonic()
         if self.keep_days and (not self._expired or now - self._expired > 3600):
             self._expired = now
