@@ -40,14 +40,16 @@ LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 def command(prog, body):
     """The exit status of a command whose work is body(prog, signals)."""
-    with Signals() as signals:
-        try:
-            return body(prog, signals)
-        except Interrupted:
-            return BY_SIGNAL + signals.number
-        except ConfigurationError as e:
-            complain(prog, e)
-            return MISCONFIGURED
+    signals = Signals()
+    try:
+        with signals:
+            try:
+                return body(prog, signals)
+            except ConfigurationError as e:
+                complain(prog, e)
+                return MISCONFIGURED
+    except Interrupted:
+        return BY_SIGNAL + signals.number
 
 
 def complain(prog, error):
@@ -56,6 +58,12 @@ def complain(prog, error):
         print('%s: %s' % (prog, in_words(error)), file=sys.stderr)
     except OSError:
         silence(2)
+
+
+def unwritten(prog, error):
+    """Print that standard output could not be written. error -- OSError"""
+    silence(1)
+    complain(prog, OSError('Standard output cannot be written: %s' % error))
 
 
 def status_of(error, signals):

@@ -7,7 +7,7 @@ import sys
 import time
 
 from zeit.cds.cli import report
-from zeit.cds.cli.command import complain, FAILED, MISCONFIGURED, OK
+from zeit.cds.cli.command import complain, FAILED, MISCONFIGURED, OK, unwritten
 from zeit.cds.cli.console import open_standard_files, silence
 from zeit.cds.interfaces import ConfigurationError, IJournal, JournalError
 from zeit.cds.registry import registered
@@ -34,7 +34,9 @@ def log_():
     """The command cds-log; returns its exit status."""
     open_standard_files()
     try:
-        return look(sys.argv[1:])
+        found = look(sys.argv[1:])
+        sys.stdout.flush()
+        return found
     except ConfigurationError as e:
         complain(PROG, e)
         return MISCONFIGURED
@@ -44,6 +46,9 @@ def log_():
     except BrokenPipeError:
         silence(1)
         return OK
+    except OSError as e:
+        unwritten(PROG, e)
+        return FAILED
 
 
 def look(arguments):
@@ -66,7 +71,6 @@ def look(arguments):
             sys.stdout.write(report.line(row._asdict()))
     elif found:
         sys.stdout.write(title + ''.join(show(row) for row in reversed(found)))
-    sys.stdout.flush()
     return OK if found else FAILED
 
 

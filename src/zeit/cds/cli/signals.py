@@ -45,7 +45,7 @@ class Signals:
         self._before = {}
         self._actions = {}      # of signals that end nothing
         self._watcher = None
-        self._over = False
+        self._is_ready = self._over = False
 
     def __enter__(self):
         if threading.current_thread() is not threading.main_thread():
@@ -62,6 +62,13 @@ class Signals:
         self._watcher = threading.Thread(target=self._watch, daemon=True, name='zeit.cds-signals')
         self._watcher.parent = threading.current_thread()   # it logs for this thread's run
         self._watcher.start()
+        try:
+            self._is_ready = True
+            if self.number is not None:     # it came meanwhile
+                raise self.error
+        except Interrupted:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
@@ -108,7 +115,7 @@ class Signals:
         if self.number is None:
             self.number = number
             run = self._run
-            if run is None or run.connecting:
+            if self._is_ready and (run is None or run.connecting):
                 raise self.error
 
     # ------------------------------------------------------------ the watcher

@@ -20,6 +20,10 @@ def load(path):
         ) from None
     try:
         xmlconfig.file(os.path.abspath(path))
+    except UnicodeError as e:
+        raise ConfigurationError(
+            'The ZCML file %s, or one that it includes, is not in UTF-8, whatever its first line '
+            'says. Save it as UTF-8.' % path) from e
     except (Wrong, OSError) as e:
         # What is no XML is told with the file's name and line, behind the repr of the open file.
         raise ConfigurationError('The ZCML file %s cannot be used: %s' % (

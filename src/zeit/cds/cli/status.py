@@ -4,7 +4,7 @@ import functools
 import sys
 
 from zeit.cds.cli import report, site
-from zeit.cds.cli.command import complain, FAILED, MISCONFIGURED, OK
+from zeit.cds.cli.command import complain, FAILED, MISCONFIGURED, OK, unwritten
 from zeit.cds.cli.console import open_standard_files, silence
 from zeit.cds.cli.log import at
 from zeit.cds.feed import label
@@ -33,7 +33,9 @@ def status():
     open_standard_files()
     options = parser().parse_args(sys.argv[1:])
     try:
-        return tell(options)
+        found = tell(options)
+        sys.stdout.flush()
+        return found
     except CDSError as e:
         if options.check:
             print('CDS UNKNOWN - %s' % one_line(e))
@@ -43,6 +45,9 @@ def status():
     except BrokenPipeError:
         silence(1)
         return OK
+    except OSError as e:
+        unwritten(PROG, e)
+        return UNKNOWN if options.check else FAILED
 
 
 def tell(options):
@@ -67,7 +72,6 @@ def tell(options):
         sys.stdout.write(report.line(as_dict(one)))
     if not options.json:
         sys.stdout.write(TITLE + ''.join(map(shown, found)))
-    sys.stdout.flush()
     return FAILED if max(map(state, found), default=WELL) else OK
 
 

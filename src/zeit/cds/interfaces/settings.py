@@ -1,4 +1,5 @@
 """The settings of an exchange."""
+import math
 import re
 
 import zope.interface
@@ -9,11 +10,18 @@ class Path(zope.schema.TextLine):
     """A path on this machine."""
 
 
-class Seconds(zope.schema.Float):
+class Duration(zope.schema.Float):
+
+    def constraint(self, value):
+        """None that is no number, or has no end: nothing would be limited by it."""
+        return math.isfinite(value)
+
+
+class Seconds(Duration):
     """A duration in seconds."""
 
 
-class Days(zope.schema.Float):
+class Days(Duration):
     """A duration in days."""
 
 

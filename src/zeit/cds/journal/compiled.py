@@ -48,8 +48,9 @@ TABLES = ['CREATE TABLE about (\n\tversion INTEGER NOT NULL, \n\tPRIMARY KEY (ve
  ')',
  'CREATE INDEX files_changed ON files (changed)',
  'CREATE INDEX files_digest ON files (digest)',
- 'CREATE INDEX files_feed ON files (feed, changed)',
+ 'CREATE INDEX files_feed ON files (feed, direction, changed)',
  'CREATE INDEX files_name ON files (name, changed)',
+ 'CREATE INDEX files_names ON files (feed, direction, name)',
  'CREATE INDEX files_open ON files (feed, direction, pending, name) WHERE pending IS NOT '
  'NULL',
  'CREATE INDEX files_pending ON files (pending, feed, direction, seen) WHERE pending IS '

@@ -89,14 +89,15 @@ for _name, _columns, _where in (
         ('files_name', ('name', 'changed'), None),
         ('files_digest', ('digest',), None),
         ('files_changed', ('changed',), None),
-        ('files_feed', ('feed', 'changed'), None),
+        ('files_feed', ('feed', 'direction', 'changed'), None),
+        ('files_names', ('feed', 'direction', 'name'), None),
         ('files_published', ('feed', 'direction', 'published', 'size', 'modified'), None),
         ('files_open', ('feed', 'direction', 'pending', 'name'), files.c.pending.is_not(None)),
         ('files_pending', ('pending', 'feed', 'direction', 'seen'), files.c.pending.is_not(None))):
     Index(_name, *(files.c[column] for column in _columns),
           sqlite_where=_where, postgresql_where=_where,
-          # to find the beginnings of names as well, whatever the order of the locale
-          postgresql_ops={'name': 'text_pattern_ops'} if _name == 'files_name' else {})
+          # in the order of bytes, whatever that of the locale: to find the beginnings of names
+          postgresql_ops={'name': 'text_pattern_ops'} if _name == 'files_names' else {})
 
 
 def engine_of(url):

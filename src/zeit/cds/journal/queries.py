@@ -3,7 +3,7 @@ import contextlib
 import math
 
 import zope.interface
-from sqlalchemy import and_, func, literal, select, tuple_
+from sqlalchemy import func, literal, literal_column, select, tuple_
 
 from zeit.cds.interfaces import FileRow, Hour, IQueries, RunRow
 from zeit.cds.journal.columns import PENDING
@@ -11,7 +11,7 @@ from zeit.cds.journal.database import files, runs
 
 
 HOUR = 3600 * 10**9         # nanoseconds
-MOST = 100_000              # files of which delays are looked at, or names
+MOST = 100_000              # files of which delays are looked at
 DIRECTIONS = 'export', 'import'
 LAST = '\U0010ffff'         # no name goes on with that
 
@@ -41,6 +41,14 @@ class Queries:
 
     def files(self, name=None, feed=None, since=None, states=(), digest=None, limit=1000,
               direction=None):
+        # Of each direction of a feed there is an index in this order.
+        ways = DIRECTIONS if feed is not None and direction is None else (direction,)
+        found = [row for way in ways
+                 for row in self._files(name, feed, since, states, digest, limit, way)]
+        return list(map(file_row, sorted(
+            found, key=lambda row: row.changed, reverse=True)[:limit]))
+
+    def _files(self, name, feed, since, states, digest, limit, direction):
         query, order = select(files).limit(limit), files.c.changed.desc()
         if states and set(states) <= set(PENDING):
             # These are few: no index of all files in this order is of use.
@@ -57,20 +65,18 @@ class Queries:
             query = query.where(files.c.direction == direction)
         if since is not None:
             query = query.where(files.c.changed >= since)
-        return [file_row(row) for row in self._rows(query.order_by(order))]
+        return self._rows(query.order_by(order))
 
     def files_like(self, beginning, feed, direction, limit=1000):
-        # Of names, and not of those of the feed, there is an index; so it is read only so far.
-        named = select(files.c.id).where(self._begins(beginning)).order_by(
-            files.c.name).limit(MOST).subquery()
-        return [file_row(row) for row in self._rows(select(files).join(
-            named, files.c.id == named.c.id).where(*of(feed, direction)).order_by(
-                files.c.name, files.c.changed.desc()).limit(limit))]
-
-    def _begins(self, beginning):
-        if self._connection.dialect.name == 'sqlite':       # its LIKE uses no index
-            return and_(files.c.name >= beginning, files.c.name < beginning + LAST)
-        return files.c.name.startswith(beginning, autoescape=True)
+        name, beyond = files.c.name, beginning + LAST
+        if self._connection.dialect.name == 'postgresql':   # as the index has it: by bytes
+            begins = name.op('~>=~')(beginning), name.op('~<~')(beyond)
+            order = literal_column('files.name USING ~<~')
+        else:
+            begins, order = (name >= beginning, name < beyond), name
+        return [file_row(row) for row in self._rows(
+            select(files).where(*of(feed, direction), *begins).order_by(
+                order, files.c.changed.desc()).limit(limit))]
 
     def runs(self, feed=None, limit=100, direction=None):
         query = select(runs).order_by(runs.c.begun.desc()).limit(limit)

@@ -158,6 +158,13 @@ class Feeds(unittest.TestCase):
                 Feed(**wanted, **wrong)
         self.assertEqual(60, Feed(**wanted, stale_after=60, run_limit=59).stale_after)
 
+    def test_what_never_ends_is_no_duration(self):
+        for name in 'timeout', 'run_limit', 'stale_after', 'every':
+            for number in 'nan', 'inf':
+                with self.assertRaisesRegex(
+                        ConfigurationError, '^The setting %s is wrong: %s' % (name, number)):
+                    Feed(store_dir='', hostname='h', user='u', **{name: float(number)})
+
     def test_what_is_missing_is_told(self):
         self.assertIn(
             'hostname', self.refused('<cds:feed name="dpa" store_dir="spool" user="cds" />')

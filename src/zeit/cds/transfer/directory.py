@@ -115,7 +115,10 @@ class Directory:
         self.sessions.close(is_sound)
 
     def abort(self):
-        """Have the first session end at once; `Exchange` sees to the others. Any thread may ask."""
+        """Have the first session end at once; `Exchange` sees to the others. After that, there is
+        time for cleaning up, and for nothing else. Any thread may ask.
+        """
+        self.deadline.shorten(self._clean_up)
         if (session := self.sessions.first) is not None:
             session.abort()
 

@@ -23,6 +23,7 @@ class Deadline:
         """
         self._seconds = seconds
         self._end = time.monotonic() + seconds
+        self._is_shortened = False
 
     @property
     def left(self):
@@ -41,11 +42,17 @@ class Deadline:
         return seconds if seconds < left else left
 
     def _reached(self):
+        if self._is_shortened:
+            return RunLimitReached('The run was to end, and the server did not answer in time.')
         return RunLimitReached('The run took longer than %g s (run_limit=%g).' % (
             self._seconds, self._seconds))
 
     def extend(self, seconds):
         self._end = max(self._end, time.monotonic() + seconds)
+
+    def shorten(self, seconds):
+        """There are no more than so many seconds left, but for what `extend` gives."""
+        self._end, self._is_shortened = min(self._end, time.monotonic() + seconds), True
 
 
 class RetryPolicy:

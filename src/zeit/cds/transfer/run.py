@@ -111,6 +111,8 @@ class Run(abc.ABC):
             log.info('Exiting, the next run tries again.')
         elif isinstance(error, Interrupted):
             log.warning('%s Exiting, the next run takes the rest.', error)
+            for note in getattr(error, '__notes__', ()):
+                log.warning('%s', note)
         elif error is not None:
             level = logging.DEBUG if in_words(error) == in_words(self.told) else logging.ERROR
             if isinstance(error, FTPError):

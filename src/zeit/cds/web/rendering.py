@@ -1,8 +1,11 @@
 """The pages as HTML: templates of Chameleon, which write whatever they are given as text."""
 import base64
+import contextlib
+import errno
 import functools
 import hashlib
 import os
+import stat
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -140,7 +143,12 @@ def encoded(page):
 
 
 def write(path, page):
-    """Put a page in the place of a file at once. Raises OSError."""
+    """Put a page in the place of a file at once. Raises OSError, also for what is no file (a rename
+    would put one in the place of /dev/null).
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise OSError(errno.EINVAL, 'That is no file', path)
     fresh = '%s.%d' % (path, os.getpid())
     try:
         with open(fresh, 'wb') as f:

@@ -259,6 +259,16 @@ class Import(Commands, ServerTestCase):
         self.assertRegex(
             self.err, r'^cds-import: The ZCML file \S+ cannot be used: \S+site.zcml:\d+:\d+: not')
 
+    def test_a_file_that_is_not_in_utf_8(self):
+        site = self.site('')
+        with open(site, encoding='latin-1') as f:
+            text = f.read()
+        with open(site, 'w', encoding='latin-1') as f:
+            f.write('<?xml version="1.0" encoding="iso-8859-1"?>\n<!-- f\xfcr -->\n' + text)
+        self.assertEqual(78, self.run_command('cds-import', '--zcml', site, '--all'))
+        self.assertRegex(self.err, r'^cds-import: The ZCML file \S+, or .* not in UTF-8')
+        self.assertIn('Save it as UTF-8.', self.err)
+
     def test_options_outweigh_the_zcml_file(self):
         self.put_many()
         site = self.site(self.directive('dpa', limit=1))

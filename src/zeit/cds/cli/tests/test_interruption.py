@@ -73,6 +73,19 @@ class Told(unittest.TestCase):
             '    os.kill(me, signal.SIGHUP); print(not stopped.wait(0.3))\n',
             ignored=[signal.SIGHUP]))
 
+    def test_one_that_comes_while_they_are_being_prepared(self):
+        self.assertEqual('interrupted True\nstatus 143\n', self.script(
+            'from zeit.cds.cli.command import command\n'
+            'start, before = threading.Thread.start, signal.getsignal(signal.SIGHUP)\n'
+            'def interrupted_start(thread): os.kill(me, signal.SIGTERM); start(thread)\n'
+            'threading.Thread.start = interrupted_start\n'
+            'try:\n'
+            '    with Signals(): print("in the block")\n'
+            'except Interrupted: print("interrupted", signal.getsignal(signal.SIGTERM) ==\n'
+            '                          signal.SIG_IGN)\n'
+            'signal.signal(signal.SIGTERM, before)\n'
+            'print("status", command("cds-import", lambda *_: print("in the body")))\n'))
+
     def test_who_ends_because_of_one_does_not_die_of_another(self):
         self.assertEqual('alive\n', self.script(
             'try:\n'

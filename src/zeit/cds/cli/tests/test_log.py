@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -15,6 +16,7 @@ import zope.component.testing
 
 from zeit.cds.cli import log
 from zeit.cds.journal.sql import SQLJournal
+from zeit.cds.tests.commands import arguments, environment
 
 
 FORGED = 'x\x1b[2J\nINFO forged\r\u202e\udcff'
@@ -54,6 +56,16 @@ class Log(unittest.TestCase):
                 status = e.code
         self.out, self.err = out.getvalue(), err.getvalue()
         return status
+
+    def test_output_on_a_full_disk_is_a_failure(self):
+        self.tell('wire', self.whole('a'))
+        with open('/dev/full', 'w') as full:
+            done = subprocess.run(
+                arguments('cds-log', '--journal', self.url), stdout=full, stderr=subprocess.PIPE,
+                text=True, env=environment(str(self.directory)), timeout=60)
+        self.assertEqual(
+            (1, 'cds-log: Standard output cannot be written: [Errno 28] No space left on device\n'),
+            (done.returncode, done.stderr))
 
     def test_nothing(self):
         self.tell('wire')

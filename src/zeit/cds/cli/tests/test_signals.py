@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 import unittest
 
 from zeit.cds.testing import on_servers, PYFTPDLIB_LAYER, ServerTestCase
@@ -113,15 +114,38 @@ class Silent(Commands, ServerTestCase):
         self.assert_nothing_left()
 
 
-class Stalling:
-    """A server between client and server that swallows RETR, and so leaves the client waiting."""
+    def test_a_lock_that_a_server_cannot_be_asked_to_remove_is_told_of(self):
+        """The server has stopped altogether."""
+        self.put('a.xml', b'a' * 1000)
+        with Stalling(self.server.port, for_good=True) as stalling:
+            with self.popen(
+                'cds-import', '--connections=1', '--timeout=1', self.store_dir,
+                self.url(port=stalling.port)
+            ) as process:
+                self.assertTrue(stalling.stalled.wait(30))
+                for _ in range(2):
+                    process.send_signal(signal.SIGTERM)
+                    time.sleep(0.1)
+                _, err = process.communicate(timeout=60)
+        self.assertEqual(128 + signal.SIGTERM, process.returncode, err)
+        self.assertIn('Interrupted by SIGTERM. Exiting, the next run takes the rest.', err)
+        self.assertIn('The lock could not be removed either', err)
+        self.assertEqual(0, self.cds_import(), self.err)    # by the next run, its owner is dead
+        self.assertEqual({b'a.xml': b'a' * 1000}, self.published)
 
-    def __init__(self, port):
-        self._target = port
+
+class Stalling:
+    """A server between client and server that swallows RETR, and so leaves the client waiting.
+
+    for_good -- and then says nothing to anybody any more
+    """
+
+    def __init__(self, port, for_good=False):
+        self._target, self._for_good = port, for_good
         self._listening = socket.create_server(('127.0.0.1', 0))
         self.port = self._listening.getsockname()[1]
         self.stalled = threading.Event()
-        self._threads = []
+        self._threads, self._silent = [], []
 
     def _start(self, *target):
         self._threads.append(threading.Thread(target=target[0], args=target[1:], daemon=True))
@@ -134,6 +158,8 @@ class Stalling:
     def __exit__(self, *_):
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
+        for sock in self._silent:
+            sock.close()
         for thread in self._threads:
             thread.join()
 
@@ -143,6 +169,9 @@ class Stalling:
                 client, _ = self._listening.accept()
             except OSError:
                 return
+            if self._for_good and self.stalled.is_set():
+                self._silent.append(client)
+                continue
             server = socket.create_connection(('127.0.0.1', self._target))
             self._start(self._pass_on, client, server, True)
             self._start(self._pass_on, server, client, False)

@@ -3,6 +3,7 @@ import contextlib
 import io
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -14,6 +15,7 @@ import zope.component.testing
 
 from zeit.cds.cli import status
 from zeit.cds.journal.sql import SQLJournal
+from zeit.cds.tests.commands import arguments, environment
 
 
 SITE = """\
@@ -98,6 +100,18 @@ class Status(unittest.TestCase):
             found, text, figures = self.check()
             self.assertEqual((3, ''), (found, figures))
             self.assertRegex(text, '^CDS UNKNOWN - .*journal')
+
+    def test_output_on_a_full_disk(self):
+        self.tell('dpa', 10)
+        for options, expected in ([], 1), (['--check'], 3):
+            with open('/dev/full', 'w') as full:
+                done = subprocess.run(
+                    arguments('cds-status', '--zcml', str(self.site), *options), stdout=full,
+                    stderr=subprocess.PIPE, text=True, env=environment(str(self.directory)),
+                    timeout=60)
+            self.assertEqual(expected, done.returncode, done.stderr)
+            self.assertRegex(
+                done.stderr, '^cds-status: Standard output cannot be written: .*No space left')
 
     def test_usage(self):
         self.assertEqual(2, self.cds_status())

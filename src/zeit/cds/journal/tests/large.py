@@ -85,6 +85,8 @@ def questions(number, now):
         'what waits in a feed': lambda queries: queries.files(feed=feed, states=['waiting']),
         'files whose names begin alike': lambda queries: queries.files_like(
             'article-12', feed, 'import', 100),
+        'files of a feed by name': lambda queries: queries.files_like('', feed, 'import', 100),
+        'files of one direction': lambda queries: queries.files(feed=feed, direction='export'),
         'the newest runs': lambda queries: queries.runs(),
         'the newest runs of a feed': lambda queries: queries.runs(feed, 30, 'import'),
         'the last file of each feed': lambda queries: queries.last(),

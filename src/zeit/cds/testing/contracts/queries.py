@@ -101,6 +101,8 @@ class QueriesContract:
                 self.assertEqual(found, {row.name for row in rows})
             self.assertEqual(1, len(queries.files_like('fl', 'wire', 'import', limit=1)))
             self.assertEqual([], queries.files_like('fl', 'wire', 'export'))
+            self.assertEqual(['F', 'f', 'f'], [
+                row.name[0] for row in queries.files_like('', 'wire', 'import', limit=3)])
 
     def test_the_last_file_of_each_feed(self):
         self.exchange('a')

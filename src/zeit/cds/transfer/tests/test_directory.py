@@ -53,6 +53,12 @@ class Directories(Exchanges):
         self.directory().abort()
         self.import_(self.serve()).abort()
 
+    def test_after_that_there_is_only_time_to_clean_up(self):
+        directory = self.directory(timeout=3.0, run_limit=1000.0)
+        directory.connect()
+        directory.abort()
+        self.assertLessEqual(directory.deadline.left, 3.0)
+
     def test_to_abort_ends_its_session(self):
         directory = self.directory()
         directory.connect()

@@ -61,7 +61,20 @@ class DeadlineTest(Clocked):
                 with self.assertRaisesRegex(RunLimitReached, r'than 5 s \(run_limit=5\)'):
                     verb()
 
-    def test_it_is_extended_and_never_shortened(self):
+    def test_a_run_that_is_to_end_has_only_so_much(self):
+        deadline = Deadline(100)
+        deadline.shorten(3)
+        self.assertEqual(3, deadline.left)
+        deadline.shorten(5)
+        self.assertEqual(3, deadline.left)
+        self.now += 2
+        deadline.extend(3)
+        self.assertEqual(3, deadline.left)
+        self.now += 3
+        with self.assertRaisesRegex(RunLimitReached, 'The run was to end, and the server'):
+            deadline.check()
+
+    def test_what_extends_it_shortens_it_never(self):
         deadline = Deadline(5)
         deadline.extend(3)
         self.assertEqual(5, deadline.left)

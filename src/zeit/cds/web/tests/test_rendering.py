@@ -1,5 +1,6 @@
 """The pages: names of files are text in them, and a page that is a file needs nothing else."""
 import html.parser
+import os
 import re
 import tempfile
 import unittest
@@ -137,3 +138,10 @@ class AFile(unittest.TestCase):
         with self.assertRaises(OSError):
             write(str(self.directory / 'there'), 'new')
         self.assertEqual([], list(self.directory.glob('there.*')))
+
+    def test_what_is_no_file_is_not_replaced(self):
+        pipe = self.directory / 'pipe'
+        os.mkfifo(pipe)
+        with self.assertRaisesRegex(OSError, 'That is no file'):
+            write(str(pipe), 'new')
+        self.assertTrue(pipe.is_fifo())
