@@ -15,7 +15,8 @@ from zeit.cds.interfaces import Entry
 MARK = '\ufeff'         # a byte order mark
 CANDIDATES = 3          # so many names at most are tried for one line
 
-_FACTS = re.compile(r'(?:[a-z][a-z0-9._-]*=[^;]*;)*', re.ASCII | re.IGNORECASE)
+_FACT = r'[a-z][a-z0-9._-]*=[^;]*;'
+_FACTS = re.compile(r'(?:%s(?:\s+(?=%s))?)*' % (_FACT, _FACT), re.ASCII | re.IGNORECASE)
 _LAST_FACT = re.compile(r'[a-z][a-z0-9._-]*=[^;= ]*(?= )', re.ASCII | re.IGNORECASE)
 _KNOWN = re.compile(r'(?:^|;)(?:type|size|modify)=', re.IGNORECASE)
 _TOTAL = re.compile(r'total [0-9]+[kKMG]?', re.ASCII)
@@ -50,7 +51,7 @@ def of_mlsx(line):
 def _split(text):
     """Facts, and what the name may be: str, list of str."""
     facts = _FACTS.match(text)[0]
-    rest = text[len(facts):]
+    rest, facts = text[len(facts):], re.sub(r';\s+', ';', facts)
     if (last := _LAST_FACT.match(rest)) is None:
         return facts, [rest[rest.startswith(' '):], rest.strip()]
     words = rest[last.end() + 1:]       # of its value as well, if there are blanks in that

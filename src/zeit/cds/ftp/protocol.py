@@ -250,6 +250,7 @@ _KINDS = {'file': 'file', 'dir': 'dir', 'cdir': 'self', 'pdir': 'self'}
 _ODD = ' \t\ufeff'                  # what no name should begin with, a byte order mark among it
 _ODD_NAMES = _ODD + '.'
 _FACT = r'(?i)[a-z.]+=[^;]*;'
+_KNOWN_FACT = r'(?i)(?:type|size|modify|perm|unique|unix\.[a-z]+)=[^;]*; '
 _LONG = r'(?a)total [0-9]+[kKMG]?\s*$|[-dlbcps][-rwxsStTlL]{9}[.+@]?\s'
 
 
@@ -279,6 +280,8 @@ def _mlsx_entry(line):
         return None
     if not facts:
         return None if re.match(_FACT, name) else Entry(name)
+    if '; ' in name and re.match(_KNOWN_FACT, name):        # there are blanks between the facts
+        return None
     return facts_entry(facts, name) if facts.endswith(';') else None
 
 

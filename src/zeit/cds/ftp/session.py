@@ -8,7 +8,7 @@ import logging
 
 import zope.interface
 
-from zeit.cds.ftp.batch import done, FTPBatch, modified, outcome
+from zeit.cds.ftp.batch import done, FTPBatch, outcome
 from zeit.cds.ftp.existence import Existence
 from zeit.cds.ftp.lister import Lister
 from zeit.cds.ftp.listing import BOUNDS, says_empty
@@ -238,12 +238,17 @@ class FTPSession:
         except ReplyError as e:
             log.debug('The server does not let us look at its clock: %s', e)
             return None
-        time = self.control.later(modified, 'MDTM', PROBE)
+        # In the same way as a lock is asked for: MDTM and MLST may tell times of two zones.
+        try:
+            found = self.stat(PROBE)
+        except ReplyError as e:
+            log.debug('The server does not tell the time of %s: %s', PROBE, e)
+            found = None
         try:
             self.remove(PROBE)
         except ReplyError as e:
             log.debug('The server keeps %s: %s', PROBE, e)
-        return time.get()
+        return found and found.modified
 
     # ------------------------------------------------------------ transfers
 

@@ -117,6 +117,10 @@ class Download(Strategy):
         try:
             line.read(before, sink, offset, also, then)
         except PermanentError as e:
+            if self.moved(job) and incoming.size > offset:
+                # Whatever it says now: `verify` sees whether it is whole.
+                log.debug('All of %s has come, though the server says: %s', printable(job.name), e)
+                return
             if offset:
                 incoming.restart()
                 raise TemporaryError('It cannot be resumed: %s' % e) from e

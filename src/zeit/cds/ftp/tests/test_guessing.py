@@ -33,6 +33,10 @@ class MLSD(unittest.TestCase):
             self.assertIn(names(guessing.of_mlsx(line))[-1], ('a.xml', 'a b.xml'), line)
         self.check(FACTS + b';  a.xml', ' a.xml', 'a.xml')
 
+    def test_blanks_between_facts(self):
+        self.check(FACTS.replace(b';', b'; ') + b'; a.xml', 'a.xml')
+        self.check(FACTS.replace(b';', b';  ') + b'; a b.xml', 'a b.xml')
+
     def test_blanks_inside_facts(self):
         for key in b'UNIX.groupname', b'unix.owner':
             self.check(b'%s=Domain Users;%s; a.xml' % (key, FACTS), 'a.xml')

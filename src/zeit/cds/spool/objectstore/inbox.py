@@ -214,7 +214,7 @@ class Spool(Base):
         """The Upload of a large file. Any thread may ask."""
         with self._guard:
             if not self._marked:
-                self.objects.put(self._place.uploads, b'', {})
+                self.objects.put(self._place.uploads, b'', {IDENTITY: os.urandom(16).hex()})
                 self._marked = True
         return Upload(self.objects, self.key_of(identity), {IDENTITY: identity})
 

@@ -15,6 +15,7 @@ IDENTITY = 'cdsid'          # metadata; Azure wants identifiers of C#
 CONDITIONS = 'tmp/.conditions/'
 CHECKED = 'conditions'      # identity of the objects there
 PAGE = 1000                 # objects in an answer to LIST, mostly
+RANGE = 32 * 2**20          # bytes in one request, whose time is limited as a whole
 CREDENTIALS = (
     'The store does not accept the credentials, or they do not allow it. They are looked for in '
     'the environment (AWS_*, AZURE_*, GOOGLE_APPLICATION_CREDENTIALS), in a profile of AWS, and in '
@@ -210,13 +211,18 @@ class Objects:
     def pieces(self, key, size, found=None):
         """Iterate over an object's contents, by about so many bytes.
 
-        found -- Found: raises SpoolError if it is not that one any more
+        found -- Found: raises SpoolError if it is not that one any more; None: the present one
         """
         with self._errors('GET', key):
-            options = {} if found is None else {'if_match': '"%s"' % found.e_tag}
-            for piece in _library().get(self._store, key, options=options).stream(
-                    min_chunk_size=size):
-                yield memoryview(piece)
+            found = found or Found.of(_library().get(self._store, key, options={'head': True}))
+            for start in range(0, found.size, RANGE):
+                options = {'if_match': '"%s"' % found.e_tag,
+                           'range': (start, min(start + RANGE, found.size))}
+                result = _library().get(self._store, key, options=options)
+                if _e_tag(result.meta) != found.e_tag:      # some stores heed no condition here
+                    raise SpoolError('%s was replaced while it was read' % printable(key))
+                for piece in result.stream(min_chunk_size=size):
+                    yield memoryview(piece)
 
     def delete(self, keys):
         """Remove objects; those which are not there are no error."""

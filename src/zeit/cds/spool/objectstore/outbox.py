@@ -11,6 +11,7 @@ removal, has its newer object removed: let it write on the condition that there 
 """
 import bisect
 import hashlib
+import os
 import time
 
 import zope.interface
@@ -20,6 +21,7 @@ from zeit.cds.net.scheduler import in_thread
 from zeit.cds.spool.journal import DAY, line_of, lines
 from zeit.cds.spool.objectstore.inbox import excluded
 from zeit.cds.spool.objectstore.journal import Journal
+from zeit.cds.spool.objectstore.objects import IDENTITY
 from zeit.cds.spool.objectstore.outgoing import Outgoing, PIECE
 from zeit.cds.spool.objectstore.recovery import address
 from zeit.cds.spool.outbox import numbered
@@ -46,7 +48,8 @@ class Record:
             found = self._objects.each(lambda name: self._objects.head('cur/' + name), moved)
             self._objects.put(
                 '%s%020d' % (EXPORTED, time.time_ns()),
-                b''.join(line_of([name, one.state]) for name, one in zip(moved, found) if one), {})
+                b''.join(line_of([name, one.state]) for name, one in zip(moved, found) if one),
+                {IDENTITY: os.urandom(16).hex()})       # it may be sent twice, see Objects.put
 
     def expire(self):
         """See IOutbox."""

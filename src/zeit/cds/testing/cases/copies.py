@@ -46,6 +46,32 @@ def file_is_gone_once_it_was_fetched(case):
     case.arrives(Server(OneTime, {'a.xml': b'a' * 1000, 'b.xml': b'b'}), 'a.xml', 'b.xml')
 
 
+class OneTimeWithABadEnd(OneTime):
+    """It removes the file before the transfer's last reply, which then says that there is none."""
+
+    last = '550 File not found.'
+
+    def do_RETR(self, argument):
+        if not argument.endswith('.xml') or argument not in self.store.files:
+            return Session.do_RETR(self, argument)
+        self.say('150 here')
+        with self.connection() as connection:
+            connection.sendall(self.store.files.pop(argument))
+        self.say(self.last)
+
+
+class OneTimeCutShort(OneTimeWithABadEnd):
+
+    last = '426 Connection closed; transfer aborted.'
+
+
+@case
+def file_is_gone_before_the_last_reply(case):
+    """All bytes that were announced have come, whatever is said of them then."""
+    for kind in OneTimeWithABadEnd, OneTimeCutShort:
+        case.arrives(Server(kind, {'a.xml': b'a' * 1000, 'b.xml': b'b'}), 'a.xml', 'b.xml')
+
+
 class Cut(Session):
     """The control connection dies in the middle of each file's first transfer: a firewall that
     forgets connections on which nothing goes on. The data come nevertheless."""

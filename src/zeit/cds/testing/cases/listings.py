@@ -38,6 +38,19 @@ def nlst_with_whole_paths(case):
     case.emptied(server)
 
 
+class BlanksBetweenFacts(Session):
+
+    def entries(self):
+        return super().entries().replace(b';', b'; ').replace(b';  ', b'; ')
+
+
+@case
+def mlsd_with_blanks_between_facts(case):
+    server = Server(BlanksBetweenFacts, ARTICLE)
+    case.arrives(server, 'a.xml')
+    case.emptied(server)
+
+
 class NoSemicolon(Session):
 
     def entries(self):

@@ -229,6 +229,15 @@ class Transferring(Downloads):
         with self.assert_dropped('it is not there', False, gone=True):
             self.transfer(Line(error, session=session), TOLD)
 
+    def test_it_is_refused_when_all_of_it_has_come(self):
+        line = Line(PermanentError('550 No such file.'))
+        line.read = lambda before, sink, *_: (sink.advance(50), Line.read(line))
+        job = self.job(TOLD, TOLD)
+        self.download.transfer(line, job, 0, None, None)
+        line.answers = [None, None]
+        self.download.verify(line, job, None, False)
+        self.assertEqual([1], job.file.completed)
+
     def test_it_is_not_resumed(self):
         job = self.job(LARGE, LARGE, RESUME)
         with self.assertRaisesRegex(TemporaryError, 'It cannot be resumed: 502 No.'):
