@@ -260,7 +260,7 @@ class Lacking(FaultySessions):
     def test_clock(self):
         self.assertIsNotNone(self.begin().clock())
         self.assertIsNone(self.begin(On('STOR').reply('550 No.')).clock())
-        self.assertIsNone(self.begin(without=['MDTM']).clock())
+        self.assertIsNone(self.begin(without=['MDTM', 'MLST']).clock())
 
 
 
